@@ -1,0 +1,1 @@
+//! Diagnostics as data: spans, codes, labels, help, fixes, and their renderers.

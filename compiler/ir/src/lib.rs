@@ -1,0 +1,1 @@
+//! The dataflow DAG, its optimiser and its verifier.

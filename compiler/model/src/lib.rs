@@ -1,0 +1,1 @@
+//! Names resolved, every expression and relation typed.

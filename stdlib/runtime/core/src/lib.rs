@@ -1,0 +1,1 @@
+//! Values, arithmetic, batches, tiles, aggregates, rules and trees: pure, without I/O.

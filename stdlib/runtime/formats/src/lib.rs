@@ -1,0 +1,1 @@
+//! CSV, JSON lines and Parquet to batches and back.

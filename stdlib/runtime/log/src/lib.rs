@@ -1,0 +1,1 @@
+//! The embedded partitioned log with transactions, and the simulated log that crashes on purpose.

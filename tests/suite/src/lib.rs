@@ -1,0 +1,1 @@
+//! What every plane must agree on.
