@@ -1,1 +1,5 @@
 //! Values, arithmetic, batches, tiles, aggregates, rules and trees: pure, without I/O.
+
+pub mod fault;
+pub mod types;
+pub mod value;
