@@ -1,0 +1,76 @@
+//! The form of `language.md`, "Errors".
+
+use fec_diagnostics::{Diagnostic, Edit, Sources, Span, codes, render_human};
+
+const TEXT: &str =
+    "\n\nengine home {\n  ranked = clicks\n    |> derive score = weight * recency\n    |> sort by score desc\n}\n";
+
+fn span_of(sources: &Sources, file: fec_diagnostics::FileId, text: &str) -> Span {
+    let start = sources.text(file).find(text).unwrap_or_default();
+    Span::new(file, start as u32, (start + text.len()) as u32)
+}
+
+#[test]
+fn labels_help_and_fixes_stand_under_their_lines() {
+    let mut sources = Sources::new();
+    let file = sources.add("engines/home.asol", TEXT);
+    let sort = span_of(&sources, file, "sort");
+    let whole = span_of(&sources, file, "sort by score desc");
+    let found = Diagnostic::error(codes::E0312, sort, "a stream cannot be sorted as a whole")
+        .here("needs all rows before it can give the first")
+        .label(span_of(&sources, file, "clicks"), "`clicks` never ends: it is a stream")
+        .help("say how many are wanted")
+        .fix("rank inside a window", whole, "group by page window tumble(1m) { top = top_k(item, 10, by: score) }");
+    let expected = "\
+error[E0312]: a stream cannot be sorted as a whole
+ --> engines/home.asol:6:8
+  |
+4 |   ranked = clicks
+  |            ------ `clicks` never ends: it is a stream
+5 |     |> derive score = weight * recency
+6 |     |> sort by score desc
+  |        ^^^^ needs all rows before it can give the first
+  |
+help: say how many are wanted
+help: rank inside a window
+  |
+6 |     |> group by page window tumble(1m) { top = top_k(item, 10, by: score) }
+";
+    assert_eq!(render_human(&found, &sources, false), expected);
+    let coloured = render_human(&found, &sources, true);
+    assert!(coloured.contains("\u{1b}[1;31merror[E0312]\u{1b}[0m"));
+}
+
+#[test]
+fn gaps_other_files_and_long_texts() {
+    let mut sources = Sources::new();
+    let a = sources.add("a.asol", "one\n2\n3\n4\n5\n\tsix \u{1f600}\u{7}x\n7\n8\n9\n10\n11\n");
+    let b = sources.add("b.asol", "other\n");
+    let found = Diagnostic::warning(codes::W0002, Span::new(a, 13, 17), "m")
+        .label(Span::new(a, 0, 3), "far")
+        .label(Span::new(b, 0, 5), "there")
+        .label(Span::new(a, 18, 35), "long")
+        .fix_all("swap", vec![Edit { span: Span::new(b, 5, 5), text: "s".into() }]);
+    let expected = "\
+warning[W0002]: m
+ --> a.asol:6:2
+  |
+1 | one
+  | --- far
+...
+6 |   six \u{1f600}\u{fffd}x
+  |   ^^^^
+  |       -- long
+  |
+ ::: b.asol:1:1
+  |
+1 | other
+  | ----- there
+  |
+help: swap
+  |
+1 | others
+";
+    let shown = render_human(&found, &sources, false);
+    assert_eq!(shown.lines().map(str::trim_end).collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>(), "{shown}");
+}
