@@ -1,1 +1,12 @@
 //! The dataflow DAG, its optimiser and its verifier.
+
+pub mod graph;
+pub mod ir;
+pub mod lower;
+pub mod op;
+pub mod walk;
+
+pub use graph::{Edge, Graph, Node, NodeId};
+pub use ir::Ir;
+pub use lower::lower;
+pub use op::{Op, SetPlan, Step};
