@@ -4,9 +4,12 @@ pub mod graph;
 pub mod ir;
 pub mod lower;
 pub mod op;
+pub mod passes;
+pub mod verify;
 pub mod walk;
 
 pub use graph::{Edge, Graph, Node, NodeId};
 pub use ir::Ir;
 pub use lower::lower;
 pub use op::{Op, SetPlan, Step};
+pub use passes::{Applied, Change, optimise};
