@@ -1,10 +1,13 @@
 //! The dataflow DAG, its optimiser and its verifier.
 
+pub mod explain;
 pub mod graph;
 pub mod ir;
+pub mod lineage;
 pub mod lower;
 pub mod op;
 pub mod passes;
+pub mod picture;
 pub mod verify;
 pub mod walk;
 
