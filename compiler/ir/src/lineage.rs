@@ -134,6 +134,11 @@ fn publishes(ir: &Ir, wanted: &str) -> Vec<NodeId> {
 
 type Sources = Vec<(NodeId, String)>;
 
+/// The origins of an expression over columns whose origins are known.
+fn derived(value: &Expr, known: &BTreeMap<String, Sources>) -> Sources {
+    walk::columns(value).iter().flat_map(|column| known.get(column).cloned().unwrap_or_default()).collect()
+}
+
 /// For each column of a node the columns of other nodes that it is computed from.
 fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
     let inputs = ir.graph.inputs(id);
@@ -159,13 +164,7 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
             }
             for step in steps {
                 if let Step::Project { columns } = step {
-                    let through = |value: &Expr| -> Sources {
-                        walk::columns(value)
-                            .iter()
-                            .flat_map(|column| known.get(column).cloned().unwrap_or_default())
-                            .collect()
-                    };
-                    known = columns.iter().map(|(name, value)| (name.clone(), through(value))).collect();
+                    known = columns.iter().map(|(name, value)| (name.clone(), derived(value, &known))).collect();
                 }
             }
             names.map(|name| (name.clone(), known.remove(&name).unwrap_or_default())).collect()
@@ -195,9 +194,7 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
                     );
                 }
                 for (name, value) in &set.scalars {
-                    let sources =
-                        walk::columns(value).iter().flat_map(|column| known.get(column).cloned().unwrap_or_default());
-                    let sources = sources.collect();
+                    let sources = derived(value, &known);
                     known.insert(name.clone(), sources);
                 }
                 all.extend(
@@ -238,7 +235,7 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
             let through = |value: &Expr| {
                 walk::columns(value).iter().flat_map(|c| known.get(c).cloned().unwrap_or_default()).collect()
             };
-            outputs.iter().map(|(name, value)| (name.clone(), through(value))).collect()
+            outputs.iter().map(|(name, value)| (name.clone(), derived(value, &known))).collect()
         }
         Op::Union => names
             .map(|name| {
