@@ -1,5 +1,7 @@
 //! Values, arithmetic, batches, tiles, aggregates, rules and trees: pure, without I/O.
 
+pub mod bytes;
+pub mod exact;
 pub mod fault;
 pub mod types;
 pub mod value;
