@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod exact;
 pub mod fault;
+pub mod hll;
 pub mod types;
 pub mod value;
 pub mod wide;
