@@ -209,7 +209,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_survived(bytes: Vec<u8>) {
-            read_key(&bytes, &[&Kind::String, &Kind::Bool]);
+            let _ = read_key(&bytes, &[&Kind::String, &Kind::Bool]);
         }
     }
 }

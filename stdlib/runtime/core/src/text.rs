@@ -258,8 +258,8 @@ mod tests {
 
         #[test]
         fn any_text_is_survived(text: String, bytes: Vec<u8>) {
-            parse_duration(&text);
-            parse_base64(&bytes);
+            let _ = parse_duration(&text);
+            let _ = parse_base64(&bytes);
         }
     }
 }

@@ -72,7 +72,10 @@ fn absence_is_two_valued_in_equality_only() {
     let null = |b: &mut ProgramBuilder| b.constant(Value::Absent, Kind::Int).unwrap();
     let equal = |left: Option<i64>, right: Option<i64>| {
         one(|b| {
-            let mut side = |value: Option<i64>| value.map_or_else(|| null(b), |value| int(b, value));
+            let mut side = |value: Option<i64>| match value {
+                Some(value) => int(b, value),
+                None => null(b),
+            };
             let (left, right) = (side(left), side(right));
             b.equal(left, right).unwrap()
         })
