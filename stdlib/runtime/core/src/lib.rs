@@ -6,3 +6,4 @@ pub mod column;
 pub mod fault;
 pub mod types;
 pub mod value;
+pub mod wide;
