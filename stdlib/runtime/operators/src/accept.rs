@@ -156,7 +156,9 @@ impl Gate {
                 (None, Some(column)) => event_time(arriving.columns.get(column), row),
                 (None, None) => Ok(None),
             };
-            let own = stamp.or_else(|| time.as_ref().ok().copied().flatten());
+            // A record without stamp in a source without event time arrived at the epoch.
+            let epoch = spec.time.is_none().then_some(0);
+            let own = stamp.or_else(|| time.as_ref().map_or(None, |time| time.or(epoch)));
             partition.arrived = partition.arrived.max(own.unwrap_or(i64::MIN));
             let arrived = partition.arrived;
             let order = Order { arrived, origin, offset: *offset };
@@ -164,19 +166,19 @@ impl Gate {
                 dead.push(DeadLetter { flow: Arc::clone(&spec.name), order, reason, detail });
             };
             let time = match time {
-                Ok(Some(time)) => time,
-                Ok(None) if arrived > i64::MIN => arrived,
-                Ok(None) => {
-                    partition.counters.malformed += 1;
-                    refuse(Reason::Fault(Fault::Malformed), "the event has neither a time nor an arrival".to_owned());
-                    continue;
-                }
+                Ok(time) => time.unwrap_or(arrived),
                 Err((fault, detail)) => {
                     partition.counters.malformed += 1;
                     refuse(Reason::Fault(fault), detail);
                     continue;
                 }
             };
+            let id_state = if spec.unique.is_empty() { KeyState::Absent } else { ids.encode(row, &mut id) };
+            if let KeyState::Fault(fault) = id_state {
+                partition.counters.malformed += 1;
+                refuse(Reason::Fault(fault), "the id cannot be read".to_owned());
+                continue;
+            }
             if time < arrived.saturating_sub(spec.lateness) {
                 partition.counters.late += 1;
                 refuse(Reason::Late, format!("{} microseconds later than its lateness", late_by(arrived, spec, time)));
@@ -187,19 +189,9 @@ impl Gate {
                 refuse(Reason::Ahead, "its time is further ahead of its arrival than `ahead` allows".to_owned());
                 continue;
             }
-            if !spec.unique.is_empty() {
-                match ids.encode(row, &mut id) {
-                    KeyState::Fault(fault) => {
-                        partition.counters.malformed += 1;
-                        refuse(Reason::Fault(fault), "the id cannot be read".to_owned());
-                        continue;
-                    }
-                    KeyState::Present if partition.ids.is_repeated(&id, arrived, spec.lateness) => {
-                        partition.counters.repeated += 1;
-                        continue;
-                    }
-                    KeyState::Present | KeyState::Absent => {}
-                }
+            if id_state == KeyState::Present && partition.ids.is_repeated(&id, arrived, spec.lateness) {
+                partition.counters.repeated += 1;
+                continue;
             }
             partition.counters.accepted += 1;
             kept.push(row);
@@ -279,8 +271,10 @@ impl Ids {
     /// Whether `id` was accepted with an arrival of at least `arrived − lateness`; if not, it is now.
     fn is_repeated(&mut self, id: &[u8], arrived: i64, lateness: i64) -> bool {
         let oldest = arrived.saturating_sub(lateness);
-        while let Some((_, id)) = self.queue.pop_front_if(|(seen, _)| *seen < oldest) {
-            self.arrived.remove(&id);
+        while self.queue.front().is_some_and(|(seen, _)| *seen < oldest) {
+            if let Some((_, id)) = self.queue.pop_front() {
+                self.arrived.remove(&id);
+            }
         }
         if self.arrived.contains_key(id) {
             return true;

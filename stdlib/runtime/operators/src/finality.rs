@@ -11,12 +11,12 @@ use crate::order::Order;
 use crate::rows::{BatchBuilder, Reader, encode_row, put_order};
 use crate::state::{Keyed, Slot, StateWriter};
 
-/// Holds every row back until the frontier has passed its close, `time + delta`; rows that are taken back until then never
+/// Holds every row back until the frontier has passed its close, `time + settle`; rows that are taken back until then never
 /// leave. Rows leave in the order of (close, place), at the place that follows every event that arrived at their close
-/// ([`Order::released`]).
+/// ([`Order::released`]); a row that comes after its close cannot change any more and passes at its own place.
 pub struct Final {
     schema: Arc<Schema>,
-    delta: i64,
+    settle: i64,
     /// (close, row) to the places of the equal rows that are there; the close is in big endian with its sign flipped, so
     /// that keys sort by it.
     state: Keyed<Vec<Order>>,
@@ -24,11 +24,11 @@ pub struct Final {
 }
 
 impl Final {
-    /// Rows of `schema`; `delta` is the time in microseconds after which a row cannot change any more: the high bound of
-    /// every interval join before it plus the greatest lateness of the sources that take part.
+    /// Rows of `schema`; `settle` (`spec/semantics.md`, 5.4), in microseconds, tells how long after its time a row
+    /// can still change.
     #[must_use]
-    pub fn new(schema: Arc<Schema>, delta: i64) -> Self {
-        Self { schema, delta, state: Keyed::default(), closes: BTreeMap::new() }
+    pub fn new(schema: Arc<Schema>, settle: i64) -> Self {
+        Self { schema, settle, state: Keyed::default(), closes: BTreeMap::new() }
     }
 
     /// Gives the rows whose close is before `frontier`.
@@ -37,7 +37,7 @@ impl Final {
             let (close, slots) = entry.remove_entry();
             let mut rows: Vec<(Order, Slot)> = Vec::new();
             for slot in slots {
-                rows.extend(self.state.get(slot).into_iter().flatten().map(|order| (order.released(close), slot)));
+                rows.extend(self.state.get(slot).into_iter().flatten().map(|order| (*order, slot)));
             }
             // INVARIANT: rows of one place go by their bytes, so that neither batching nor a restart changes their order.
             rows.sort_by(|(left, left_slot), (right, right_slot)| {
@@ -47,7 +47,7 @@ impl Final {
                 let mut from = Reader(self.state.key(*slot));
                 from.i64()?;
                 let time = from.i64()?;
-                out.begin(time, *order, 1);
+                out.begin(time, order.released(close), 1);
                 out.cells(0, from.0)?;
             }
             for (_, slot) in rows {
@@ -85,7 +85,15 @@ impl Operator for Final {
             let order = Order::of(input, row);
             self.release(order.arrived, &mut out)?;
             let time = input.time.get(row).copied().unwrap_or_default();
-            let close = time.saturating_add(self.delta);
+            let close = time.saturating_add(self.settle);
+            let is_taken_back = input.weight.get(row).is_some_and(|weight| *weight < 0);
+            if order.arrived > close && !is_taken_back {
+                key.clear();
+                encode_row(&input.columns, row, &mut key);
+                out.begin(time, order, 1);
+                out.cells(0, &key)?;
+                continue;
+            }
             key.clear();
             key.extend((close as u64 ^ SIGN).to_be_bytes());
             key.extend(time.to_le_bytes());
@@ -93,7 +101,7 @@ impl Operator for Final {
             let slot = self.state.intern(&key);
             let is_new = self.state.get(slot).is_none();
             let Some(places) = self.state.change(slot, Vec::new) else { continue };
-            if input.weight.get(row).is_some_and(|weight| *weight < 0) {
+            if is_taken_back {
                 // Equal rows cannot be told apart: the first that came is the one that goes.
                 if !places.is_empty() {
                     places.remove(0);

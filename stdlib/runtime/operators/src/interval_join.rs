@@ -43,6 +43,26 @@ pub struct IntervalJoin {
     state: IntervalState,
 }
 
+/// A change of the output, before those of its place are put in order.
+struct Given {
+    weight: i8,
+    left: RowId,
+    left_row: Arc<[u8]>,
+    right: Option<(RowId, Arc<[u8]>)>,
+}
+
+impl Given {
+    fn new(weight: i8, left: &Stored, right: Option<&Stored>) -> Self {
+        let right = right.map(|right| (right.id, Arc::clone(&right.row)));
+        Self { weight, left: left.id, left_row: Arc::clone(&left.row), right }
+    }
+
+    /// The places of its two rows.
+    fn lineage(&self) -> (Order, u32, Option<(Order, u32)>) {
+        (self.left.order, self.left.number, self.right.as_ref().map(|(id, _)| (id.order, id.number)))
+    }
+}
+
 /// A row that takes effect.
 struct Event {
     side: Side,
@@ -53,7 +73,7 @@ struct Event {
 
 enum What {
     /// A left row whose key is absent.
-    Alone { time: i64, row: Box<[u8]> },
+    Alone { id: RowId, row: Arc<[u8]> },
     /// A row that was remembered, or that is taken back, and the range of its pairs.
     Row { slot: Slot, pairs: std::ops::Range<usize> },
 }
@@ -104,7 +124,9 @@ impl IntervalJoin {
                     cx.dead(&self.spec.flow, order, Reason::Fault(fault), "the key of a join cannot be computed");
                     continue;
                 }
-                KeyState::Absent if side == Side::Left => What::Alone { time, row: bytes.as_slice().into() },
+                KeyState::Absent if side == Side::Left => {
+                    What::Alone { id: RowId { time, order, number: number.1 }, row: bytes.as_slice().into() }
+                }
                 KeyState::Absent => continue,
                 KeyState::Present => {
                     let slot = if weight > 0 {
@@ -151,48 +173,14 @@ impl IntervalJoin {
         Ok(Some(residual.evaluate(&builder.finish(), &cx.env)))
     }
 
-    fn emit(
-        &self,
-        out: &mut BatchBuilder,
-        order: Order,
-        weight: i8,
-        left: &Stored,
-        right: Option<&[u8]>,
-    ) -> Result<(), OperatorError> {
-        self.emit_row(out, order, weight, left.id.time, &left.row, right)
-    }
-
-    fn emit_row(
-        &self,
-        out: &mut BatchBuilder,
-        order: Order,
-        weight: i8,
-        time: i64,
-        left: &[u8],
-        right: Option<&[u8]>,
-    ) -> Result<(), OperatorError> {
-        out.begin(time, order, weight);
-        out.cells(0, left)?;
-        if self.spec.kind.has_right() {
-            out.record(self.spec.left.fields.len(), right)?;
-        }
-        Ok(())
-    }
-
-    /// Gives what a left row with these matches stands for.
-    fn emit_all(
-        &self,
-        out: &mut BatchBuilder,
-        order: Order,
-        weight: i8,
-        left: &Stored,
-        matches: &[RowId],
-    ) -> Result<(), OperatorError> {
+    /// Adds what a left row with these matches stands for.
+    fn emit_all(&self, out: &mut Vec<Given>, weight: i8, left: &Stored, matches: &[RowId]) {
+        let alone = |out: &mut Vec<Given>| out.push(Given::new(weight, left, None));
         let rows = match (self.spec.kind, self.spec.pick) {
-            (JoinKind::Semi, _) if matches.is_empty() => return Ok(()),
-            (JoinKind::Anti, _) if !matches.is_empty() => return Ok(()),
-            (JoinKind::Semi | JoinKind::Anti, _) => return self.emit(out, order, weight, left, None),
-            (JoinKind::Left, _) if matches.is_empty() => return self.emit(out, order, weight, left, None),
+            (JoinKind::Semi, _) if matches.is_empty() => return,
+            (JoinKind::Anti, _) if !matches.is_empty() => return,
+            (JoinKind::Semi | JoinKind::Anti, _) => return alone(out),
+            (JoinKind::Left, _) if matches.is_empty() => return alone(out),
             (_, Pick::All) => matches,
             (_, Pick::First) => matches.get(..1).unwrap_or_default(),
             (_, Pick::Latest) => matches.get(matches.len().saturating_sub(1)..).unwrap_or_default(),
@@ -200,92 +188,91 @@ impl IntervalJoin {
         for id in rows {
             // A match is gone only where a row comes later than its lateness: from a partition that had been given up.
             let Some(right) = self.state.find(Side::Right, *id) else { continue };
-            self.emit(out, order, weight, left, Some(&right.row))?;
+            out.push(Given::new(weight, left, Some(right)));
         }
-        Ok(())
     }
 
-    /// Gives the change of a left row whose match `changed` came (`weight` 1) or went (−1).
-    fn emit_change(
-        &self,
-        out: &mut BatchBuilder,
-        order: Order,
-        left: &Stored,
-        old: &[RowId],
-        new: &[RowId],
-        changed: (&Stored, i8),
-    ) -> Result<(), OperatorError> {
-        let (right, weight) = changed;
-        let same = match (self.spec.kind, self.spec.pick) {
+    /// Adds the change of a left row whose match `right` came (`weight` 1) or went (−1).
+    fn emit_change(&self, out: &mut Vec<Given>, left: &Stored, old: &[RowId], right: &Stored, weight: i8) {
+        let new = &left.matches;
+        let is_same = match (self.spec.kind, self.spec.pick) {
             (JoinKind::Semi | JoinKind::Anti, _) => old.is_empty() == new.is_empty(),
             (_, Pick::All) if !old.is_empty() && !new.is_empty() => {
-                return self.emit(out, order, weight, left, Some(&right.row));
+                return out.push(Given::new(weight, left, Some(right)));
             }
             (_, Pick::All) => false,
             (_, Pick::First) => old.first() == new.first(),
             (_, Pick::Latest) => old.last() == new.last(),
         };
-        if same {
-            return Ok(());
+        if !is_same {
+            self.emit_all(out, -1, left, old);
+            self.emit_all(out, 1, left, new);
         }
-        self.emit_all(out, order, -1, left, old)?;
-        self.emit_all(out, order, 1, left, new)
     }
 
     /// Lets a left row take effect.
-    fn apply_left(
-        &mut self,
-        out: &mut BatchBuilder,
-        event: &Event,
-        slot: Slot,
-        matched: &[RowId],
-    ) -> Result<(), OperatorError> {
+    fn apply_left(&mut self, out: &mut Vec<Given>, weight: i8, slot: Slot, matched: Vec<RowId>) {
         let keeps = self.keeps_matches();
-        if event.weight > 0
+        if weight > 0
             && keeps
             && !matched.is_empty()
             && let Some(matches) = self.state.matches_mut(slot)
         {
-            *matches = matched.to_vec();
+            matches.clone_from(&matched);
         }
-        let Some(left) = self.state.get(slot) else { return Ok(()) };
-        let matches = if keeps { &left.matches } else { matched };
-        self.emit_all(out, event.order, event.weight, left, matches)?;
-        if event.weight < 0 {
+        let Some(left) = self.state.get(slot) else { return };
+        let matches = if keeps { &left.matches } else { &matched };
+        self.emit_all(out, weight, left, matches);
+        if weight < 0 {
             self.state.remove(slot);
         }
-        Ok(())
     }
 
     /// Lets a right row take effect on the left rows that it matches.
-    fn apply_right(
-        &mut self,
-        out: &mut BatchBuilder,
-        event: &Event,
-        slot: Slot,
-        matched: &[Slot],
-    ) -> Result<(), OperatorError> {
-        let Some(right) = self.state.get(slot).cloned() else { return Ok(()) };
+    fn apply_right(&mut self, out: &mut Vec<Given>, weight: i8, slot: Slot, matched: &[Slot]) {
+        let Some(right) = self.state.get(slot).cloned() else { return };
         for left_slot in matched {
             if self.keeps_matches() {
                 let Some(matches) = self.state.matches_mut(*left_slot) else { continue };
                 let old = matches.clone();
-                match (matches.binary_search(&right.id), event.weight > 0) {
+                match (matches.binary_search(&right.id), weight > 0) {
                     (Err(at), true) => matches.insert(at, right.id),
                     (Ok(at), false) => {
                         matches.remove(at);
                     }
                     _ => {}
                 }
-                let new = matches.clone();
                 let Some(left) = self.state.get(*left_slot) else { continue };
-                self.emit_change(out, event.order, left, &old, &new, (&right, event.weight))?;
+                self.emit_change(out, left, &old, &right, weight);
             } else if let Some(left) = self.state.get(*left_slot) {
-                self.emit(out, event.order, event.weight, left, Some(&right.row))?;
+                out.push(Given::new(weight, left, Some(&right)));
             }
         }
-        if event.weight < 0 {
+        if weight < 0 {
             self.state.remove(slot);
+        }
+    }
+
+    /// Writes the changes of one place: what was added and taken back there cancels out; −1 stands before 1, then rows go
+    /// by the places of the events that they were made of.
+    fn flush(&self, place: Order, given: &mut Vec<Given>, out: &mut BatchBuilder) -> Result<(), OperatorError> {
+        given.sort_by_key(|given| (given.lineage(), given.weight));
+        let mut kept: Vec<Given> = Vec::with_capacity(given.len());
+        for row in given.drain(..) {
+            match kept.last() {
+                Some(last) if last.lineage() == row.lineage() && last.weight == -row.weight => {
+                    kept.pop();
+                }
+                _ => kept.push(row),
+            }
+        }
+        kept.sort_by_key(|given| (given.weight, given.lineage()));
+        for row in kept {
+            out.begin(row.left.time, place, row.weight);
+            out.cells(0, &row.left_row)?;
+            if self.spec.kind.has_right() {
+                out.record(self.spec.left.fields.len(), row.right.as_ref().map(|(_, right)| &**right))?;
+            }
         }
         Ok(())
     }
@@ -312,41 +299,48 @@ impl Operator for IntervalJoin {
         let (events, pairs) = self.collect(inputs, cx);
         let residual = self.residual(&pairs, cx)?;
         let mut out = BatchBuilder::new(&self.output);
-        for event in &events {
-            match &event.what {
-                What::Alone { time, row } => {
+        let mut given: Vec<Given> = Vec::new();
+        let mut place = Order::first();
+        for Event { side, order, weight, what } in events {
+            if order != place {
+                self.flush(place, &mut given, &mut out)?;
+                place = order;
+            }
+            match what {
+                What::Alone { id, row } => {
                     if matches!(self.spec.kind, JoinKind::Left | JoinKind::Anti) {
-                        self.emit_row(&mut out, event.order, event.weight, *time, row, None)?;
+                        given.push(Given { weight, left: id, left_row: row, right: None });
                     }
                 }
                 What::Row { slot, pairs: range } => {
                     let mut matched: Vec<(Slot, Slot)> = Vec::with_capacity(range.len());
-                    for at in range.clone() {
+                    for at in range {
                         let holds = match residual.as_ref().map(|column| column.cell(at)) {
                             None => true,
                             Some(Ok(cell)) => cell == Cell::Bool(true),
                             Some(Err(fault)) => {
                                 let detail = "the condition of a join cannot be computed";
-                                cx.dead(&self.spec.flow, event.order, Reason::Fault(fault), detail);
+                                cx.dead(&self.spec.flow, order, Reason::Fault(fault), detail);
                                 false
                             }
                         };
                         matched.extend(pairs.get(at).copied().filter(|_| holds));
                     }
-                    match event.side {
+                    match side {
                         Side::Left => {
                             let rights = matched.iter().filter_map(|(_, right)| self.state.get(*right));
                             let ids: Vec<RowId> = rights.map(|right| right.id).collect();
-                            self.apply_left(&mut out, event, *slot, &ids)?;
+                            self.apply_left(&mut given, weight, slot, ids);
                         }
                         Side::Right => {
                             let slots: Vec<Slot> = matched.iter().map(|(left, _)| *left).collect();
-                            self.apply_right(&mut out, event, *slot, &slots)?;
+                            self.apply_right(&mut given, weight, slot, &slots);
                         }
                     }
                 }
             }
         }
+        self.flush(place, &mut given, &mut out)?;
         self.expire(cx.frontier);
         Ok(vec![out.finish()])
     }

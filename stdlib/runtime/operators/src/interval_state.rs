@@ -1,6 +1,7 @@
 //! What an interval join remembers: the rows of both sides, by key and time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::operator::OperatorError;
 use crate::order::Order;
@@ -28,7 +29,7 @@ pub(crate) struct RowId {
 pub(crate) struct Stored {
     pub(crate) id: RowId,
     pub(crate) key: Box<[u8]>,
-    pub(crate) row: Box<[u8]>,
+    pub(crate) row: Arc<[u8]>,
     /// Of a left row: its matches, sorted; kept where the kind of join needs them.
     pub(crate) matches: Vec<RowId>,
 }
@@ -66,7 +67,7 @@ impl IntervalState {
         let unreachable = || Stored {
             id: RowId { time: 0, order: Order::default(), number: 0 },
             key: Box::default(),
-            row: Box::default(),
+            row: Arc::default(),
             matches: Vec::new(),
         };
         self.rows.change(slot, unreachable).map(|stored| &mut stored.matches)

@@ -6,9 +6,10 @@ use flow_core::batch::Batch;
 use flow_core::types::Schema;
 
 use crate::operator::{Context, Operator, OperatorError};
-use crate::order::sorted;
+use crate::order::{Order, interleave};
 
-/// All rows of all inputs; rows of one place come in the order of the ports. Every input has the columns of `schema`.
+/// All rows of all inputs; of the changes at one place −1 comes before 1, then they go
+/// by port. Every input has the columns of `schema`.
 pub struct Union {
     schema: Arc<Schema>,
     inputs: usize,
@@ -28,6 +29,15 @@ impl Operator for Union {
     }
 
     fn process(&mut self, inputs: &[Batch], _cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
-        Ok(vec![sorted(Batch::concat(&self.schema, inputs))])
+        let starts: Vec<usize> =
+            inputs.iter().scan(0, |start, batch| Some(std::mem::replace(start, *start + batch.rows))).collect();
+        let all = Batch::concat(&self.schema, inputs);
+        let position = |(port, row): (u32, u32)| starts.get(port as usize).map_or(0, |start| start + row as usize);
+        let mut rows: Vec<usize> = interleave(inputs, &[]).into_iter().map(position).collect();
+        let is_same = |left: &usize, right: &usize| Order::of(&all, *left) == Order::of(&all, *right);
+        for place in rows.chunk_by_mut(is_same) {
+            place.sort_by_key(|row| all.weight.get(*row).copied());
+        }
+        Ok(vec![all.take(&rows)])
     }
 }
