@@ -1,9 +1,13 @@
 //! Values, arithmetic, batches, tiles, aggregates, rules and trees: pure, without I/O.
 
+pub mod arith;
 pub mod batch;
 pub mod builder;
+pub mod calendar;
 pub mod column;
+pub mod convert;
 pub mod fault;
 pub mod types;
 pub mod value;
 pub mod wide;
+pub mod zone;
