@@ -94,6 +94,13 @@ pub enum LogError {
         /// The sequence number that came.
         found: Sequence,
     },
+    /// More state changes in one block than a log takes.
+    BlockTooLarge {
+        /// The task.
+        task: TaskId,
+        /// The block's size.
+        bytes: usize,
+    },
     /// A commit whose outcome is unknown must be resolved first.
     Unresolved,
     /// The transaction was given up by the log; nothing of it is visible.
@@ -166,6 +173,12 @@ impl fmt::Display for LogError {
                 f,
                 "the changelog of task `{task}` goes on with block {found} where {expected} must come; wipe the task's state and rebuild it"
             ),
+            Self::BlockTooLarge { task, bytes } => {
+                write!(
+                    f,
+                    "one commit of task `{task}` changes {bytes} bytes of state, more than a log takes; commit more often"
+                )
+            }
             Self::Unresolved => {
                 f.write_str("the outcome of the last commit is unknown; resolve it before the next transaction")
             }

@@ -191,7 +191,7 @@ pub trait Transaction {
     /// Adds a block to the task's changelog: at most one per task, with the sequence number after the last committed.
     ///
     /// # Errors
-    /// [`LogError::NotOwned`], or [`LogError::Gap`] where the number is known to be out of turn.
+    /// [`LogError::NotOwned`], [`LogError::BlockTooLarge`], or [`LogError::Gap`] where the number is known to be out of turn.
     fn block(&mut self, task: &TaskId, block: &Block) -> Result<(), LogError>;
 
     /// Moves the task's input positions to `cut`, whole. To be called in every transaction of a task, also without
