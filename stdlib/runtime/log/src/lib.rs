@@ -11,6 +11,7 @@ mod codec;
 pub mod embedded;
 pub mod error;
 pub mod place;
+pub mod simulated;
 pub mod traits;
 
 pub use batch::{RawBatch, RawRecord};
@@ -19,4 +20,5 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use embedded::EmbeddedLog;
 pub use error::{AppendError, LogError};
 pub use place::{Cut, Epoch, Mark, PartitionId, Sequence, TableId, TaskId};
+pub use simulated::SimulatedLog;
 pub use traits::{Limits, Log, Outcome, Progress, Restored, Source, Start, Transaction};

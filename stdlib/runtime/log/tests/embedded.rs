@@ -1,5 +1,7 @@
 //! The embedded log as its users see it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+
 use std::fs;
 use std::time::Duration;
 

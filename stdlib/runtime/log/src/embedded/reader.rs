@@ -199,8 +199,7 @@ impl PartitionReader {
                 return self.seek(Start::At(self.mark), end);
             }
         }
-        loop {
-            let Some(segment) = self.segment.as_mut() else { break };
+        while let Some(segment) = self.segment.as_mut() {
             // Only the last segment can hold bytes that are not committed.
             let committed =
                 if segment.base == end.segment { end.bytes } else { files::len(&segment.file, &segment.path)? };
