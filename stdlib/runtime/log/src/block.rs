@@ -9,6 +9,9 @@ use crate::place::{Cut, Mark, PartitionId, Sequence, TableId};
 /// The length that stands for a deletion.
 const DELETED: u32 = u32::MAX;
 
+/// The longest key that every store takes, in bytes. A row whose key is longer belongs into the dead letters.
+pub const KEY_BYTES: usize = 65_000;
+
 /// One change: the new value of a key, or nothing for a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Write<'a> {

@@ -15,7 +15,7 @@ pub mod simulated;
 pub mod traits;
 
 pub use batch::{RawBatch, RawRecord};
-pub use block::{Block, Write, Writes};
+pub use block::{Block, KEY_BYTES, Write, Writes};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use embedded::EmbeddedLog;
 pub use error::{AppendError, LogError};

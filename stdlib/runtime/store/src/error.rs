@@ -22,6 +22,11 @@ pub enum StoreError {
         /// What was found.
         why: String,
     },
+    /// A key is longer than [`flow_log::KEY_BYTES`].
+    KeyTooLong {
+        /// Its length in bytes.
+        bytes: usize,
+    },
     /// The receiver of a snapshot refused it.
     Snapshot {
         /// The receiver's reason.
@@ -42,6 +47,11 @@ impl fmt::Display for StoreError {
             Self::Corrupt { folder, why } => {
                 write!(f, "the store in `{}` is damaged: {why}; remove the folder to rebuild it", folder.display())
             }
+            Self::KeyTooLong { bytes } => write!(
+                f,
+                "a key has {bytes} bytes, more than the {} that a store takes; use a shorter key",
+                flow_log::KEY_BYTES
+            ),
             Self::Snapshot { message } => write!(f, "the snapshot could not be written: {message}"),
             Self::Crashed => f.write_str("the process died here (simulated)"),
         }

@@ -4,7 +4,14 @@
 //! is applied twice, out of turn or by a former owner changes nothing.
 
 pub mod error;
+pub mod lsm;
+pub mod memory;
+pub mod simulated;
 pub mod traits;
+mod tree;
 
 pub use error::StoreError;
+pub use lsm::{LsmFeatureStore, LsmStore};
+pub use memory::{MemoryFeatureStore, MemoryStore};
 pub use traits::{Applied, FeatureStore, KeyRange, SetId, SnapshotSink, Store, Visit};
+pub use tree::LsmOptions;

@@ -158,3 +158,23 @@ pub trait FeatureStore: Send + Sync {
     /// Files that cannot be written.
     fn flush(&self) -> Result<(), StoreError>;
 }
+
+/// Whether a store at `position` takes changes that cover the blocks `from..=to`.
+pub(crate) fn in_turn(position: Sequence, from: Sequence, to: Sequence) -> Applied {
+    if to <= position {
+        Applied::Stale
+    } else if from > position.next() {
+        Applied::Gap { expected: position.next() }
+    } else {
+        Applied::Done
+    }
+}
+
+/// Whether no key can lie in `range`. Ordered maps refuse such bounds.
+pub(crate) fn is_empty(range: &KeyRange<'_>) -> bool {
+    match (range.from, range.to) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
+    }
+}
