@@ -79,7 +79,7 @@ fn full(depth: u32, seed: &mut u64) -> Vec<Node> {
     let split = |i: u32, r: u32| Node::Split {
         feature: (r % 8) as u16,
         threshold: f64::from(r) / 16_777_216.0,
-        missing_left: r % 3 == 0,
+        missing_left: r.is_multiple_of(3),
         left: 2 * i + 1,
     };
     let nodes = (0..inner).map(|i| split(i, random())).collect::<Vec<_>>();
