@@ -15,6 +15,7 @@ pub mod json;
 pub mod key;
 pub mod program;
 pub mod text;
+pub mod trees;
 pub mod types;
 pub mod value;
 pub mod wide;
