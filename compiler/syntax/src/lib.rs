@@ -1,10 +1,36 @@
 //! Text to tokens with trivia, tokens to a tree with error nodes, and the one format.
+//!
+//! ```
+//! use fec_diagnostics::FileId;
+//!
+//! let parsed = fec_syntax::parse(FileId(0), "type Payment { id: string, amount: decimal(12, 2) }\n");
+//! assert_eq!(parsed.file.items.len(), 1);
+//! assert!(parsed.diagnostics.is_empty());
+//! ```
 
 pub mod ast;
 mod lexer;
 mod literal;
+mod parser;
 mod scan;
 mod token;
 
 pub use lexer::{Lexed, lex};
 pub use token::{Kind, Token};
+
+use fec_diagnostics::{Diagnostic, FileId, in_source_order};
+
+/// A file as read: a tree, whatever the text is, and what is wrong with it.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The tree; `Error` nodes stand where the text could not be read.
+    pub file: ast::File,
+    /// Lexical and syntactic mistakes, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a file. It never fails and takes time linear in the text.
+pub fn parse(file: FileId, text: &str) -> Parsed {
+    let (tree, diagnostics) = parser::parse(file, text, lex(file, text));
+    Parsed { file: tree, diagnostics: in_source_order(diagnostics) }
+}
