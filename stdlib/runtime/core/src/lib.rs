@@ -1,5 +1,7 @@
 //! Values, arithmetic, batches, tiles, aggregates, rules and trees: pure, without I/O.
 
+pub mod aggregate;
+pub mod block;
 pub mod bytes;
 pub mod exact;
 pub mod fault;
