@@ -6,6 +6,8 @@ pub mod bytes;
 pub mod exact;
 pub mod fault;
 pub mod hll;
+#[cfg(test)]
+mod naive;
 pub mod types;
 pub mod value;
 pub mod wide;
