@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fec_model::expr::{BinaryOp, Expr, ExprKind, Function, UnaryOp, VarId};
+use fec_model::expr::{BinaryOp, Expr, ExprKind, Function, Literal, UnaryOp, VarId};
 use fec_model::types as model;
 use flow_core::batch::Batch;
 use flow_core::column::Column;
@@ -98,11 +98,6 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn expr(&mut self, expr: &Expr) -> Result<Register, LocalError> {
-        let register = self.inner(expr)?;
-        Ok(register)
-    }
-
-    fn inner(&mut self, expr: &Expr) -> Result<Register, LocalError> {
         let kind = self.names.enums.kind(&expr.ty.kind);
         Ok(match &expr.kind {
             ExprKind::Literal(literal) => self.builder.constant(value(literal), kind)?,
@@ -145,13 +140,7 @@ impl Compiler<'_> {
                     self.builder.convert(Conversion::Field, from, &kind)?
                 }
             }
-            ExprKind::Call(function, arguments) => {
-                let mut registers = Vec::with_capacity(arguments.len());
-                for argument in arguments {
-                    registers.push(self.expr(argument)?);
-                }
-                self.builder.call(core_function(*function), registers)?
-            }
+            ExprKind::Call(function, arguments) => self.call(*function, arguments, &kind)?,
             ExprKind::If(condition, then, otherwise) => {
                 let condition = self.expr(condition)?;
                 let then = self.of_kind(then, &kind)?;
@@ -217,6 +206,30 @@ impl Compiler<'_> {
         self.expr(expr)
     }
 
+    fn call(&mut self, function: Function, arguments: &[Expr], kind: &Kind) -> Result<Register, LocalError> {
+        let mut registers = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            registers.push(self.expr(argument)?);
+        }
+        let result = match (core_function(function), registers.as_slice()) {
+            (Some(function), _) => self.builder.call(function, registers)?,
+            (None, [duration]) if function == Function::Seconds => {
+                let second = self.builder.constant(Value::Int(1_000_000), Kind::Duration)?;
+                self.builder.binary(Binary::Divide, *duration, second)?
+            }
+            (None, [value, ..]) => {
+                let digits = match arguments.get(1).map(|digits| &digits.kind) {
+                    Some(ExprKind::Literal(Literal::Int(digits))) => u8::try_from(*digits).unwrap_or(u8::MAX),
+                    Some(_) => return Err(missing("constant number of digits in", "round")),
+                    None => 0,
+                };
+                self.builder.call(core_functions::Function::Round(digits), vec![*value])?
+            }
+            (None, []) => return Err(missing("argument of", "a function")),
+        };
+        Ok(self.builder.convert(Conversion::Field, result, kind)?)
+    }
+
     fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Register, LocalError> {
         let kind_of = |expr: &Expr| self.names.enums.kind(&expr.ty.kind);
         let (left_kind, right_kind) = (kind_of(left), kind_of(right));
@@ -251,15 +264,15 @@ impl From<BuildError> for LocalError {
     }
 }
 
-fn core_function(function: Function) -> core_functions::Function {
+/// How the runtime computes a function of the language.
+fn core_function(function: Function) -> Option<core_functions::Function> {
     use core_functions::Function as Core;
-    match function {
+    Some(match function {
         Function::Abs => Core::Abs,
-        Function::Least => Core::Least,
-        Function::Greatest => Core::Greatest,
+        Function::Least => Core::Min,
+        Function::Greatest => Core::Max,
         Function::Floor => Core::Floor,
         Function::Ceil => Core::Ceil,
-        Function::Round => Core::Round,
         Function::Sqrt => Core::Sqrt,
         Function::Exp => Core::Exp,
         Function::Ln => Core::Ln,
@@ -280,6 +293,7 @@ fn core_function(function: Function) -> core_functions::Function {
         Function::Hour => Core::Hour,
         Function::Minute => Core::Minute,
         Function::Weekday => Core::DayOfWeek,
-        Function::Seconds => Core::Seconds,
-    }
+        // These take more than a name: `Compiler::call` has them.
+        Function::Round | Function::Seconds => return None,
+    })
 }

@@ -232,9 +232,6 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
                 let parts = aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter);
                 known.insert(aggregate.name.clone(), parts.flat_map(|part| reads(first, part)).collect());
             }
-            let through = |value: &Expr| {
-                walk::columns(value).iter().flat_map(|c| known.get(c).cloned().unwrap_or_default()).collect()
-            };
             outputs.iter().map(|(name, value)| (name.clone(), derived(value, &known))).collect()
         }
         Op::Union => names

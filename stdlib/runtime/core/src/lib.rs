@@ -3,6 +3,8 @@
 pub mod arith;
 pub mod batch;
 pub mod builder;
+pub mod aggregate;
+pub mod block;
 pub mod bytes;
 pub mod calendar;
 pub mod column;
@@ -16,6 +18,8 @@ pub mod key;
 pub mod program;
 pub mod text;
 pub mod trees;
+#[cfg(test)]
+mod naive;
 pub mod types;
 pub mod value;
 pub mod wide;
