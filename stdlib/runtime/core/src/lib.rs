@@ -3,10 +3,13 @@
 pub mod arith;
 pub mod batch;
 pub mod builder;
+pub mod bytes;
 pub mod calendar;
 pub mod column;
 pub mod convert;
+pub mod exact;
 pub mod fault;
+pub mod hll;
 pub mod types;
 pub mod value;
 pub mod wide;

@@ -72,13 +72,13 @@ impl I256 {
         if bits > 254 {
             return None;
         }
-        let shifted = self.shl(bits);
-        (shifted.shr(bits) == self).then_some(shifted)
+        let shifted = self.shift_left(bits);
+        (shifted.shift_right(bits) == self).then_some(shifted)
     }
 
     /// Shifted right by `bits` below 256, the sign kept (rounds toward −∞).
     #[must_use]
-    pub fn shr(self, bits: u32) -> Self {
+    pub fn shift_right(self, bits: u32) -> Self {
         match bits {
             0 => self,
             1..=127 => {
@@ -89,7 +89,7 @@ impl I256 {
         }
     }
 
-    fn shl(self, bits: u32) -> Self {
+    fn shift_left(self, bits: u32) -> Self {
         match bits {
             0 => self,
             1..=127 => {
@@ -367,7 +367,7 @@ mod tests {
     use super::*;
 
     fn wide() -> impl Strategy<Value = I256> {
-        (any::<[u64; 4]>(), 0u32..256).prop_map(|(limbs, bits)| I256::from_limbs(limbs).shr(bits))
+        (any::<[u64; 4]>(), 0u32..256).prop_map(|(limbs, bits)| I256::from_limbs(limbs).shift_right(bits))
     }
 
     #[test]
@@ -390,7 +390,7 @@ mod tests {
         assert_eq!(I256::from(1i64).checked_shl(255), None);
         assert_eq!((I256::from(i128::MAX) + I256::from(1i64)).to_i128(), None);
         assert_eq!(I256::from(i128::MIN).to_i128(), Some(i128::MIN));
-        assert_eq!(I256::product(i128::MIN, i128::MIN), I256::from(1i64).shl(254));
+        assert_eq!(I256::product(i128::MIN, i128::MIN), I256::from(1i64).shift_left(254));
     }
 
     proptest! {
@@ -420,10 +420,10 @@ mod tests {
                 for (j, limb) in [low_half(half), high_half(half)].into_iter().enumerate() {
                     let mut part = I256::ZERO;
                     for bit in (0..64).rev() {
-                        part = part.shl(1);
+                        part = part.shift_left(1);
                         if limb >> bit & 1 == 1 { part = part + factor; }
                     }
-                    back = back + part.shl(64 * u32::try_from(2 * i + j).unwrap());
+                    back = back + part.shift_left(64 * u32::try_from(2 * i + j).unwrap());
                 }
             }
             prop_assert_eq!(back, a);
