@@ -2,6 +2,8 @@
 
 use flow_core::batch::{Batch, Origin};
 
+use crate::compare::compare_columns;
+
 /// The place of a row in arrival order. Rows that one event gave (a join's changes) share its place and keep their
 /// sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -87,4 +89,12 @@ pub fn sorted(batch: Batch) -> Batch {
     let mut rows: Vec<usize> = (0..batch.rows).collect();
     rows.sort_by_key(|row| Order::of(&batch, *row));
     batch.take(&rows)
+}
+
+/// Puts rows of `batch` into the order that they have where no `sort` or `top` gave another: by place, then by columns.
+pub fn sort_standing(batch: &Batch, rows: &mut [usize]) {
+    rows.sort_by(|left, right| {
+        let places = |row: usize| Order::of(batch, row);
+        places(*left).cmp(&places(*right)).then_with(|| compare_columns(&batch.columns, *left, *right))
+    });
 }
