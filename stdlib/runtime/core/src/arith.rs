@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::fault::Fault;
+use crate::wide::I256;
 
 /// The greatest number of digits of a decimal, and the greatest scale.
 pub const MAX_DIGITS: u8 = 38;
@@ -217,6 +218,16 @@ pub fn within_digits(mantissa: i128) -> Result<i128, Fault> {
     if -POWERS[38] < mantissa && mantissa < POWERS[38] { Ok(mantissa) } else { Err(Fault::Overflow) }
 }
 
+/// `-a` on decimals.
+///
+/// # Errors
+///
+/// [`Fault::Overflow`] beyond 38 digits.
+#[inline]
+pub fn negate_decimal(a: i128) -> Result<i128, Fault> {
+    a.checked_neg().ok_or(Fault::Overflow).and_then(within_digits)
+}
+
 /// Checks a field's precision: at most `precision` digits.
 ///
 /// # Errors
@@ -293,16 +304,14 @@ fn align(a: i128, sa: u8, b: i128, sb: u8) -> Result<(i128, i128), Fault> {
 #[inline]
 pub fn multiply_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Result<i128, Fault> {
     let excess = sa.saturating_add(sb).saturating_sub(MAX_DIGITS);
-    match a.checked_mul(b) {
-        Some(product) if excess == 0 => within_digits(product),
-        Some(product) => within_digits(round_half_even(product, power_of_ten(excess))),
-        None if excess == 0 => Err(Fault::Overflow),
-        None => {
-            let product = wide_multiply(a.unsigned_abs(), b.unsigned_abs());
-            let (quotient, rest) = wide_divide(product, power_of_ten(excess).unsigned_abs()).ok_or(Fault::Overflow)?;
-            signed(round_up(quotient, rest, power_of_ten(excess).unsigned_abs())?, (a < 0) != (b < 0))
-        }
+    if excess == 0 {
+        return a.checked_mul(b).ok_or(Fault::Overflow).and_then(within_digits);
     }
+    I256::product(a, b)
+        .div_half_even(I256::from(power_of_ten(excess)))
+        .and_then(I256::to_i128)
+        .ok_or(Fault::Overflow)
+        .and_then(within_digits)
 }
 
 /// `a / b` on decimals of scales `sa` and `sb`, rounded half-even; the result has [`quotient_scale`]. `None` for a zero
@@ -317,27 +326,27 @@ pub fn divide_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Result<Option<i128>, 
         return Ok(None);
     }
     // a·10^-sa ÷ b·10^-sb at the scale of the result is a·10^digits ÷ b.
-    let digits = quotient_scale(sa, sb) + sb - sa;
+    let digits = (quotient_scale(sa, sb) + sb).saturating_sub(sa);
     if digits <= MAX_DIGITS
         && let Some(dividend) = a.checked_mul(power_of_ten(digits))
     {
         let magnitude = round_half_even(dividend, i128::try_from(b.unsigned_abs()).unwrap_or(i128::MAX));
-        return within_digits(if b < 0 { -magnitude } else { magnitude }).map(Some);
+        let quotient = if b < 0 { magnitude.checked_neg().ok_or(Fault::Overflow)? } else { magnitude };
+        return within_digits(quotient).map(Some);
     }
-    let divisor = b.unsigned_abs();
-    let (mut quotient, mut rest) = (a.unsigned_abs() / divisor, a.unsigned_abs() % divisor);
-    let mut left = digits;
-    while left > 0 {
-        let step = left.min(MAX_DIGITS);
-        let power = power_of_ten(step).unsigned_abs();
-        // The remainder is below the divisor, so this quotient is below the power.
-        let (next, after) = wide_divide(wide_multiply(rest, power), divisor).ok_or(Fault::Overflow)?;
-        quotient =
-            quotient.checked_mul(power).and_then(|quotient| quotient.checked_add(next)).ok_or(Fault::Overflow)?;
-        rest = after;
-        left -= step;
+    wide_quotient(a, digits, b).ok_or(Fault::Overflow).and_then(within_digits).map(Some)
+}
+
+/// `a·10^digits / b` rounded half-even, for a product beyond 128 bits; `None` where the quotient is beyond them too.
+fn wide_quotient(a: i128, digits: u8, b: i128) -> Option<i128> {
+    let dividend = I256::product(a, power_of_ten(digits.min(MAX_DIGITS)));
+    let factor = power_of_ten(digits.saturating_sub(MAX_DIGITS));
+    let divisor = I256::from(b);
+    if let Some(dividend) = dividend.checked_mul(factor) {
+        return dividend.div_half_even(divisor)?.to_i128();
     }
-    signed(round_up(quotient, rest, divisor)?, (a < 0) != (b < 0)).map(Some)
+    // The product is beyond 2^255 and the divisor below 2^127: so is the quotient beyond 2^127.
+    None
 }
 
 /// `a div b` on decimals of scales `sa` and `sb`, truncated; the result has scale 0. `None` for a zero divisor.
@@ -376,60 +385,9 @@ pub fn compare_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Ordering {
     if sa == sb {
         return a.cmp(&b);
     }
-    if a.signum() != b.signum() {
-        return a.cmp(&b);
-    }
     let (up_a, up_b) = (power_of_ten(sb.saturating_sub(sa)), power_of_ten(sa.saturating_sub(sb)));
     match (a.checked_mul(up_a), b.checked_mul(up_b)) {
         (Some(a), Some(b)) => a.cmp(&b),
-        _ => {
-            let magnitudes = wide_multiply(a.unsigned_abs(), up_a.unsigned_abs())
-                .cmp(&wide_multiply(b.unsigned_abs(), up_b.unsigned_abs()));
-            if a < 0 { magnitudes.reverse() } else { magnitudes }
-        }
+        _ => I256::product(a, up_a).cmp(&I256::product(b, up_b)),
     }
-}
-
-fn signed(magnitude: u128, negative: bool) -> Result<i128, Fault> {
-    let value = i128::try_from(magnitude).map_err(|_| Fault::Overflow).and_then(within_digits)?;
-    Ok(if negative { -value } else { value })
-}
-
-/// `quotient` and what `rest / divisor` adds to it half-even.
-fn round_up(quotient: u128, rest: u128, divisor: u128) -> Result<u128, Fault> {
-    let other = divisor - rest;
-    let up = rest > other || (rest == other && quotient % 2 == 1);
-    quotient.checked_add(u128::from(up)).ok_or(Fault::Overflow)
-}
-
-/// The product in 256 bits: high and low half.
-pub(crate) fn wide_multiply(a: u128, b: u128) -> (u128, u128) {
-    const LOW: u128 = u64::MAX as u128;
-    let (a1, a0, b1, b0) = (a >> 64, a & LOW, b >> 64, b & LOW);
-    let low = a0 * b0;
-    let (middle, carry) = (a1 * b0).overflowing_add(a0 * b1);
-    let (low, carry_low) = low.overflowing_add(middle << 64);
-    let high = a1 * b1 + (middle >> 64) + (u128::from(carry) << 64) + u128::from(carry_low);
-    (high, low)
-}
-
-/// Quotient and remainder of 256 bits by 128; `None` where the quotient has more than 128 bits or the divisor is 0.
-pub(crate) fn wide_divide((high, low): (u128, u128), divisor: u128) -> Option<(u128, u128)> {
-    if high == 0 {
-        return Some((low.checked_div(divisor)?, low.checked_rem(divisor)?));
-    }
-    if high >= divisor {
-        return None;
-    }
-    let (mut rest, mut quotient) = (high, 0u128);
-    for bit in (0..128).rev() {
-        let carry = rest >> 127 == 1;
-        rest = (rest << 1) | ((low >> bit) & 1);
-        quotient <<= 1;
-        if carry || rest >= divisor {
-            rest = rest.wrapping_sub(divisor);
-            quotient |= 1;
-        }
-    }
-    Some((quotient, rest))
 }

@@ -29,8 +29,8 @@ pub struct Column {
     rows: usize,
 }
 
-/// The cells themselves. A cell that is absent or faulty holds a neutral filler here (0, empty), so that kernels can run
-/// over all rows.
+/// The cells themselves. Where a cell is absent or faulty there is a filler without meaning here, so that positions are
+/// rows.
 #[derive(Debug, Clone)]
 pub enum ColumnData {
     /// `bool`.

@@ -1,9 +1,14 @@
 //! Conversions between types, each exact or rounded once.
 
+mod cells;
+
 use std::fmt::Write;
 
-use crate::arith::{finite, power_of_ten, rescale, wide_divide, wide_multiply, within_digits};
+pub use cells::convert;
+
+use crate::arith::{finite, power_of_ten, rescale, within_digits};
 use crate::fault::Fault;
+use crate::wide::I256;
 
 /// The greatest integer up to which every integer is a float.
 const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
@@ -90,45 +95,16 @@ pub fn float_to_decimal(value: f64, scale: u8) -> Result<i128, Fault> {
         Ok(exponent) if exponent < 0x7ff => (fraction | (1 << 52), exponent - 1_075),
         _ => return Err(Fault::NotFinite),
     };
-    let (high, low) = wide_multiply(mantissa.into(), power_of_ten(scale).unsigned_abs());
+    let product = I256::product(mantissa.into(), power_of_ten(scale));
     let magnitude = if shift >= 0 {
-        // 2^127 has 39 digits: more does not fit whatever the mantissa.
-        let shift = u32::try_from(shift).unwrap_or(u32::MAX);
-        if high != 0 || (low != 0 && shift > low.leading_zeros()) {
-            return Err(Fault::Overflow);
-        }
-        if low == 0 { 0 } else { low << shift }
+        product.checked_shl(shift.unsigned_abs())
     } else {
-        shift_right_half_even(high, low, shift.unsigned_abs()).ok_or(Fault::Overflow)?
+        // The product is below 2^180: divided by 2^254 or more it rounds to zero.
+        let divisor = I256::from(1i128).checked_shl(shift.unsigned_abs().min(254));
+        divisor.and_then(|divisor| product.div_half_even(divisor))
     };
-    let magnitude = i128::try_from(magnitude).map_err(|_| Fault::Overflow).and_then(within_digits)?;
+    let magnitude = magnitude.and_then(I256::to_i128).ok_or(Fault::Overflow).and_then(within_digits)?;
     Ok(if value < 0.0 { -magnitude } else { magnitude })
-}
-
-/// 256 bits divided by `2^shift`, half-even; `None` where the result has more than 128 bits.
-fn shift_right_half_even(high: u128, low: u128, shift: u32) -> Option<u128> {
-    if shift > 255 {
-        return Some(0);
-    }
-    let (quotient, rest, half) = if shift >= 128 {
-        let shift = shift - 128;
-        let quotient = high.checked_shr(shift).unwrap_or(0);
-        let rest = high & !u128::MAX.checked_shl(shift).unwrap_or(0);
-        // The lower half only decides whether the rest is more than a half.
-        let (rest, half) = match shift {
-            0 => (low, 1 << 127),
-            _ => ((rest << 1) | u128::from(low != 0), 1 << shift),
-        };
-        (quotient, rest, half)
-    } else {
-        let (quotient, rest) = wide_divide((high, low), 1 << shift)?;
-        if shift == 0 {
-            return Some(quotient);
-        }
-        (quotient, rest, 1 << (shift - 1))
-    };
-    let up = rest > half || (rest == half && quotient % 2 == 1);
-    quotient.checked_add(u128::from(up))
 }
 
 /// Reads an integer: an optional sign and digits.

@@ -9,6 +9,8 @@ mod build;
 mod columns;
 mod kernels;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -87,6 +87,8 @@ impl ProgramBuilder {
     ///
     /// If the value is not of that kind.
     pub fn constant(&mut self, value: Value, kind: Kind) -> Result<Register, BuildError> {
+        // −0 is written like 0 and must be it.
+        let value = if let Value::Float(value) = value { Value::Float(value + 0.0) } else { value };
         if holds(&kind, &value) {
             Ok(self.push(Instruction::Constant(value), kind))
         } else {
@@ -104,7 +106,8 @@ impl ProgramBuilder {
         self.push(Instruction::Slot(position), kind)
     }
 
-    /// The field at `position` of a record.
+    /// The field at `position` of a record. It is looked for through the instructions that made the record, so that the
+    /// fault of another field is never seen.
     ///
     /// # Errors
     ///
@@ -113,12 +116,29 @@ impl ProgramBuilder {
         let Kind::Record(record_type) = self.kind(record)? else {
             return error(format!("{:?} has no fields", self.kind(record)?));
         };
-        match record_type.fields.get(position) {
-            Some(field) => {
-                let kind = field.ty.kind.clone();
-                Ok(self.push(Instruction::Field(record, position), kind))
+        let Some(field) = record_type.fields.get(position) else {
+            return error(format!("the record has no field {position}"));
+        };
+        let kind = field.ty.kind.clone();
+        let made = self.steps.get(record.0).map(|step| step.instruction.clone());
+        match made {
+            Some(Instruction::Record(fields)) if position < fields.len() => {
+                fields.get(position).copied().map_or_else(|| error("the record lacks a field".to_owned()), Ok)
             }
-            None => error(format!("the record has no field {position}")),
+            Some(Instruction::If { condition, then, otherwise }) => {
+                let (then, otherwise) = (self.field(then, position)?, self.field(otherwise, position)?);
+                self.select(condition, then, otherwise)
+            }
+            Some(Instruction::Coalesce(left, right)) => {
+                let absent = self.is_absent(left)?;
+                let (left, right) = (self.field(left, position)?, self.field(right, position)?);
+                self.select(absent, right, left)
+            }
+            Some(Instruction::Convert(conversion, from)) => {
+                let from = self.field(from, position)?;
+                self.convert(conversion, from, &kind)
+            }
+            _ => Ok(self.push(Instruction::Field(record, position), kind)),
         }
     }
 
@@ -194,14 +214,27 @@ impl ProgramBuilder {
         Ok(self.push(Instruction::If { condition, then, otherwise }, kind))
     }
 
-    /// `x == null`.
+    /// `x == null`. A record is not absent because one of its fields is faulty.
     ///
     /// # Errors
     ///
     /// If the register is of another builder.
     pub fn is_absent(&mut self, operand: Register) -> Result<Register, BuildError> {
-        self.kind(operand)?;
-        Ok(self.push(Instruction::IsAbsent(operand), Kind::Bool))
+        let record = matches!(self.kind(operand)?, Kind::Record(_));
+        let made = self.steps.get(operand.0).map(|step| step.instruction.clone());
+        match made {
+            Some(Instruction::Record(_)) => self.constant(Value::Bool(false), Kind::Bool),
+            Some(Instruction::If { condition, then, otherwise }) if record => {
+                let (then, otherwise) = (self.is_absent(then)?, self.is_absent(otherwise)?);
+                self.select(condition, then, otherwise)
+            }
+            Some(Instruction::Coalesce(left, right)) if record => {
+                let (left, right) = (self.is_absent(left)?, self.is_absent(right)?);
+                self.and(left, right)
+            }
+            Some(Instruction::Convert(_, from)) if record => self.is_absent(from),
+            _ => Ok(self.push(Instruction::IsAbsent(operand), Kind::Bool)),
+        }
     }
 
     /// `left and right`.
@@ -390,10 +423,10 @@ fn holds(kind: &Kind, value: &Value) -> bool {
         (_, Value::Absent)
         | (Kind::Bool, Value::Bool(_))
         | (Kind::Int | Kind::Date | Kind::Timestamp | Kind::Duration, Value::Int(_))
-        | (Kind::Float, Value::Float(_))
         | (Kind::Decimal { .. }, Value::Decimal(_))
         | (Kind::String, Value::String(_))
         | (Kind::Bytes, Value::Bytes(_)) => true,
+        (Kind::Float, Value::Float(value)) => value.is_finite(),
         (Kind::Enum(members), Value::Int(index)) => {
             usize::try_from(*index).is_ok_and(|index| index < members.members.len())
         }
