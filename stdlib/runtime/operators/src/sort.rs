@@ -10,7 +10,7 @@ use flow_core::types::{DataType, Field, Kind, Schema};
 
 use crate::collected::Collected;
 use crate::compare::{compare_columns, compare_in, compare_rows};
-use crate::expression::{Env, Expr};
+use crate::expression::{Environment, Expr, evaluate_all};
 use crate::operator::{Context, Operator, OperatorError, Reason};
 use crate::order::Order;
 
@@ -37,7 +37,7 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn of(keys: &[SortKey], batch: &Batch, env: &Env) -> Self {
+    fn of(keys: &[SortKey], batch: &Batch, env: &Environment) -> Self {
         Self { columns: keys.iter().map(|key| (key.value.evaluate(batch, env), key.descending)).collect() }
     }
 
@@ -156,7 +156,7 @@ impl Operator for Top {
 
     fn finish(&mut self, cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
         let batch = self.rows.take();
-        let per: Vec<Column> = self.spec.per.iter().map(|per| per.evaluate(&batch, &cx.env)).collect();
+        let per: Vec<Column> = evaluate_all(&self.spec.per, &batch, &cx.env);
         let keys = Sorted::of(&self.spec.keys, &batch, &cx.env);
         let mut rows = keys.rows(&batch, &per, &self.spec.flow, cx);
         rows.sort_by(|left, right| compare_columns(&per, *left, *right));
