@@ -1,5 +1,6 @@
 //! Arrival order: the total order in which rows take effect.
 
+use flow_core::aggregate;
 use flow_core::batch::{Batch, Origin};
 
 use crate::compare::compare_columns;
@@ -47,6 +48,13 @@ impl Order {
         // INVARIANT: sources are numbered from 0 and are fewer than 2^31, so a set high bit marks a released row.
         let source = self.origin.source;
         Origin { source: if source > u32::MAX / 2 { !source } else { source }, ..self.origin }
+    }
+}
+
+impl From<Order> for aggregate::Order {
+    fn from(order: Order) -> Self {
+        let Origin { source, partition } = order.origin;
+        Self { arrived: order.arrived, source, partition, offset: order.offset }
     }
 }
 

@@ -1,7 +1,6 @@
 //! `sort`, `top` and `take`: rows of a bounded relation in an order, or the first of them.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flow_core::batch::Batch;
