@@ -1,7 +1,9 @@
 //! Values, arithmetic, batches, tiles, aggregates, rules and trees: pure, without I/O.
 
+pub mod aggregate;
 pub mod arith;
 pub mod batch;
+pub mod block;
 pub mod builder;
 pub mod bytes;
 pub mod calendar;
