@@ -66,23 +66,11 @@ pub fn negate_int(a: i64) -> Result<i64, Fault> {
     a.checked_neg().ok_or(Fault::Overflow)
 }
 
-/// `a / b` on integers: the exact quotient, rounded once to a float. `None` for a zero divisor.
+/// `a / b` on integers: both become floats first. `None` for a zero divisor.
 #[inline]
 #[must_use]
 pub fn divide_int(a: i64, b: i64) -> Option<f64> {
-    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
-    if b == 0 {
-        return None;
-    }
-    if a.unsigned_abs() <= EXACT && b.unsigned_abs() <= EXACT {
-        return Some(tidy(a as f64 / b as f64));
-    }
-    // 64 more bits than the dividend has leave at least 64 significant bits in the quotient, more than the 53 of a
-    // float; the sticky bit says whether anything is below them. The conversion then rounds once.
-    let (dividend, divisor) = (u128::from(a.unsigned_abs()) << 64, u128::from(b.unsigned_abs()));
-    let sticky = u128::from(dividend % divisor != 0);
-    let magnitude = ((dividend / divisor) | sticky) as f64 / 18_446_744_073_709_551_616.0;
-    Some(if (a < 0) == (b < 0) { magnitude } else { tidy(-magnitude) })
+    if b == 0 { None } else { Some(tidy(a as f64 / b as f64)) }
 }
 
 /// `a div b` on integers, truncated. `None` for a zero divisor.
@@ -270,29 +258,53 @@ fn round_half_even(a: i128, divisor: i128) -> i128 {
 ///
 /// # Errors
 ///
-/// [`Fault::Overflow`] beyond 38 digits.
+/// [`Fault::Overflow`] beyond 38 digits; only the result is judged.
 #[inline]
 pub fn add_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Result<i128, Fault> {
-    let (a, b) = align(a, sa, b, sb)?;
-    within_digits(a + b)
+    match align(a, sa, b, sb) {
+        Some((a, b)) => a.checked_add(b).ok_or(Fault::Overflow).and_then(within_digits),
+        None => {
+            let (a, b) = align_wide(a, sa, b, sb);
+            narrow(a.checked_add(b))
+        }
+    }
 }
 
 /// `a - b` on decimals of scales `sa` and `sb`; the result has [`sum_scale`].
 ///
 /// # Errors
 ///
-/// [`Fault::Overflow`] beyond 38 digits.
+/// [`Fault::Overflow`] beyond 38 digits; only the result is judged.
 #[inline]
 pub fn subtract_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Result<i128, Fault> {
-    let (a, b) = align(a, sa, b, sb)?;
-    within_digits(a - b)
+    match align(a, sa, b, sb) {
+        Some((a, b)) => a.checked_sub(b).ok_or(Fault::Overflow).and_then(within_digits),
+        None => {
+            let (a, b) = align_wide(a, sa, b, sb);
+            narrow(a.checked_sub(b))
+        }
+    }
 }
 
-/// Both mantissas at the greater scale, each within 38 digits.
+/// Both mantissas at the greater scale; `None` beyond 128 bits.
 #[inline]
-fn align(a: i128, sa: u8, b: i128, sb: u8) -> Result<(i128, i128), Fault> {
-    let scale = sum_scale(sa, sb);
-    Ok((rescale(within_digits(a)?, sa, scale)?, rescale(within_digits(b)?, sb, scale)?))
+fn align(a: i128, sa: u8, b: i128, sb: u8) -> Option<(i128, i128)> {
+    if sa == sb {
+        return Some((a, b));
+    }
+    let (up_a, up_b) = (power_of_ten(sb.saturating_sub(sa)), power_of_ten(sa.saturating_sub(sb)));
+    Some((a.checked_mul(up_a)?, b.checked_mul(up_b)?))
+}
+
+/// Both mantissas at the greater scale.
+#[cold]
+fn align_wide(a: i128, sa: u8, b: i128, sb: u8) -> (I256, I256) {
+    let (up_a, up_b) = (power_of_ten(sb.saturating_sub(sa)), power_of_ten(sa.saturating_sub(sb)));
+    (I256::product(a, up_a), I256::product(b, up_b))
+}
+
+fn narrow(value: Option<I256>) -> Result<i128, Fault> {
+    value.and_then(I256::to_i128).ok_or(Fault::Overflow).and_then(within_digits)
 }
 
 /// `a * b` on decimals of scales `sa` and `sb`; the result has [`product_scale`], rounded half-even where the scales
@@ -307,11 +319,7 @@ pub fn multiply_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Result<i128, Fault>
     if excess == 0 {
         return a.checked_mul(b).ok_or(Fault::Overflow).and_then(within_digits);
     }
-    I256::product(a, b)
-        .div_half_even(I256::from(power_of_ten(excess)))
-        .and_then(I256::to_i128)
-        .ok_or(Fault::Overflow)
-        .and_then(within_digits)
+    narrow(I256::product(a, b).div_half_even(I256::from(power_of_ten(excess))))
 }
 
 /// `a / b` on decimals of scales `sa` and `sb`, rounded half-even; the result has [`quotient_scale`]. `None` for a zero
@@ -353,14 +361,20 @@ fn wide_quotient(a: i128, digits: u8, b: i128) -> Option<i128> {
 ///
 /// # Errors
 ///
-/// [`Fault::Overflow`] where the two at one scale go beyond 38 digits.
+/// [`Fault::Overflow`] beyond 38 digits; only the result is judged.
 #[inline]
 pub fn div_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Result<Option<i128>, Fault> {
     if b == 0 {
         return Ok(None);
     }
-    let (a, b) = align(a, sa, b, sb)?;
-    Ok(Some(a / b))
+    match align(a, sa, b, sb) {
+        Some((a, b)) => a.checked_div(b).ok_or(Fault::Overflow).and_then(within_digits),
+        None => {
+            let (a, b) = align_wide(a, sa, b, sb);
+            narrow(a.div_rem(b).map(|(quotient, _)| quotient))
+        }
+    }
+    .map(Some)
 }
 
 /// `a mod b` on decimals of scales `sa` and `sb`, with the sign of `a`; the result has [`sum_scale`]. `None` for a zero
@@ -368,14 +382,20 @@ pub fn div_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Result<Option<i128>, Fau
 ///
 /// # Errors
 ///
-/// [`Fault::Overflow`] where the two at one scale go beyond 38 digits.
+/// [`Fault::Overflow`] beyond 38 digits; only the result is judged.
 #[inline]
 pub fn mod_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Result<Option<i128>, Fault> {
     if b == 0 {
         return Ok(None);
     }
-    let (a, b) = align(a, sa, b, sb)?;
-    Ok(Some(a % b))
+    match align(a, sa, b, sb) {
+        Some((a, b)) => within_digits(a.checked_rem(b).unwrap_or(0)),
+        None => {
+            let (a, b) = align_wide(a, sa, b, sb);
+            narrow(a.div_rem(b).map(|(_, rest)| rest))
+        }
+    }
+    .map(Some)
 }
 
 /// Compares decimals of scales `sa` and `sb` as numbers; never fails.
@@ -385,9 +405,11 @@ pub fn compare_decimal(a: i128, sa: u8, b: i128, sb: u8) -> Ordering {
     if sa == sb {
         return a.cmp(&b);
     }
-    let (up_a, up_b) = (power_of_ten(sb.saturating_sub(sa)), power_of_ten(sa.saturating_sub(sb)));
-    match (a.checked_mul(up_a), b.checked_mul(up_b)) {
-        (Some(a), Some(b)) => a.cmp(&b),
-        _ => I256::product(a, up_a).cmp(&I256::product(b, up_b)),
+    match align(a, sa, b, sb) {
+        Some((a, b)) => a.cmp(&b),
+        None => {
+            let (a, b) = align_wide(a, sa, b, sb);
+            a.cmp(&b)
+        }
     }
 }

@@ -13,24 +13,11 @@ use crate::wide::I256;
 /// The greatest integer up to which every integer is a float.
 const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
 
-/// `float(x)` of an integer: the nearest float, ties to even.
+/// An integer as a float: the nearest one, ties to even.
 #[inline]
 #[must_use]
 pub fn int_to_float(value: i64) -> f64 {
     value as f64
-}
-
-/// The implicit conversion of an integer to a float, which must be exact.
-///
-/// # Errors
-///
-/// [`Fault::Precision`] where no float is that integer.
-#[inline]
-pub fn int_to_float_exact(value: i64) -> Result<f64, Fault> {
-    let float = value as f64;
-    // Above 2^53 an integer is a float where its lowest bits are zero; 2^63 itself is not an i64.
-    let exact = value.unsigned_abs() <= EXACT || float as i128 == i128::from(value);
-    if exact { Ok(float) } else { Err(Fault::Precision) }
 }
 
 /// An integer as a decimal of scale `scale`.
@@ -126,10 +113,26 @@ pub fn text_to_int(text: &str) -> Result<i64, Fault> {
 ///
 /// [`Fault::Conversion`] for other text (also `inf` and `nan`), [`Fault::NotFinite`] beyond the range.
 pub fn text_to_float(text: &str) -> Result<f64, Fault> {
-    if !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) {
+    if !is_number(text.as_bytes()) {
         return Err(Fault::Conversion);
     }
     text.parse().map_err(|_| Fault::Conversion).and_then(finite)
+}
+
+/// An optional sign, digits, an optional fraction, an optional exponent.
+fn is_number(text: &[u8]) -> bool {
+    fn digits(text: &[u8]) -> Option<&[u8]> {
+        let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if length == 0 { None } else { text.get(length..) }
+    }
+    let unsigned = if let [b'-' | b'+', rest @ ..] = text { rest } else { text };
+    let Some(rest) = digits(unsigned) else { return false };
+    let rest = if let [b'.', rest @ ..] = rest { digits(rest) } else { Some(rest) };
+    match rest {
+        Some([b'e' | b'E', b'-' | b'+', rest @ ..] | [b'e' | b'E', rest @ ..]) => digits(rest) == Some(&[]),
+        Some(rest) => rest.is_empty(),
+        None => false,
+    }
 }
 
 /// What is done with digits that a decimal's scale has no room for.
@@ -147,6 +150,9 @@ pub enum Excess {
 ///
 /// [`Fault::Conversion`] for other text, [`Fault::Precision`] for refused digits, [`Fault::Overflow`] beyond 38 digits.
 pub fn text_to_decimal(text: &str, scale: u8, excess: Excess) -> Result<i128, Fault> {
+    if !is_number(text.as_bytes()) {
+        return Err(Fault::Conversion);
+    }
     let (negative, unsigned) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -161,9 +167,6 @@ pub fn text_to_decimal(text: &str, scale: u8, excess: Excess) -> Result<i128, Fa
         }
         rest => (&[][..], rest),
     };
-    if integer.is_empty() && fraction.is_empty() {
-        return Err(Fault::Conversion);
-    }
     let exponent = match rest {
         [] => 0,
         [b'e' | b'E', rest @ ..] => read_exponent(rest)?,

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::arith::{
-    compare_decimal, compare_float, finite, negate_decimal, negate_float, negate_int, power_of_ten, rescale,
+    MAX_DIGITS, compare_decimal, compare_float, finite, negate_decimal, negate_float, negate_int, power_of_ten, rescale,
 };
 use crate::calendar::{DAY, SECOND, date_of, day_of_week};
-use crate::convert::{decimal_to_float, float_to_decimal};
+use crate::convert::{decimal_to_float, float_to_int};
 use crate::fault::Fault;
 use crate::types::{DataType, Kind};
 use crate::value::{Cell, Value};
@@ -23,16 +23,17 @@ use crate::zone::Zone;
 pub enum Function {
     /// The magnitude of a number or duration.
     Abs,
-    /// The least of one or more cells of one ordered kind.
-    Min,
-    /// The greatest of one or more cells of one ordered kind.
-    Max,
-    /// A number rounded half-even to the given digits after the point; the result keeps its kind, a decimal with at most
-    /// that scale.
-    Round(u8),
-    /// The greatest whole number that is not greater; a decimal gets scale 0.
+    /// The least of one or more cells of one ordered kind; of equal ones the first.
+    Least,
+    /// The greatest of one or more cells of one ordered kind; of equal ones the first.
+    Greatest,
+    /// The integer nearest to a number, ties to even.
+    Round,
+    /// A decimal rounded half-even to the given scale.
+    RoundTo(u8),
+    /// The greatest integer that is not greater than a number.
     Floor,
-    /// The least whole number that is not less; a decimal gets scale 0.
+    /// The least integer that is not less than a number.
     Ceil,
     /// The square root of a float; of a negative one a fault.
     Sqrt,
@@ -61,7 +62,7 @@ pub enum Function {
     /// All texts one after the other.
     Concat,
     /// The part of a text from a position (code points, from 0), of at most a given length where one is given; what lies
-    /// outside of the text is left out.
+    /// outside of the text is left out, and a negative position or length counts as 0.
     Substring,
     /// A text with every occurrence of a second one replaced by a third; an empty second one changes nothing.
     Replace,
@@ -75,14 +76,14 @@ pub enum Function {
     Month,
     /// The day of the month of a date or timestamp, 1 to 31.
     Day,
-    /// The hour of a timestamp, 0 to 23.
+    /// The hour of a timestamp, 0 to 23; of a date 0.
     Hour,
-    /// The minute of a timestamp, 0 to 59.
+    /// The minute of a timestamp, 0 to 59; of a date 0.
     Minute,
-    /// The second of a timestamp, 0 to 59.
-    Second,
     /// The day of the week of a date or timestamp, 1 (Monday) to 7 (Sunday).
-    DayOfWeek,
+    Weekday,
+    /// A duration in seconds as a float.
+    Seconds,
     /// Whole units of the given length since the epoch of a timestamp, or in a duration, rounded toward −∞.
     ToEpoch(TimeUnit),
     /// The timestamp that many units after the epoch.
@@ -118,18 +119,15 @@ impl Function {
     pub fn result(self, kinds: &[&Kind]) -> Option<Kind> {
         let instant = |kind: &Kind| matches!(kind, Kind::Date | Kind::Timestamp);
         Some(match (self, kinds) {
-            (Self::Abs, [kind @ (Kind::Int | Kind::Float | Kind::Decimal { .. } | Kind::Duration)])
-            | (Self::Round(_) | Self::Floor | Self::Ceil, [kind @ (Kind::Int | Kind::Float)]) => (*kind).clone(),
-            (Self::Min | Self::Max, [first, rest @ ..])
+            (Self::Abs, [kind @ (Kind::Int | Kind::Float | Kind::Decimal { .. } | Kind::Duration)]) => (*kind).clone(),
+            (Self::Round | Self::Floor | Self::Ceil, [Kind::Int | Kind::Float | Kind::Decimal { .. }]) => Kind::Int,
+            (Self::Least | Self::Greatest, [first, rest @ ..])
                 if !matches!(first, Kind::List(_) | Kind::Record(_)) && rest.iter().all(|kind| kind == first) =>
             {
                 (*first).clone()
             }
-            (Self::Round(digits), [Kind::Decimal { precision, scale }]) => {
-                Kind::Decimal { precision: *precision, scale: digits.min(*scale) }
-            }
-            (Self::Floor | Self::Ceil, [Kind::Decimal { precision, .. }]) => {
-                Kind::Decimal { precision: *precision, scale: 0 }
+            (Self::RoundTo(scale), [Kind::Decimal { .. }]) if scale <= MAX_DIGITS => {
+                Kind::Decimal { precision: MAX_DIGITS, scale }
             }
             (Self::Sqrt | Self::Ln | Self::Exp | Self::Log10, [Kind::Float])
             | (Self::Pow, [Kind::Float, Kind::Float]) => Kind::Float,
@@ -141,9 +139,13 @@ impl Function {
             (Self::StartsWith | Self::EndsWith | Self::Contains, [Kind::String, Kind::String]) => Kind::Bool,
             (Self::Split, [Kind::String, Kind::String]) => Kind::List(Arc::new(DataType::required(Kind::String))),
             (Self::Date, [kind]) if instant(kind) => Kind::Date,
-            (Self::Year | Self::Month | Self::Day | Self::DayOfWeek, [kind]) if instant(kind) => Kind::Int,
-            (Self::Hour | Self::Minute | Self::Second, [Kind::Timestamp])
-            | (Self::ToEpoch(_), [Kind::Timestamp | Kind::Duration]) => Kind::Int,
+            (Self::Year | Self::Month | Self::Day | Self::Hour | Self::Minute | Self::Weekday, [kind])
+                if instant(kind) =>
+            {
+                Kind::Int
+            }
+            (Self::Seconds, [Kind::Duration]) => Kind::Float,
+            (Self::ToEpoch(_), [Kind::Timestamp | Kind::Duration]) => Kind::Int,
             (Self::FromEpoch(_), [Kind::Int]) => Kind::Timestamp,
             _ => return None,
         })
@@ -157,11 +159,11 @@ impl Function {
     /// the arguments are not of a kind on which the function is defined.
     pub fn call(self, kinds: &[&Kind], arguments: &[Cell<'_>], zone: &Zone) -> Result<Value, Fault> {
         match (self, arguments) {
-            (Self::Abs | Self::Round(_) | Self::Floor | Self::Ceil, [argument]) => {
+            (Self::Abs | Self::Round | Self::RoundTo(_) | Self::Floor | Self::Ceil, [argument]) => {
                 self.number(kinds.first().copied(), *argument)
             }
-            (Self::Min | Self::Max, [first, rest @ ..]) => {
-                let wanted = if self == Self::Min { Ordering::Less } else { Ordering::Greater };
+            (Self::Least | Self::Greatest, [first, rest @ ..]) => {
+                let wanted = if self == Self::Least { Ordering::Less } else { Ordering::Greater };
                 let best = rest.iter().fold(*first, |best, cell| match order(*cell, best) {
                     ordering if ordering == wanted => *cell,
                     _ => best,
@@ -189,19 +191,24 @@ impl Function {
             (Self::Abs, Cell::Int(x), _) => if x < 0 { negate_int(x) } else { Ok(x) }.map(Value::Int),
             (Self::Abs, Cell::Float(x), _) => Ok(Value::Float(if x < 0.0 { negate_float(x) } else { x })),
             (Self::Abs, Cell::Decimal(x), _) => if x < 0 { negate_decimal(x) } else { Ok(x) }.map(Value::Decimal),
+            (Self::RoundTo(to), Cell::Decimal(x), Some(Kind::Decimal { scale, .. })) => {
+                rescale(x, *scale, to).map(Value::Decimal)
+            }
             (_, Cell::Int(x), _) => Ok(Value::Int(x)),
-            (Self::Floor, Cell::Float(x), _) => finite(libm::floor(x)).map(Value::Float),
-            (Self::Ceil, Cell::Float(x), _) => finite(libm::ceil(x)).map(Value::Float),
-            (Self::Round(digits), Cell::Float(x), _) => round_float(x, digits).map(Value::Float),
-            (Self::Round(digits), Cell::Decimal(x), Some(Kind::Decimal { scale, .. })) => {
-                rescale(x, *scale, digits.min(*scale)).map(Value::Decimal)
-            }
-            (Self::Floor, Cell::Decimal(x), Some(Kind::Decimal { scale, .. })) => {
-                Ok(Value::Decimal(x.div_euclid(power_of_ten(*scale))))
-            }
-            (Self::Ceil, Cell::Decimal(x), Some(Kind::Decimal { scale, .. })) => {
+            (_, Cell::Float(x), _) => float_to_int(match self {
+                Self::Floor => libm::floor(x),
+                Self::Ceil => libm::ceil(x),
+                _ => libm::rint(x),
+            })
+            .map(Value::Int),
+            (_, Cell::Decimal(x), Some(Kind::Decimal { scale, .. })) => {
                 let unit = power_of_ten(*scale);
-                Ok(Value::Decimal(x.div_euclid(unit) + i128::from(x.rem_euclid(unit) != 0)))
+                let whole = match self {
+                    Self::Floor => x.div_euclid(unit),
+                    Self::Ceil => x.div_euclid(unit) + i128::from(x.rem_euclid(unit) != 0),
+                    _ => rescale(x, *scale, 0)?,
+                };
+                i64::try_from(whole).map(Value::Int).map_err(|_| Fault::Overflow)
             }
             _ => Err(Fault::Conversion),
         }
@@ -209,17 +216,17 @@ impl Function {
 
     fn time(self, kind: Option<&Kind>, cell: i64, zone: &Zone) -> Result<Value, Fault> {
         let date = matches!(kind, Some(Kind::Date));
-        let local = || zone.local(cell);
+        let local = || if date { 0 } else { zone.local(cell) };
         let days = || if date { cell } else { zone.date(cell) };
         Ok(Value::Int(match self {
             Self::Date => days(),
             Self::Year => date_of(days()).0,
             Self::Month => date_of(days()).1.into(),
             Self::Day => date_of(days()).2.into(),
-            Self::DayOfWeek => day_of_week(days()),
+            Self::Weekday => day_of_week(days()),
             Self::Hour => local().rem_euclid(DAY) / (3_600 * SECOND),
             Self::Minute => local().rem_euclid(3_600 * SECOND) / (60 * SECOND),
-            Self::Second => local().rem_euclid(60 * SECOND) / SECOND,
+            Self::Seconds => return Ok(Value::Float(decimal_to_float(cell.into(), 6))),
             Self::ToEpoch(unit) => cell.div_euclid(unit.micros()),
             Self::FromEpoch(unit) => cell.checked_mul(unit.micros()).ok_or(Fault::Overflow)?,
             _ => return Err(Fault::Conversion),
@@ -269,23 +276,9 @@ fn count(length: usize) -> Result<Value, Fault> {
 }
 
 fn substring(text: &str, start: i64, length: i64) -> String {
-    let end = start.saturating_add(length.max(0)).max(0);
-    let start = start.max(0);
-    let skip = usize::try_from(start).unwrap_or(usize::MAX);
-    let keep = usize::try_from(end.saturating_sub(start).max(0)).unwrap_or(usize::MAX);
+    let skip = usize::try_from(start.max(0)).unwrap_or(usize::MAX);
+    let keep = usize::try_from(length.max(0)).unwrap_or(usize::MAX);
     text.chars().skip(skip).take(keep).collect()
-}
-
-/// A float rounded half-even at a decimal place, to the float nearest to that decimal.
-fn round_float(x: f64, digits: u8) -> Result<f64, Fault> {
-    if digits == 0 {
-        return finite(libm::rint(x));
-    }
-    // From 2^52 on a float is whole; beyond 38 digits in all, rounding to so many places changes no float.
-    match float_to_decimal(x, digits.min(38)) {
-        Ok(mantissa) => finite(decimal_to_float(mantissa, digits.min(38))),
-        Err(_) => Ok(x),
-    }
 }
 
 /// The order of two present cells of one kind: numbers by value (decimals of one scale), texts by code point, `false`

@@ -1,8 +1,8 @@
 //! Cells as JSON, the same everywhere: sinks, responses, dead letters, `show`.
 //!
 //! Decimals are strings with all digits of their scale; integers and floats numbers, floats as their shortest text that
-//! reads back; instants strings in RFC 3339 UTC, dates `YYYY-MM-DD`, durations ISO 8601; enums member names; bytes
-//! base64; an absent cell `null`.
+//! reads back; instants strings in RFC 3339 UTC, dates `YYYY-MM-DD`, durations their number of microseconds; enums member
+//! names; bytes base64; an absent cell `null`.
 
 use crate::convert::{write_float, write_int};
 use crate::text::write_text;
@@ -14,7 +14,7 @@ pub fn write_json(out: &mut Vec<u8>, cell: Cell<'_>, kind: &Kind) {
     match (cell, kind) {
         (Cell::Absent, _) => out.extend_from_slice(b"null"),
         (Cell::Bool(_), _) => write_text(out, cell, kind),
-        (Cell::Int(cell), Kind::Int) => write_int(out, cell),
+        (Cell::Int(cell), Kind::Int | Kind::Duration) => write_int(out, cell),
         (Cell::Float(cell), _) => write_float(out, cell),
         (Cell::String(text), _) => write_string(out, text),
         (Cell::Int(_), Kind::Enum(members)) => {
@@ -127,7 +127,7 @@ mod tests {
             (Value::Decimal(120), money, "\"1.20\""),
             (Value::Int(0), Kind::Timestamp, "\"1970-01-01T00:00:00Z\""),
             (Value::Int(-1), Kind::Date, "\"1969-12-31\""),
-            (Value::Int(30_000_000), Kind::Duration, "\"PT30S\""),
+            (Value::Int(30_000_000), Kind::Duration, "30000000"),
             (Value::Int(0), verdict.clone(), "\"allow\""),
             (Value::Int(1), verdict.clone(), "\"a\\\"b\""),
             (Value::Int(2), verdict, "null"),

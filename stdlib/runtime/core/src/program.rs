@@ -122,15 +122,13 @@ pub enum Comparison {
     GreaterEqual,
 }
 
-/// How a conversion treats what the new kind cannot hold.
+/// What a conversion checks. Both round half-even to a float or a decimal's scale, and truncate to an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Conversion {
-    /// A conversion that the language inserts by itself: an integer that no float is equal to is a fault.
-    Implicit,
-    /// A conversion that the program wrote, `float(x)`: rounds to the nearest, half-even; to `int` it truncates.
-    Explicit,
-    /// A value into a declared field: as explicit, and a decimal is held against the field's precision.
-    Field,
+    /// A conversion between kinds: a decimal may have as many digits as arithmetic gives, 38.
+    Plain,
+    /// `decimal(x, p, s)` or a value that is put into a field: a decimal is held against the precision.
+    Checked,
 }
 
 /// A part of an interpolated text.

@@ -2,13 +2,13 @@
 
 use super::{
     Excess, decimal_to_float, decimal_to_int, float_to_decimal, float_to_int, int_to_decimal, int_to_float,
-    int_to_float_exact, text_to_decimal, text_to_float, text_to_int,
+    text_to_decimal, text_to_float, text_to_int,
 };
-use crate::arith::{check_precision, rescale};
-use crate::calendar::{parse_date, parse_timestamp};
+use crate::arith::{check_precision, multiply_int, rescale};
+use crate::calendar::{DAY, parse_date, parse_timestamp};
 use crate::fault::Fault;
 use crate::program::Conversion;
-use crate::text::{parse_duration, write_text};
+use crate::text::write_text;
 use crate::types::Kind;
 use crate::value::{Cell, Value};
 use crate::zone::Zone;
@@ -18,12 +18,12 @@ use crate::zone::Zone;
 /// # Errors
 ///
 /// [`Fault::Conversion`] for a text that is not of the wanted form or kinds between which there is no conversion,
-/// [`Fault::Precision`] for what an implicit conversion would round and a field's precision does not hold,
+/// [`Fault::Precision`] for what a checked precision does not hold,
 /// [`Fault::Overflow`] and [`Fault::NotFinite`] beyond the range.
 pub fn convert(cell: Cell<'_>, from: &Kind, to: &Kind, conversion: Conversion, zone: &Zone) -> Result<Value, Fault> {
     let field = |mantissa: i128, precision: u8| match conversion {
-        Conversion::Field => check_precision(mantissa, precision).map(Value::Decimal),
-        Conversion::Implicit | Conversion::Explicit => Ok(Value::Decimal(mantissa)),
+        Conversion::Checked => check_precision(mantissa, precision).map(Value::Decimal),
+        Conversion::Plain => Ok(Value::Decimal(mantissa)),
     };
     match (cell, from, to) {
         (Cell::Absent, _, _) => Ok(Value::Absent),
@@ -33,10 +33,7 @@ pub fn convert(cell: Cell<'_>, from: &Kind, to: &Kind, conversion: Conversion, z
             write_text(&mut text, cell, from);
             String::from_utf8(text).map(|text| Value::String(text.into())).map_err(|_| Fault::Conversion)
         }
-        (Cell::Int(value), Kind::Int, Kind::Float) if conversion == Conversion::Explicit => {
-            Ok(Value::Float(int_to_float(value)))
-        }
-        (Cell::Int(value), Kind::Int, Kind::Float) => int_to_float_exact(value).map(Value::Float),
+        (Cell::Int(value), Kind::Int, Kind::Float) => Ok(Value::Float(int_to_float(value))),
         (Cell::Int(value), Kind::Int, Kind::Decimal { precision, scale }) => {
             int_to_decimal(value, *scale).and_then(|mantissa| field(mantissa, *precision))
         }
@@ -51,7 +48,9 @@ pub fn convert(cell: Cell<'_>, from: &Kind, to: &Kind, conversion: Conversion, z
         (Cell::Decimal(value), Kind::Decimal { scale: from, .. }, Kind::Decimal { precision, scale }) => {
             rescale(value, *from, *scale).and_then(|mantissa| field(mantissa, *precision))
         }
-        (Cell::Int(days), Kind::Date, Kind::Timestamp) => Ok(Value::Int(zone.start_of_day(days))),
+        (Cell::Int(days), Kind::Date, Kind::Timestamp) => {
+            multiply_int(days, DAY).map(|_| Value::Int(zone.start_of_day(days)))
+        }
         (Cell::Int(micros), Kind::Timestamp, Kind::Date) => Ok(Value::Int(zone.date(micros))),
         (Cell::Cells(Value::List(cells)), Kind::List(from), Kind::List(to)) => cells
             .iter()
@@ -78,18 +77,17 @@ fn from_text(text: &str, to: &Kind, conversion: Conversion) -> Result<Value, Fau
             "false" => Ok(Value::Bool(false)),
             _ => Err(Fault::Conversion),
         },
-        Kind::Int => text_to_int(text).map(Value::Int),
+        Kind::Int | Kind::Duration => text_to_int(text).map(Value::Int),
         Kind::Float => text_to_float(text).map(Value::Float),
         Kind::Decimal { precision, scale } => {
             let mantissa = text_to_decimal(text, *scale, Excess::Round)?;
             match conversion {
-                Conversion::Field => check_precision(mantissa, *precision).map(Value::Decimal),
-                Conversion::Implicit | Conversion::Explicit => Ok(Value::Decimal(mantissa)),
+                Conversion::Checked => check_precision(mantissa, *precision).map(Value::Decimal),
+                Conversion::Plain => Ok(Value::Decimal(mantissa)),
             }
         }
         Kind::Date => parse_date(text.as_bytes()).map(Value::Int).ok_or(Fault::Conversion),
         Kind::Timestamp => parse_timestamp(text.as_bytes()).map(Value::Int).ok_or(Fault::Conversion),
-        Kind::Duration => parse_duration(text).map(Value::Int).ok_or(Fault::Conversion),
         Kind::Enum(members) => {
             let member = members.members.iter().position(|member| member == text).ok_or(Fault::Conversion)?;
             i64::try_from(member).map(Value::Int).map_err(|_| Fault::Conversion)

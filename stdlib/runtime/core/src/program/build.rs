@@ -184,7 +184,7 @@ impl ProgramBuilder {
     /// If there is no such conversion.
     pub fn convert(&mut self, conversion: Conversion, from: Register, to: &Kind) -> Result<Register, BuildError> {
         let kind = self.kind(from)?;
-        if kind == to || (conversion != Conversion::Field && same_kind(kind, to)) {
+        if kind == to || (conversion != Conversion::Checked && same_kind(kind, to)) {
             return Ok(from);
         }
         if !convertible(kind, to) {

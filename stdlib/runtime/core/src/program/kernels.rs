@@ -12,7 +12,7 @@ use crate::arith::{
 };
 use crate::builder::ColumnBuilder;
 use crate::column::{Column, ColumnData, State, StringData};
-use crate::convert::{decimal_to_float, int_to_decimal, int_to_float, int_to_float_exact};
+use crate::convert::{decimal_to_float, int_to_decimal, int_to_float};
 use crate::fault::Fault;
 use crate::types::Kind;
 use crate::value::{Cell, Value};
@@ -402,13 +402,10 @@ pub(super) fn select(choice: &[Result<bool, Fault>], then: &Column, otherwise: &
 /// The conversions between numbers that are worth a loop of their own.
 pub(super) fn convert(conversion: Conversion, a: &Operand, from: &Kind, to: &Kind, rows: usize) -> Option<Column> {
     let check = move |mantissa: i128, precision: u8| {
-        if conversion == Conversion::Field { check_precision(mantissa, precision) } else { Ok(mantissa) }
+        if conversion == Conversion::Checked { check_precision(mantissa, precision) } else { Ok(mantissa) }
     };
     match (from, to) {
-        (Kind::Int, Kind::Float) if conversion == Conversion::Explicit => {
-            Some(map(input(a)?, rows, |a: i64| Ok(int_to_float(a))))
-        }
-        (Kind::Int, Kind::Float) => Some(map(input(a)?, rows, int_to_float_exact)),
+        (Kind::Int, Kind::Float) => Some(map(input(a)?, rows, |a: i64| Ok(int_to_float(a)))),
         (Kind::Int, Kind::Decimal { precision, scale }) => Some(map(input(a)?, rows, |a: i64| {
             int_to_decimal(a, *scale).and_then(|mantissa| check(mantissa, *precision))
         })),

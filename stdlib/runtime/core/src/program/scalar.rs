@@ -220,8 +220,8 @@ fn integers(operation: Binary, a: i64, a_kind: &Kind, b: i64, b_kind: &Kind) -> 
         (Binary::Subtract, Kind::Date, Kind::Date) => {
             arith::subtract_int(a, b).and_then(|days| arith::multiply_int(days, DAY)).map(Value::Int)
         }
-        (Binary::Add, Kind::Date, _) => whole_days(b).and_then(|b| arith::add_int(a, b)).map(Value::Int),
-        (Binary::Subtract, Kind::Date, _) => whole_days(b).and_then(|b| arith::subtract_int(a, b)).map(Value::Int),
+        (Binary::Add, Kind::Date, _) => whole_days(b).and_then(|b| arith::add_int(a, b)).and_then(date),
+        (Binary::Subtract, Kind::Date, _) => whole_days(b).and_then(|b| arith::subtract_int(a, b)).and_then(date),
         _ => optional(ints(operation, a, b)?, Value::Int),
     }
 }
@@ -229,6 +229,11 @@ fn integers(operation: Binary, a: i64, a_kind: &Kind, b: i64, b_kind: &Kind) -> 
 /// A duration added to a date must be whole days.
 fn whole_days(micros: i64) -> Result<i64, Fault> {
     if micros % DAY == 0 { Ok(micros / DAY) } else { Err(Fault::Precision) }
+}
+
+/// Dates have 32 bits.
+fn date(days: i64) -> Result<Value, Fault> {
+    i32::try_from(days).map(|days| Value::Int(days.into())).map_err(|_| Fault::Overflow)
 }
 
 /// Every operation but `/` on integers; `None` is absent.

@@ -204,17 +204,17 @@ fn random(builder: &mut ProgramBuilder, choices: &[(u8, usize, usize, usize)]) -
             14 => builder.coalesce(a, b),
             15 => builder.is_absent(a),
             16 => builder.unary(Unary::Negate, a).or_else(|_| builder.unary(Unary::Not, a)),
-            17 => builder.convert(Conversion::Explicit, a, &Kind::Float),
-            18 => builder.convert(Conversion::Field, a, &MONEY),
-            19 => builder.convert(Conversion::Implicit, a, &Kind::Float),
+            17 => builder.convert(Conversion::Plain, a, &Kind::Float),
+            18 => builder.convert(Conversion::Checked, a, &MONEY),
+            19 => builder.convert(Conversion::Plain, a, &FINE),
             20 => builder.record(&[("x", a), ("y", b)]),
             21 => builder.field(a, 1),
             22 => builder.list(&builder.kind(a).unwrap().clone(), vec![a, b]),
             23 => builder.contains(a, b),
             24 => builder.format(vec![Piece::Cell(a), Piece::Text("-".into()), Piece::Cell(b)]),
             25 => builder.call(Function::Abs, vec![a]),
-            26 => builder.call(Function::Max, vec![a, b]),
-            27 => builder.call(Function::Round(1), vec![a]),
+            26 => builder.call(Function::Greatest, vec![a, b]),
+            27 => builder.call(Function::Round, vec![a]),
             28 => builder.call(Function::Hour, vec![a]),
             _ => builder.call(Function::ToEpoch(TimeUnit::Second), vec![a]),
         };
@@ -279,7 +279,7 @@ fn a_zone_shifts_the_calendar() {
     let at = builder.column(0).unwrap();
     let hour = builder.call(Function::Hour, vec![at]).unwrap();
     let date = builder.call(Function::Date, vec![at]).unwrap();
-    let midnight = builder.convert(Conversion::Explicit, date, &Kind::Timestamp).unwrap();
+    let midnight = builder.convert(Conversion::Plain, date, &Kind::Timestamp).unwrap();
     let program = builder.finish(vec![hour, midnight]);
     let batch = Batch::one(&schema, &[Value::Int(0)], 0);
     let columns = program.eval_all(&batch, &Env::default());
