@@ -143,7 +143,7 @@ impl Gate {
         let rows = arriving.offsets.len();
         let base = Batch { columns: arriving.columns.clone(), rows, ..Batch::default() };
         let ids: Vec<_> = spec.unique.iter().map(|position| Input::column(*position)).collect();
-        let ids = Keys::of(&ids, &base, &crate::expression::Env::default());
+        let ids = Keys::of(&ids, &base, &crate::expression::Environment::default());
         let mut refused = arriving.refused.iter().peekable();
         let mut id = Vec::new();
         let mut kept = Vec::with_capacity(rows);

@@ -6,7 +6,7 @@ use flow_core::batch::Batch;
 use flow_core::column::{Column, State};
 use flow_core::value::Cell;
 
-use crate::expression::{Env, Expr};
+use crate::expression::{Environment, Expr, evaluate_all};
 use crate::operator::{Context, Operator, OperatorError, Reason};
 use crate::order::Order;
 
@@ -53,7 +53,7 @@ impl Operator for Fused {
             }
             batch = match step {
                 Step::Project(columns) => {
-                    let columns = columns.iter().map(|column| column.evaluate(&batch, &cx.env)).collect();
+                    let columns = evaluate_all(columns, &batch, &cx.env);
                     batch.with_columns(columns)
                 }
                 Step::Filter { condition, unless_fault } => filter(batch, condition, unless_fault, &self.flow, cx),
@@ -83,9 +83,9 @@ fn filter(batch: Batch, condition: &Expr, unless_fault: &[Expr], flow: &Arc<str>
     batch.filter(&keep)
 }
 
-fn is_faulty(needed: &mut Option<Vec<Column>>, exprs: &[Expr], batch: &Batch, env: &Env, row: usize) -> bool {
+fn is_faulty(needed: &mut Option<Vec<Column>>, exprs: &[Expr], batch: &Batch, env: &Environment, row: usize) -> bool {
     needed
-        .get_or_insert_with(|| exprs.iter().map(|expr| expr.evaluate(batch, env)).collect())
+        .get_or_insert_with(|| evaluate_all(exprs, batch, env))
         .iter()
         .any(|column| matches!(column.state(row), State::Fault(_)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flow_core::batch::Batch;
 use flow_core::types::Schema;
 
-use crate::expression::Env;
+use crate::expression::Environment;
 use crate::merge::MicroBatch;
 use crate::operator::{Context, DeadLetter, Operator, OperatorError};
 use crate::state::{StateChange, StateWriter};
@@ -54,7 +54,7 @@ pub struct Graph {
 impl Graph {
     /// An empty graph whose expressions see `env`.
     #[must_use]
-    pub fn new(env: Env) -> Self {
+    pub fn new(env: Environment) -> Self {
         Self { cx: Context::new(env), committed_frontier: i64::MIN, ..Self::default() }
     }
 
@@ -104,7 +104,7 @@ impl Graph {
     }
 
     /// What expressions see besides their row; a service sets it for each request.
-    pub fn env(&mut self) -> &mut Env {
+    pub fn env(&mut self) -> &mut Environment {
         &mut self.cx.env
     }
 

@@ -3,9 +3,10 @@
 use flow_core::batch::Batch;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
+use flow_core::key::write_key;
 use flow_core::value::{Cell, Value};
 
-use crate::expression::{Env, Expr};
+use crate::expression::{Environment, Expr, evaluate_all};
 
 /// The key columns of a batch.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub enum KeyState {
 impl Keys {
     /// Computes the key of every row.
     #[must_use]
-    pub fn of(keys: &[Expr], batch: &Batch, env: &Env) -> Self {
-        Self { columns: keys.iter().map(|key| key.evaluate(batch, env)).collect() }
+    pub fn of(keys: &[Expr], batch: &Batch, env: &Environment) -> Self {
+        Self { columns: evaluate_all(keys, batch, env) }
     }
 
     /// Replaces `out` by the key of row `row`. Absent cells are encoded too: `group by` gives them their own group.
@@ -42,7 +43,7 @@ impl Keys {
                     if cell == Cell::Absent {
                         state = KeyState::Absent;
                     }
-                    encode_cell(cell, out);
+                    write_key(out, cell);
                 }
                 Err(fault) => return KeyState::Fault(fault),
             }
@@ -62,48 +63,7 @@ impl Keys {
 pub fn encode_values(key: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     for cell in key {
-        encode_cell(cell.as_cell(), &mut out);
+        write_key(&mut out, cell.as_cell());
     }
     out
-}
-
-/// Appends the canonical encoding of a cell: a tag, then its bytes; equal cells of one type, and only those, give equal
-/// bytes, and no encoding is the beginning of another of its type.
-pub fn encode_cell(cell: Cell<'_>, out: &mut Vec<u8>) {
-    match cell {
-        Cell::Absent => out.push(0),
-        Cell::Bool(value) => out.extend([1, u8::from(value)]),
-        Cell::Int(value) => {
-            out.push(2);
-            out.extend(value.to_le_bytes());
-        }
-        Cell::Float(value) => {
-            out.push(3);
-            out.extend(value.to_bits().to_le_bytes());
-        }
-        Cell::Decimal(value) => {
-            out.push(4);
-            out.extend(value.to_le_bytes());
-        }
-        Cell::String(value) => encode_bytes(5, value.as_bytes(), out),
-        Cell::Bytes(value) => encode_bytes(6, value, out),
-        Cell::Cells(value) => {
-            let (tag, cells) = match value {
-                Value::List(cells) => (7, cells),
-                Value::Record(cells) => (8, cells),
-                other => return encode_cell(other.as_cell(), out),
-            };
-            out.push(tag);
-            out.extend((cells.len() as u32).to_le_bytes());
-            for cell in cells.iter() {
-                encode_cell(cell.as_cell(), out);
-            }
-        }
-    }
-}
-
-fn encode_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(tag);
-    out.extend((bytes.len() as u32).to_le_bytes());
-    out.extend_from_slice(bytes);
 }

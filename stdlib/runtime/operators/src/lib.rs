@@ -5,18 +5,27 @@
 //! micro-batches.
 
 pub mod accept;
+mod collected;
 pub mod compare;
+pub mod distinct;
 pub mod expression;
+pub mod feature_set;
+pub mod features;
 pub mod finality;
 pub mod fused;
 pub mod graph;
+pub mod group;
+pub mod hash_join;
 pub mod interval_join;
 mod interval_state;
 pub mod join;
 pub mod keys;
+pub mod lookup_join;
 pub mod merge;
 pub mod operator;
 pub mod order;
 pub mod rows;
+pub mod sort;
 pub mod state;
+pub mod table;
 pub mod union;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flow_core::batch::Batch;
 use flow_core::fault::Fault;
 
-use crate::expression::Env;
+use crate::expression::Environment;
 use crate::order::Order;
 use crate::state::StateWriter;
 
@@ -77,14 +77,14 @@ pub struct Context {
     /// No event that arrives from now on has `arrived` below this; microseconds since the epoch.
     pub frontier: i64,
     /// What expressions read besides the row.
-    pub env: Env,
+    pub env: Environment,
     dead: Vec<DeadLetter>,
 }
 
 impl Context {
     /// A context before any event.
     #[must_use]
-    pub fn new(env: Env) -> Self {
+    pub fn new(env: Environment) -> Self {
         Self { frontier: i64::MIN, env, dead: Vec::new() }
     }
 

@@ -1,6 +1,9 @@
 //! Arrival order: the total order in which rows take effect.
 
+use flow_core::aggregate;
 use flow_core::batch::{Batch, Origin};
+
+use crate::compare::compare_columns;
 
 /// The place of a row in arrival order. Rows that one event gave (a join's changes) share its place and keep their
 /// sequence.
@@ -48,6 +51,13 @@ impl Order {
     }
 }
 
+impl From<Order> for aggregate::Order {
+    fn from(order: Order) -> Self {
+        let Origin { source, partition } = order.origin;
+        Self { arrived: order.arrived, source, partition, offset: order.offset }
+    }
+}
+
 /// All rows of several batches in arrival order, as (batch, row). Each batch is sorted. Rows of one place come in the
 /// order of their batch's entry in `rank`, the lowest first, then in their own sequence.
 #[must_use]
@@ -87,4 +97,12 @@ pub fn sorted(batch: Batch) -> Batch {
     let mut rows: Vec<usize> = (0..batch.rows).collect();
     rows.sort_by_key(|row| Order::of(&batch, *row));
     batch.take(&rows)
+}
+
+/// Puts rows of `batch` into the order that they have where no `sort` or `top` gave another: by place, then by columns.
+pub fn sort_standing(batch: &Batch, rows: &mut [usize]) {
+    rows.sort_by(|left, right| {
+        let places = |row: usize| Order::of(batch, row);
+        places(*left).cmp(&places(*right)).then_with(|| compare_columns(&batch.columns, *left, *right))
+    });
 }
