@@ -1,15 +1,16 @@
 //! The plan's row operators wired into the runtime's graph.
 
-mod features;
+pub mod features;
 mod operators;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fec_ir::{Ir, Node, NodeId, Op};
+use flow_core::program::Now;
 use flow_core::types::Schema;
 use flow_core::value::Value;
-use flow_operators::expression::{Env, Expr as Expression, Input};
+use flow_operators::expression::{Environment, Expr as Expression, Input};
 use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::{Feed, Graph, NodeId as OperatorId};
 
@@ -53,7 +54,8 @@ pub struct Parts<'a> {
 /// # Errors
 /// A plan that no checked solution has.
 pub fn build(parts: Parts<'_>, taps: &[NodeId], features: &[NodeId]) -> Result<Dataflow, LocalError> {
-    let env = Env { now: parts.now, slots: parts.slots.to_vec() };
+    let now = parts.now.map_or(Now::Row, Now::At);
+    let env = Environment { now, slots: parts.slots.to_vec() };
     let mut wiring = Wiring {
         parts,
         graph: Graph::new(env),
@@ -69,13 +71,7 @@ pub fn build(parts: Parts<'_>, taps: &[NodeId], features: &[NodeId]) -> Result<D
         wiring.graph.sink(feed)?;
         schemas.insert(*tap, schema);
     }
-    Ok(Dataflow {
-        graph: wiring.graph,
-        taps: taps.to_vec(),
-        sources: wiring.sources,
-        names: wiring.names,
-        schemas,
-    })
+    Ok(Dataflow { graph: wiring.graph, taps: taps.to_vec(), sources: wiring.sources, names: wiring.names, schemas })
 }
 
 /// Where a node's rows come from, and their columns.
@@ -159,7 +155,8 @@ impl Wiring<'_> {
             if self.parts.tables.get(source).is_some() {
                 return Ok(true);
             }
-            let declared = self.parts.ir.sources.get(number).map(|source| source.ty.columns.clone()).unwrap_or_default();
+            let declared =
+                self.parts.ir.sources.get(number).map(|source| source.ty.columns.clone()).unwrap_or_default();
             let schema = Arc::new(self.parts.names.enums.schema(&declared));
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             self.source(id, number, schema);

@@ -5,16 +5,11 @@ use std::sync::Arc;
 
 use fec_model::expr::{BinaryOp, Expr, ExprKind, Function, Literal, UnaryOp, VarId};
 use fec_model::types as model;
-use flow_core::batch::Batch;
-use flow_core::column::Column;
 use flow_core::functions as core_functions;
-use flow_core::program::{
-    Binary, BuildError, Comparison, Conversion, Env as ProgramEnv, Now, Piece, Program, ProgramBuilder, Register, Unary,
-};
+use flow_core::program::{Binary, BuildError, Comparison, Conversion, Piece, Program, ProgramBuilder, Register, Unary};
 use flow_core::types::{Kind, Schema};
 use flow_core::value::Value;
 use flow_core::zone::Zone;
-use flow_operators::expression::{Env, Expression};
 
 use crate::error::LocalError;
 use crate::types::{Enums, value};
@@ -75,16 +70,7 @@ pub fn right_program(expr: &Expr, right: &Schema, names: &Names) -> Result<Progr
 /// The program as the operators want it.
 #[must_use]
 pub fn shared(program: Program) -> flow_operators::expression::Expr {
-    Arc::new(Interpreted(program))
-}
-
-struct Interpreted(Program);
-
-impl Expression for Interpreted {
-    fn evaluate(&self, batch: &Batch, env: &Env) -> Column {
-        let now = env.now.map_or(Now::Row, Now::At);
-        self.0.eval(batch, &ProgramEnv { now, slots: &env.slots })
-    }
+    Arc::new(program)
 }
 
 struct Compiler<'a> {
@@ -115,9 +101,7 @@ impl Compiler<'_> {
                 let Some(position) = fields.position(name) else { return Err(missing("field", name)) };
                 self.builder.field(record, position)?
             }
-            ExprKind::Var(var) => {
-                self.vars.get(var).copied().ok_or_else(|| missing("variable", &var.to_string()))?
-            }
+            ExprKind::Var(var) => self.vars.get(var).copied().ok_or_else(|| missing("variable", &var.to_string()))?,
             ExprKind::Binding(name) | ExprKind::Param(name) => match self.names.slots.get(name) {
                 Some((position, kind)) => self.builder.slot(*position, kind.clone()),
                 None => return Err(missing("binding", name)),
@@ -137,7 +121,7 @@ impl Compiler<'_> {
                 if matches!(inner.ty.kind, model::Kind::Null) {
                     self.builder.constant(Value::Absent, kind)?
                 } else {
-                    self.builder.convert(Conversion::Field, from, &kind)?
+                    self.builder.convert(Conversion::Checked, from, &kind)?
                 }
             }
             ExprKind::Call(function, arguments) => self.call(*function, arguments, &kind)?,
@@ -211,23 +195,17 @@ impl Compiler<'_> {
         for argument in arguments {
             registers.push(self.expr(argument)?);
         }
-        let result = match (core_function(function), registers.as_slice()) {
-            (Some(function), _) => self.builder.call(function, registers)?,
-            (None, [duration]) if function == Function::Seconds => {
-                let second = self.builder.constant(Value::Int(1_000_000), Kind::Duration)?;
-                self.builder.binary(Binary::Divide, *duration, second)?
+        // The digits of `round(x, n)` are a part of the function: they decide the scale of its type.
+        let digits = arguments.get(1).map(|digits| &digits.kind);
+        let function = match (function, digits) {
+            (Function::Round, Some(ExprKind::Literal(Literal::Int(digits)))) => {
+                registers.truncate(1);
+                core_functions::Function::RoundTo(u8::try_from(*digits).unwrap_or(u8::MAX))
             }
-            (None, [value, ..]) => {
-                let digits = match arguments.get(1).map(|digits| &digits.kind) {
-                    Some(ExprKind::Literal(Literal::Int(digits))) => u8::try_from(*digits).unwrap_or(u8::MAX),
-                    Some(_) => return Err(missing("constant number of digits in", "round")),
-                    None => 0,
-                };
-                self.builder.call(core_functions::Function::Round(digits), vec![*value])?
-            }
-            (None, []) => return Err(missing("argument of", "a function")),
+            (function, _) => core_function(function),
         };
-        Ok(self.builder.convert(Conversion::Field, result, kind)?)
+        let result = self.builder.call(function, registers)?;
+        Ok(self.builder.convert(Conversion::Plain, result, kind)?)
     }
 
     fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Register, LocalError> {
@@ -264,15 +242,16 @@ impl From<BuildError> for LocalError {
     }
 }
 
-/// How the runtime computes a function of the language.
-fn core_function(function: Function) -> Option<core_functions::Function> {
+/// The runtime's name of a function.
+fn core_function(function: Function) -> core_functions::Function {
     use core_functions::Function as Core;
-    Some(match function {
+    match function {
         Function::Abs => Core::Abs,
-        Function::Least => Core::Min,
-        Function::Greatest => Core::Max,
+        Function::Least => Core::Least,
+        Function::Greatest => Core::Greatest,
         Function::Floor => Core::Floor,
         Function::Ceil => Core::Ceil,
+        Function::Round => Core::Round,
         Function::Sqrt => Core::Sqrt,
         Function::Exp => Core::Exp,
         Function::Ln => Core::Ln,
@@ -292,8 +271,7 @@ fn core_function(function: Function) -> Option<core_functions::Function> {
         Function::Day => Core::Day,
         Function::Hour => Core::Hour,
         Function::Minute => Core::Minute,
-        Function::Weekday => Core::DayOfWeek,
-        // These take more than a name: `Compiler::call` has them.
-        Function::Round | Function::Seconds => return None,
-    })
+        Function::Weekday => Core::Weekday,
+        Function::Seconds => Core::Seconds,
+    }
 }

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use fec_ir::{NodeId, Op, Step as PlanStep};
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind as PlanJoin, JoinPick};
-use flow_core::types::Schema;
+use flow_core::types::{Field, Schema};
 use flow_operators::distinct::{Distinct, Which};
 use flow_operators::expression::Expr as Expression;
 use flow_operators::finality::Final;
 use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::Feed;
+use flow_operators::group::{Group, GroupAggregate, GroupSpec};
 use flow_operators::hash_join::HashJoin;
 use flow_operators::interval_join::{Interval, IntervalJoin};
 use flow_operators::join::{JoinKind, JoinSpec, Pick};
 use flow_operators::lookup_join::LookupJoin;
-use flow_operators::operator::{Context, Operator};
+use flow_operators::operator::Operator;
 use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
-use flow_operators::table::Table;
 use flow_operators::union::Union;
 
 use super::{Fed, Wiring};
@@ -35,7 +35,10 @@ impl Wiring<'_> {
                 let (steps, output) = self.steps(steps, &schema)?;
                 self.add(id, Box::new(Fused::new(steps, flow)), vec![feed], output)
             }
-            (Op::IntervalJoin { join, pick, alias, on, residual, low, high, left_delay, right_delay }, [left, right]) => {
+            (
+                Op::IntervalJoin { join, pick, alias, on, residual, low, high, left_delay, right_delay },
+                [left, right],
+            ) => {
                 let ((left_feed, left), (right_feed, right)) = (self.feed(*left)?, self.feed(*right)?);
                 let spec = self.join(*join, *pick, alias, on, residual.as_ref(), (left, right), flow)?;
                 let interval =
@@ -106,7 +109,8 @@ impl Wiring<'_> {
             (Op::Take { count }, [input]) => {
                 let (feed, schema) = self.feed(*input)?;
                 let count = usize::try_from(*count).unwrap_or(usize::MAX);
-                self.add(id, Box::new(Take::new(Arc::clone(&schema), count)), vec![feed], schema)
+                let is_sorted = matches!(self.node(*input)?.op, Op::Sort { .. } | Op::Top { .. });
+                self.add(id, Box::new(Take::new(Arc::clone(&schema), count, is_sorted)), vec![feed], schema)
             }
             (Op::Distinct { keys }, [input]) => self.one_per_key(id, *input, keys, Which::First, flow),
             (Op::Latest { keys }, [input]) => self.one_per_key(id, *input, keys, Which::Last, flow),
@@ -236,12 +240,38 @@ impl Wiring<'_> {
         aggregates: &[Aggregate],
         outputs: &[(String, Expr)],
     ) -> Result<Fed, LocalError> {
-        let _ = (id, feed, schema, keys, aggregates, outputs);
-        Err(LocalError::Plan("aggregate".to_owned()))
+        let mut built = Vec::with_capacity(aggregates.len());
+        let mut fields: Vec<Field> = Vec::new();
+        let typed = |name: &str, ty: &fec_model::types::Type| Field {
+            name: name.to_owned(),
+            ty: self.parts.names.enums.data_type(ty),
+        };
+        fields.extend(keys.iter().map(|(name, value)| typed(name, &value.ty)));
+        for aggregate in aggregates {
+            let arguments: Vec<Expr> = aggregate.argument.iter().chain(&aggregate.by).cloned().collect();
+            let types: Vec<_> = arguments.iter().map(|one| self.parts.names.enums.data_type(&one.ty)).collect();
+            let function = flow_core::aggregate::Aggregate::new(super::features::function(aggregate), &types)
+                .map_err(|error| LocalError::Plan(format!("`{}`: {error}", aggregate.name)))?;
+            built.push(GroupAggregate {
+                aggregate: function,
+                arguments: self.programs(&arguments, schema)?,
+                filter: aggregate.filter.as_ref().map(|filter| self.program(filter, schema)).transpose()?,
+            });
+            fields.push(typed(&aggregate.name, &aggregate.ty));
+        }
+        let key_exprs: Vec<Expr> = keys.iter().map(|(_, key)| key.clone()).collect();
+        let output = Schema { fields: outputs.iter().map(|(name, value)| typed(name, &value.ty)).collect() };
+        let row = Schema { fields };
+        let output_exprs: Vec<Expr> = outputs.iter().map(|(_, value)| value.clone()).collect();
+        let spec = GroupSpec {
+            input: Arc::clone(schema),
+            keys: self.programs(&key_exprs, schema)?,
+            aggregates: built,
+            outputs: self.programs(&output_exprs, &row)?,
+            output: Arc::new(output),
+            flow: self.flow(id),
+        };
+        let output = Arc::clone(&spec.output);
+        self.add(id, Box::new(Group::new(spec)), vec![feed], output)
     }
-}
-
-/// A table's rows by the right keys of a join.
-pub(super) fn table_of(rows: flow_core::batch::Batch, keys: &[Expression], flow: &Arc<str>) -> Table {
-    Table::of_rows(rows, keys, flow, &mut Context::default())
 }
