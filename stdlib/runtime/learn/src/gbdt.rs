@@ -162,6 +162,9 @@ fn bin_columns(data: &Matrix, labels: &[f64], mean: f64, most: usize, threads: u
     slots.into_iter().flatten().unzip()
 }
 
+/// The first and second derivative of the loss at a score, given the label.
+type Derivatives = fn(f64, f64) -> (f64, f64);
+
 /// Fills in each row's gradient and curvature of the loss as integers; returns what one unit of each is worth.
 fn fill_gradients(
     objective: Objective,
@@ -170,7 +173,7 @@ fn fill_gradients(
     gradients: &mut [Gradient],
     threads: usize,
 ) -> Scale {
-    let (scale, derive): (Scale, fn(f64, f64) -> (f64, f64)) = match objective {
+    let (scale, derive): (Scale, Derivatives) = match objective {
         Objective::Logistic => (Scale::unit(1.0), |score, label| {
             let p = sigmoid(score);
             (p - label, p * (1.0 - p))
