@@ -1,7 +1,7 @@
 //! A small task over log, store and feature store, on a log that goes wrong: it counts the records of each key, and
 //! every record counts once, whatever dies, aborts or moves.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as the tests do")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,6 +13,9 @@ use flow_log::{
 };
 use flow_store::simulated::{CrashingFeatureStore, CrashingStore};
 use flow_store::{Applied, FeatureStore, MemoryFeatureStore, MemoryStore, SetId, Store, StoreError};
+
+/// A count, as one byte, of each key.
+type Counts = BTreeMap<Vec<u8>, Vec<u8>>;
 
 const COUNTS: TableId = TableId(0);
 const SET: SetId = SetId(0);
@@ -76,7 +79,7 @@ impl World {
     }
 
     /// The output's records in order, the counts in the store, the counts in the feature store.
-    fn results(&self) -> (Vec<Vec<u8>>, BTreeMap<Vec<u8>, Vec<u8>>, BTreeMap<Vec<u8>, Vec<u8>>) {
+    fn results(&self) -> (Vec<Vec<u8>>, Counts, Counts) {
         self.log.set_faults(Faults::default());
         self.log.settle();
         let reader = self.log.process();
@@ -85,7 +88,7 @@ impl World {
         let mut out = Vec::new();
         source.poll(Limits { records: usize::MAX, bytes: usize::MAX }, Duration::ZERO, &mut out).unwrap();
         let records = out.iter().flat_map(|b| b.iter().map(|(_, k, v)| [k, v].concat())).collect();
-        let (mut stored, mut served) = (BTreeMap::new(), BTreeMap::new());
+        let (mut stored, mut served) = (Counts::new(), Counts::new());
         for key in 0..=255_u8 {
             let value = self.disk.lock().unwrap().get(COUNTS, &[key]).unwrap();
             stored.extend(value.map(|v| (vec![key], v)));
