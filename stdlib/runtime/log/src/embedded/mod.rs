@@ -10,6 +10,8 @@
 //! - what a killed process left behind the committed ends is overwritten by the next writer and seen by nobody.
 //!
 //! Nothing locks the folder. The owner of a task holds the lock on the task's file, which goes when its process dies.
+//! The locks of a commit go with it too; but a process that is stopped (not killed) in the middle of a commit holds up
+//! the writers of the same partitions until it goes on.
 //!
 //! Without [`Options::durable`] a commit survives the death of every process, but not a power failure; with it the
 //! files are synced before the commit is answered, in the order that keeps it atomic.

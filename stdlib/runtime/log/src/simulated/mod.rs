@@ -17,6 +17,7 @@
 //! # Ok::<(), LogError>(())
 //! ```
 
+mod aborting;
 mod faults;
 mod source;
 mod world;
@@ -33,6 +34,7 @@ use crate::error::{AppendError, LogError};
 use crate::place::{Cut, Epoch, Mark, PartitionId, Sequence, TaskId};
 use crate::traits::{Log, Outcome, Restored, Source, Transaction};
 
+pub use self::aborting::{AbortingLog, Aborts};
 pub use self::faults::{CrashPoint, Faults, Injection};
 
 /// The largest record taken: bytes of key and value together.
@@ -76,6 +78,11 @@ impl Crashes {
     pub fn at(&self, point: CrashPoint) -> Result<(), LogError> {
         let mut world = self.0.alive()?;
         if world.dies(self.0.id, point) { Err(LogError::Crashed) } else { Ok(()) }
+    }
+
+    /// Ends the process here and now.
+    pub fn kill(&self) {
+        self.0.lock().dead.insert(self.0.id);
     }
 
     /// Whether the process lives.
@@ -130,12 +137,6 @@ impl SimulatedLog {
     #[must_use]
     pub fn passed(&self, point: CrashPoint) -> u64 {
         self.process.lock().passed.get(&point).copied().unwrap_or(0)
-    }
-
-    /// Ends this process here and now.
-    pub fn kill(&self) {
-        let mut world = self.process.lock();
-        world.dead.insert(self.process.id);
     }
 
     /// Whether this process has died.
