@@ -2,7 +2,7 @@
 //!
 //! The test starts its own program again with a filter that selects [`child`], which does what the environment says.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as the tests do")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
 
 use std::collections::BTreeMap;
 use std::env;

@@ -61,7 +61,7 @@
 mod chunk;
 mod commits;
 mod files;
-mod names;
+pub(crate) mod names;
 mod reader;
 mod source;
 mod transaction;

@@ -1,8 +1,9 @@
 //! A log in memory that goes wrong on purpose: the same seed and the same calls give the same faults.
 //!
 //! Several [`SimulatedLog`]s of one world play the processes that share a log. [`SimulatedLog::process`] starts one more.
-//! A process that has died answers every call with [`LogError::Crashed`]; a test then drops all that it had in memory,
-//! starts a process and goes on. Time passes by reading: markers that are late come after some reads.
+//! A process that has died answers every call with [`LogError::Crashed`], a commit with [`Outcome::Unknown`] of it; a
+//! test then drops all that it had in memory, starts a process and goes on. Time passes by reading: markers that are
+//! late come after some reads.
 //!
 //! ```
 //! use flow_log::simulated::{Faults, Injection, SimulatedLog};
@@ -30,6 +31,7 @@ use flow_core::fault::Fault;
 use self::source::SimulatedSource;
 use self::world::{Entry, Fate, Record, Staged, World};
 use crate::block::Block;
+use crate::embedded::names;
 use crate::error::{AppendError, LogError};
 use crate::place::{Cut, Epoch, Mark, PartitionId, Sequence, TaskId};
 use crate::traits::{Log, Outcome, Restored, Source, Transaction};
@@ -182,6 +184,7 @@ impl SimulatedLog {
 
 impl Log for SimulatedLog {
     fn create(&mut self, topic: &str, partitions: u32) -> Result<(), LogError> {
+        names::check(topic)?;
         let mut world = self.process.alive()?;
         if partitions == 0 {
             return Err(LogError::Name { name: topic.to_owned(), why: "a topic has at least one partition" });
@@ -214,6 +217,7 @@ impl Log for SimulatedLog {
     }
 
     fn own(&mut self, task: &TaskId) -> Result<Epoch, LogError> {
+        names::check(&task.flow)?;
         let mut world = self.process.alive()?;
         let state = world.tasks.entry(task.clone()).or_default();
         if self.leases.get(task) != Some(&state.epoch) {
