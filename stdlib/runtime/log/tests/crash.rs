@@ -1,6 +1,6 @@
 //! Whatever is appended, committed, given up or cut short: the embedded log equals a model of it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as the tests do")]
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -63,6 +63,17 @@ fn garbage(path: &Path, bytes: &[u8]) {
 fn last_segment(folder: &Path, partition: u32) -> Option<std::path::PathBuf> {
     let names = fs::read_dir(folder.join(format!("topics/t/{partition}"))).ok()?;
     names.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "seg")).max()
+}
+
+/// Up to `keep` bytes of the last whole record of a commit file, never all of it.
+fn torn(commits: &[u8], keep: usize) -> &[u8] {
+    let starts = commits.windows(12).enumerate().filter(|(_, head)| head.starts_with(b"CMT\x01"));
+    let mut whole = starts.filter_map(|(start, head)| {
+        let len = 12 + u32::from_le_bytes(head[4..8].try_into().unwrap()) as usize;
+        commits.get(start..start + len)
+    });
+    let record = whole.next_back().unwrap();
+    &record[..keep.min(record.len() - 1)]
 }
 
 /// Everything that a partition holds, with stamps and arrivals.
@@ -128,9 +139,7 @@ fn run(steps: Vec<Step>) {
                 // The start of a record like the last ones, as a process that is killed leaves it.
                 let path = folder.path().join("commits.log");
                 let bytes = fs::read(&path).unwrap();
-                let start = bytes.windows(4).rposition(|w| w == b"CMT\x01").unwrap();
-                let record = &bytes[start..];
-                garbage(&path, &record[..keep.min(record.len() - 1)]);
+                garbage(&path, torn(&bytes, keep));
             }
             Step::Reopen => logs = vec![open(folder.path()), open(folder.path())],
             Step::Read { limit } => {

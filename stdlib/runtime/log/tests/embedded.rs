@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{
-    AppendError, Block, Cut, Limits, Log, LogError, Mark, Outcome, PartitionId, Restored, Sequence, Source, Start,
-    TableId, TaskId,
+    AppendError, Block, Cut, Limits, Log, LogError, Mark, Outcome, PartitionId, RawBatch, Restored, Sequence, Source,
+    Start, TableId, TaskId,
 };
 use tempfile::TempDir;
 
@@ -158,8 +158,14 @@ fn no_partition_starves_another() {
     source.assign(&[0, 1, 2].map(|i| (p(i), Start::Earliest)), &[]).unwrap();
     let mut out = Vec::new();
     source.poll(Limits { records: 30, bytes: 1 << 20 }, Duration::ZERO, &mut out).unwrap();
-    let of = |i| out.iter().filter(|b| b.partition == p(i)).map(|b| b.len()).sum::<usize>();
-    assert_eq!((of(0), of(1), of(2)), (28, 1, 1));
+    let of = |out: &[RawBatch], i| out.iter().filter(|b| b.partition == p(i)).map(|b| b.len()).sum::<usize>();
+    assert_eq!((of(&out, 0), of(&out, 1), of(&out, 2)), (28, 1, 1), "what one leaves goes to the others");
+    append(&mut log, &many.iter().map(|(_, v, s)| (1, *v, *s)).collect::<Vec<_>>());
+    for _ in 0..3 {
+        out.clear();
+        source.poll(Limits { records: 30, bytes: 1 << 20 }, Duration::ZERO, &mut out).unwrap();
+        assert_eq!((of(&out, 0), of(&out, 1)), (15, 15), "equal shares");
+    }
 }
 
 #[test]
@@ -253,22 +259,25 @@ fn a_full_disk_aborts_names_the_file_and_does_no_harm() {
     let folder = TempDir::new().unwrap();
     let mut log = open(&folder);
     append(&mut log, &[(1, "before", 1)]);
-    let partition = folder.path().join("topics/payments/0");
+    let written = folder.path().join("topics/payments/1/00000000000000000000.seg");
+    let len = fs::metadata(&written).unwrap().len();
+    let partition = folder.path().join("topics/payments/2");
     fs::create_dir_all(&partition).unwrap();
     let segment = partition.join("00000000000000000000.seg");
     std::os::unix::fs::symlink("/dev/full", &segment).unwrap();
-    let outcome = append(&mut log, &[(0, "lost", 2), (1, "lost", 2)]);
+    let outcome = append(&mut log, &[(2, "lost", 2), (1, "lost", 2)]);
     let Outcome::Aborted(error) = outcome else { panic!("{outcome:?}") };
     let text = error.to_string();
     assert!(text.contains("00000000000000000000.seg") && text.contains("free space"), "{text}");
     assert_eq!(log.end(&p(1)).unwrap().next, 1);
+    assert_eq!(fs::metadata(&written).unwrap().len(), len, "space is given back");
 
     fs::remove_file(&segment).unwrap();
     drop(log);
     let mut log = open(&folder);
-    assert_eq!(append(&mut log, &[(0, "after", 3), (1, "after", 3)]), Outcome::Committed);
+    assert_eq!(append(&mut log, &[(2, "after", 3), (1, "after", 3)]), Outcome::Committed);
     let of = |i| read(source(&log, i, Start::Earliest).as_mut(), Limits::default());
-    assert_eq!(of(0).len(), 1);
+    assert_eq!(of(2).len(), 1);
     assert_eq!(of(1).iter().map(|r| r.3.as_str()).collect::<Vec<_>>(), ["before", "after"]);
 }
 

@@ -102,11 +102,19 @@ fn killed_writers_lose_nothing_and_double_nothing() {
     let mut seen = Seen::new();
     let mut writers = [start(folder.path(), "0"), start(folder.path(), "1")];
     for round in 0..30_u64 {
-        let until = Instant::now() + Duration::from_millis(20 + round * 7 % 30);
+        // The next to die has committed something since it started, and dies at another moment each time.
+        let i = (round % 2) as usize;
+        let progress =
+            |seen: &Seen| seen.iter().filter(|((_, w), _)| *w == i as u32).map(|(_, c)| c.len()).sum::<usize>();
+        let (had, started) = (progress(&seen), Instant::now());
+        while progress(&seen) == had {
+            assert!(started.elapsed() < Duration::from_secs(60), "writer {i} does not come up");
+            take(source.as_mut(), Duration::from_millis(3), &mut seen);
+        }
+        let until = Instant::now() + Duration::from_millis(round * 7 % 30);
         while Instant::now() < until {
             take(source.as_mut(), Duration::from_millis(3), &mut seen);
         }
-        let i = (round % 2) as usize;
         writers[i].kill().unwrap();
         writers[i].wait().unwrap();
         writers[i] = start(folder.path(), &i.to_string());
@@ -136,7 +144,7 @@ fn killed_writers_lose_nothing_and_double_nothing() {
             counts.sort_unstable();
             let task = TaskId::new("copy", *writer);
             let committed = log.positions(&task).unwrap().unwrap().mark(&PartitionId::new("count", 0)).next;
-            assert!(committed > 100, "writer {writer} committed {committed}");
+            assert!(committed > 15, "writer {writer} committed {committed}");
             assert_eq!(*counts, (0..committed).collect::<Vec<_>>(), "{topic} of writer {writer}");
         }
         assert_eq!(seen.len(), 4);

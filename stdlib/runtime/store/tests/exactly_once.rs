@@ -1,18 +1,23 @@
 //! A small task over log, store and feature store, on a log that goes wrong: it counts the records of each key, and
 //! every record counts once, whatever dies, aborts or moves.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as the tests do")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use flow_log::simulated::{CrashPoint, Faults, Injection, SimulatedLog};
+use flow_log::embedded::{EmbeddedLog, Options};
+use flow_log::simulated::{AbortingLog, Aborts, CrashPoint, Crashes, Faults, Injection, SimulatedLog};
 use flow_log::{
     Block, Cut, Limits, Log, LogError, Outcome, PartitionId, Restored, Sequence, Source, Start, TableId, TaskId,
 };
 use flow_store::simulated::{CrashingFeatureStore, CrashingStore};
 use flow_store::{Applied, FeatureStore, MemoryFeatureStore, MemoryStore, SetId, Store, StoreError};
+use tempfile::TempDir;
+
+/// A count, as one byte, of each key.
+type Counts = BTreeMap<Vec<u8>, Vec<u8>>;
 
 const COUNTS: TableId = TableId(0);
 const SET: SetId = SetId(0);
@@ -50,6 +55,26 @@ impl From<StoreError> for Stop {
     }
 }
 
+/// Creates the topics and commits a record per key.
+fn fill(log: &mut dyn Log, keys: &[u8]) {
+    log.create("payments", 1).unwrap();
+    log.create("counts", 1).unwrap();
+    let mut t = log.begin().unwrap();
+    for (stamp, key) in (0..).zip(keys) {
+        t.append(&input(), &[*key], b"", stamp).unwrap();
+    }
+    assert_eq!(t.commit(), Outcome::Committed);
+}
+
+/// What the task has written, in order.
+fn written(log: &dyn Log) -> Vec<Vec<u8>> {
+    let mut source = log.source().unwrap();
+    source.assign(&[(output(), Start::Earliest)], &[]).unwrap();
+    let mut out = Vec::new();
+    source.poll(Limits { records: usize::MAX, bytes: usize::MAX }, Duration::ZERO, &mut out).unwrap();
+    out.iter().flat_map(|b| b.iter().map(|(_, k, v)| [k, v].concat())).collect()
+}
+
 /// What lies outside of the worker's process.
 struct World {
     log: SimulatedLog,
@@ -60,32 +85,23 @@ struct World {
 impl World {
     fn new(seed: u64, faults: Faults, keys: &[u8]) -> Self {
         let mut log = SimulatedLog::new(seed, Faults::default());
-        log.create("payments", 1).unwrap();
-        log.create("counts", 1).unwrap();
-        let mut t = log.begin().unwrap();
-        for (stamp, key) in (0..).zip(keys) {
-            t.append(&input(), &[*key], b"", stamp).unwrap();
-        }
-        assert_eq!(t.commit(), Outcome::Committed);
+        fill(&mut log, keys);
         log.set_faults(faults);
         Self { log, disk: Arc::default(), features: Arc::default() }
     }
 
     fn worker(&self) -> Result<Worker, Stop> {
-        Worker::start(self.log.process(), Arc::clone(&self.disk), Arc::clone(&self.features))
+        let log = self.log.process();
+        let crashes = log.crashes();
+        Worker::start(Box::new(log), crashes, Arc::clone(&self.disk), Arc::clone(&self.features))
     }
 
     /// The output's records in order, the counts in the store, the counts in the feature store.
-    fn results(&self) -> (Vec<Vec<u8>>, BTreeMap<Vec<u8>, Vec<u8>>, BTreeMap<Vec<u8>, Vec<u8>>) {
+    fn results(&self) -> (Vec<Vec<u8>>, Counts, Counts) {
         self.log.set_faults(Faults::default());
         self.log.settle();
-        let reader = self.log.process();
-        let mut source = reader.source().unwrap();
-        source.assign(&[(output(), Start::Earliest)], &[]).unwrap();
-        let mut out = Vec::new();
-        source.poll(Limits { records: usize::MAX, bytes: usize::MAX }, Duration::ZERO, &mut out).unwrap();
-        let records = out.iter().flat_map(|b| b.iter().map(|(_, k, v)| [k, v].concat())).collect();
-        let (mut stored, mut served) = (BTreeMap::new(), BTreeMap::new());
+        let records = written(&self.log.process());
+        let (mut stored, mut served) = (Counts::new(), Counts::new());
         for key in 0..=255_u8 {
             let value = self.disk.lock().unwrap().get(COUNTS, &[key]).unwrap();
             stored.extend(value.map(|v| (vec![key], v)));
@@ -97,7 +113,8 @@ impl World {
 
 /// A worker as the task loop would be: owns, restores, then polls, counts, commits, applies.
 struct Worker {
-    log: SimulatedLog,
+    log: Box<dyn Log>,
+    crashes: Crashes,
     store: CrashingStore<MemoryStore>,
     features: CrashingFeatureStore<MemoryFeatureStore>,
     source: Box<dyn Source>,
@@ -109,12 +126,13 @@ struct Worker {
 
 impl Worker {
     fn start(
-        mut log: SimulatedLog,
+        mut log: Box<dyn Log>,
+        crashes: Crashes,
         disk: Arc<Mutex<MemoryStore>>,
         features: Arc<MemoryFeatureStore>,
     ) -> Result<Self, Stop> {
-        let mut store = CrashingStore::new(disk, log.crashes());
-        let features = CrashingFeatureStore::new(features, log.crashes());
+        let mut store = CrashingStore::new(disk, crashes.clone());
+        let features = CrashingFeatureStore::new(features, crashes.clone());
         log.own(&task())?;
         // From what both stores have on.
         let mut at = store.applied()?.min(features.position(&task())?);
@@ -135,7 +153,7 @@ impl Worker {
         let cut = log.positions(&task())?.unwrap_or_default();
         let mut source = log.source()?;
         source.assign(&[(input(), Start::At(cut.mark(&input())))], &[])?;
-        Ok(Self { log, store, features, source, sequence: at, cut, cache: BTreeMap::new() })
+        Ok(Self { log, crashes, store, features, source, sequence: at, cut, cache: BTreeMap::new() })
     }
 
     /// Stages what was polled and commits it. Answers the block that is committed, and not yet in the stores.
@@ -214,7 +232,7 @@ fn run(world: &World, all: usize) -> usize {
                 break;
             }
         }
-        if worker.done(all) && !worker.log.crashed() {
+        if worker.done(all) && worker.crashes.alive().is_ok() {
             return workers;
         }
     }
@@ -285,7 +303,7 @@ fn a_new_owner_waits_for_the_delayed_marker() {
         }
         world.log.inject(Injection::LateMarker(5));
         first.commit().unwrap();
-        first.log.kill();
+        first.crashes.kill();
         run(&world, keys.len());
         check(&world, &keys);
     }
@@ -326,4 +344,31 @@ fn an_aborted_batch_counts_once() {
     worker.step().unwrap();
     assert!(worker.done(keys.len()));
     check(&world, &keys);
+}
+
+/// Case 9 on the embedded log.
+#[test]
+fn an_aborted_batch_counts_once_on_the_embedded_log() {
+    let keys = [1, 1, 2, 1, 1, 2, 1];
+    let folder = TempDir::new().unwrap();
+    let mut log = EmbeddedLog::open(folder.path(), Options::default()).unwrap();
+    fill(&mut log, &keys);
+    let (aborts, disk) = (Aborts::default(), Arc::default());
+    let crashes = SimulatedLog::new(0, Faults::default()).crashes();
+    let aborting = Box::new(AbortingLog::new(log, aborts.clone()));
+    let mut worker = Worker::start(aborting, crashes, Arc::clone(&disk), Arc::default()).unwrap();
+    worker.step().unwrap();
+    let before = written(worker.log.as_ref());
+    assert_eq!(before.len(), 3);
+    aborts.next(2);
+    worker.step().unwrap();
+    worker.step().unwrap();
+    assert_eq!(written(worker.log.as_ref()), before);
+    worker.step().unwrap();
+    worker.step().unwrap();
+    assert!(worker.done(keys.len()));
+    assert_eq!(written(worker.log.as_ref()), [[1, 1], [1, 2], [2, 1], [1, 3], [1, 4], [2, 2], [1, 5]].map(Vec::from));
+    let store = disk.lock().unwrap();
+    assert_eq!(store.get(COUNTS, &[1]), Ok(Some(vec![5])));
+    assert_eq!(store.get(COUNTS, &[2]), Ok(Some(vec![2])));
 }

@@ -14,10 +14,12 @@ use flow_store::{
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-type Content = BTreeMap<(u32, Vec<u8>), Vec<u8>>;
+type Key = (u32, Vec<u8>);
+type Content = BTreeMap<Key, Vec<u8>>;
+type Put<'a> = (u32, &'a [u8], Option<&'a [u8]>);
 
 #[derive(Default)]
-struct Sink(Vec<((u32, Vec<u8>), Vec<u8>)>);
+struct Sink(Vec<(Key, Vec<u8>)>);
 
 impl SnapshotSink for Sink {
     fn put(&mut self, table: TableId, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
@@ -30,7 +32,7 @@ fn small(folder: &Path) -> LsmStore {
     LsmStore::open(folder, LsmOptions { flush_every: 7, ..LsmOptions::default() }).unwrap()
 }
 
-fn block(sequence: u64, writes: &[(u32, &[u8], Option<&[u8]>)]) -> Block {
+fn block(sequence: u64, writes: &[Put<'_>]) -> Block {
     let mut block = Block { sequence: Sequence(sequence), ..Block::default() };
     for (table, key, value) in writes {
         match value {

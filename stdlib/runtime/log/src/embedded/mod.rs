@@ -10,14 +10,58 @@
 //! - what a killed process left behind the committed ends is overwritten by the next writer and seen by nobody.
 //!
 //! Nothing locks the folder. The owner of a task holds the lock on the task's file, which goes when its process dies.
+//! The locks of a commit go with it too; but a process that is stopped (not killed) in the middle of a commit holds up
+//! the writers of the same partitions until it goes on.
 //!
 //! Without [`Options::durable`] a commit survives the death of every process, but not a power failure; with it the
 //! files are synced before the commit is answered, in the order that keeps it atomic.
+//!
+//! ```
+//! use std::time::Duration;
+//! use flow_log::embedded::{EmbeddedLog, Options};
+//! use flow_log::{Block, Cut, Limits, Log, Outcome, PartitionId, Restored, Sequence, Start, TableId, TaskId};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let mut log = EmbeddedLog::open(folder.path(), Options::default())?;
+//! log.create("payments", 4)?;
+//! let (input, task) = (PartitionId::new("payments", 0), TaskId::new("alerts", 0));
+//!
+//! // A producer: no task, just records.
+//! let mut transaction = log.begin()?;
+//! transaction.append(&input, b"card-1", b"{}", 1_700_000_000_000_000)?;
+//! assert_eq!(transaction.commit(), Outcome::Committed);
+//!
+//! // A task: own, restore, read from the committed positions.
+//! log.own(&task)?;
+//! let mut blocks = Vec::new();
+//! assert_eq!(log.blocks(&task, Sequence::NONE, 1 << 20, &mut blocks)?, Restored::Complete(Sequence::NONE));
+//! let mut cut = log.positions(&task)?.unwrap_or_default();
+//! let mut source = log.source()?;
+//! source.assign(&[(input.clone(), Start::At(cut.mark(&input)))], &[])?;
+//!
+//! // One round: poll, process, commit the outputs, the state and the positions together.
+//! let mut batches = Vec::new();
+//! source.poll(Limits::default(), Duration::from_millis(10), &mut batches)?;
+//! let mut block = Block { sequence: Sequence::NONE.next(), ..Block::default() };
+//! for batch in &batches {
+//!     for (_record, key, _value) in batch.iter() {
+//!         block.writes.put(TableId(0), key, b"seen");
+//!     }
+//!     cut.0.extend(batch.end().map(|mark| (batch.partition.clone(), mark)));
+//! }
+//! block.cut = cut.clone();
+//! let mut transaction = log.begin()?;
+//! transaction.block(&task, &block)?;
+//! transaction.positions(&task, &cut)?;
+//! assert_eq!(transaction.commit(), Outcome::Committed);
+//! assert_eq!(log.positions(&task)?, Some(cut));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod chunk;
 mod commits;
 mod files;
-mod names;
+pub(crate) mod names;
 mod reader;
 mod source;
 mod transaction;

@@ -14,7 +14,7 @@ use crate::place::{Mark, PartitionId};
 use crate::traits::{Limits, Start};
 
 /// Bytes that one read takes in, if there are as many.
-const WINDOW: u64 = 4 << 20;
+const WINDOW: u64 = 1 << 20;
 
 /// An open segment and where reading stands in it.
 #[derive(Debug)]

@@ -29,9 +29,14 @@ pub struct PartitionWriter {
 }
 
 impl PartitionWriter {
-    fn open(root: &Path, partition: &PartitionId) -> Result<Self, LogError> {
+    fn open(root: &Path, partition: &PartitionId, durable: bool) -> Result<Self, LogError> {
         let folder = names::partition_folder(root, partition);
         files::create_folder(&folder)?;
+        if durable {
+            for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(root)) {
+                files::sync_folder(above)?;
+            }
+        }
         let lock = Arc::new(LockFile::open(folder.join("lock"))?);
         Ok(Self { folder, lock, segment: None })
     }
@@ -139,7 +144,7 @@ impl<'a> EmbeddedTransaction<'a> {
         let mut locks = Vec::with_capacity(staged.len());
         for partition in staged.keys() {
             if !log.writers.contains_key(partition) {
-                let writer = PartitionWriter::open(&log.root, partition).map_err(failed)?;
+                let writer = PartitionWriter::open(&log.root, partition, log.options.durable).map_err(failed)?;
                 log.writers.insert(partition.clone(), writer);
             }
             if let Some(writer) = log.writers.get(partition) {

@@ -1,8 +1,9 @@
 //! A log in memory that goes wrong on purpose: the same seed and the same calls give the same faults.
 //!
 //! Several [`SimulatedLog`]s of one world play the processes that share a log. [`SimulatedLog::process`] starts one more.
-//! A process that has died answers every call with [`LogError::Crashed`]; a test then drops all that it had in memory,
-//! starts a process and goes on. Time passes by reading: markers that are late come after some reads.
+//! A process that has died answers every call with [`LogError::Crashed`], a commit with [`Outcome::Unknown`] of it; a
+//! test then drops all that it had in memory, starts a process and goes on. Time passes by reading: markers that are
+//! late come after some reads.
 //!
 //! ```
 //! use flow_log::simulated::{Faults, Injection, SimulatedLog};
@@ -17,6 +18,7 @@
 //! # Ok::<(), LogError>(())
 //! ```
 
+mod aborting;
 mod faults;
 mod source;
 mod world;
@@ -29,10 +31,12 @@ use flow_core::fault::Fault;
 use self::source::SimulatedSource;
 use self::world::{Entry, Fate, Record, Staged, World};
 use crate::block::Block;
+use crate::embedded::names;
 use crate::error::{AppendError, LogError};
 use crate::place::{Cut, Epoch, Mark, PartitionId, Sequence, TaskId};
 use crate::traits::{Log, Outcome, Restored, Source, Transaction};
 
+pub use self::aborting::{AbortingLog, Aborts};
 pub use self::faults::{CrashPoint, Faults, Injection};
 
 /// The largest record taken: bytes of key and value together.
@@ -76,6 +80,11 @@ impl Crashes {
     pub fn at(&self, point: CrashPoint) -> Result<(), LogError> {
         let mut world = self.0.alive()?;
         if world.dies(self.0.id, point) { Err(LogError::Crashed) } else { Ok(()) }
+    }
+
+    /// Ends the process here and now.
+    pub fn kill(&self) {
+        self.0.lock().dead.insert(self.0.id);
     }
 
     /// Whether the process lives.
@@ -132,12 +141,6 @@ impl SimulatedLog {
         self.process.lock().passed.get(&point).copied().unwrap_or(0)
     }
 
-    /// Ends this process here and now.
-    pub fn kill(&self) {
-        let mut world = self.process.lock();
-        world.dead.insert(self.process.id);
-    }
-
     /// Whether this process has died.
     #[must_use]
     pub fn crashed(&self) -> bool {
@@ -181,6 +184,7 @@ impl SimulatedLog {
 
 impl Log for SimulatedLog {
     fn create(&mut self, topic: &str, partitions: u32) -> Result<(), LogError> {
+        names::check(topic)?;
         let mut world = self.process.alive()?;
         if partitions == 0 {
             return Err(LogError::Name { name: topic.to_owned(), why: "a topic has at least one partition" });
@@ -213,6 +217,7 @@ impl Log for SimulatedLog {
     }
 
     fn own(&mut self, task: &TaskId) -> Result<Epoch, LogError> {
+        names::check(&task.flow)?;
         let mut world = self.process.alive()?;
         let state = world.tasks.entry(task.clone()).or_default();
         if self.leases.get(task) != Some(&state.epoch) {
