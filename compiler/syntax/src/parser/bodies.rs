@@ -4,7 +4,6 @@ use super::Parser;
 use crate::ast::{FeatureLine, ItemKind, Name, RuleRow, Setting, TargetEntry, TestLine};
 use crate::literal;
 use crate::token::Kind;
-use fec_diagnostics::{Diagnostic, codes};
 
 impl Parser<'_> {
     /// `{ name: value … }` if there is one.
@@ -158,16 +157,15 @@ impl Parser<'_> {
             }
             "at" => {
                 self.bump();
-                TestLine::At(self.pipeline())
+                TestLine::At(self.pipeline_on_line())
             }
             "expect" => {
                 self.bump();
-                TestLine::Expect(self.pipeline())
+                TestLine::Expect(self.pipeline_on_line())
             }
             _ => {
-                let found = self.found("`given`, `at` or `expect`");
-                self.report(Diagnostic { code: codes::E0101, ..found });
-                self.skip_item(false);
+                self.fail_item("`given`, `at` or `expect`");
+                self.skip_item(false, true);
                 TestLine::Error(self.since(span))
             }
         }

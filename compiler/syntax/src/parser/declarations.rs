@@ -12,6 +12,7 @@ impl Parser<'_> {
         let mut items = Vec::new();
         while self.kind() != Kind::End {
             let before = self.at;
+            self.mended = true;
             items.extend(self.item());
             self.end_of_declaration();
             if self.bail {
@@ -25,23 +26,15 @@ impl Parser<'_> {
     }
 
     fn end_of_declaration(&mut self) {
-        while self.eat(Kind::Unknown).is_some() {}
+        self.pass_unknown();
         match self.kind() {
             _ if self.bail || self.first_of_line() => {}
             Kind::RightBrace | Kind::RightParen | Kind::RightBracket => self.stray_bracket(),
             _ => {
                 self.fail("the end of the line");
-                self.skip_item(false);
+                self.skip_item(false, false);
             }
         }
-    }
-
-    fn stray_bracket(&mut self) {
-        let shown = self.slice(self.span());
-        let found = Diagnostic::error(codes::E0115, self.span(), format!("`{shown}` closes nothing"));
-        let span = self.span();
-        self.report(found.fix("remove it", span, ""));
-        self.bump();
     }
 
     /// After too deep nesting: goes to the next declaration at the start of a line.
@@ -145,9 +138,9 @@ impl Parser<'_> {
                 }
                 self.report(found);
             }
-            _ => self.fail("a declaration"),
+            _ => self.fail_item("a declaration"),
         }
-        self.skip_item(false);
+        self.skip_item(false, true);
     }
 
     fn declaration(&mut self, word: &str) -> ItemKind {
@@ -170,7 +163,7 @@ impl Parser<'_> {
         let wrong = name.text.chars().next().is_some_and(|c| if upper { c.is_lowercase() } else { c.is_uppercase() });
         if wrong {
             let size = if upper { "capital" } else { "small" };
-            let message = format!("the name of a `{word}` begins with a {size} letter");
+            let message = format!("the name of {} begins with a {size} letter", with_article(word));
             self.diagnostics.push(Diagnostic::error(codes::E0117, name.span, message));
         }
     }
@@ -191,7 +184,7 @@ impl Parser<'_> {
             }
             "secret" => ItemKind::Secret { name },
             "source" | "sink" => {
-                self.colon(&format!("a `{}`", keyword.text), "type");
+                self.colon(&with_article(&keyword.text), "type");
                 let (ty, key) = (self.ty(), self.key());
                 let settings = self.settings_if_any();
                 if keyword.text == "source" {
@@ -275,7 +268,7 @@ impl Parser<'_> {
         let word = self.ident();
         if !KEYWORDS.contains(&word) {
             self.fail("a declaration");
-            self.skip_item(false);
+            self.skip_item(false, false);
             return ItemKind::Error;
         }
         let from = self.span();
@@ -361,4 +354,10 @@ impl Parser<'_> {
     pub fn here(&self) -> Span {
         self.span().before()
     }
+}
+
+/// ``an `enum` ``.
+fn with_article(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} `{word}`")
 }

@@ -31,6 +31,15 @@ impl Parser<'_> {
         whole
     }
 
+    /// A pipeline that begins on the line of the word before it.
+    pub fn pipeline_on_line(&mut self) -> Expr {
+        if !self.line_ended() {
+            return self.pipeline();
+        }
+        self.fail("a value");
+        Expr { kind: ExprKind::Error, span: self.last_span().after() }
+    }
+
     /// A pipeline whose first relation may be named: `views as a |> …`.
     pub fn aliased_pipeline(&mut self) -> Expr {
         let outer = std::mem::replace(&mut self.pipes, true);
@@ -47,6 +56,7 @@ impl Parser<'_> {
 
     fn pipes_after(&mut self, mut input: Expr) -> Expr {
         while self.kind() == Kind::Pipe && !self.bail {
+            self.mended = true;
             self.bump();
             let op = self.operator();
             let span = self.since(input.span);
@@ -147,13 +157,16 @@ impl Parser<'_> {
             if level < least || self.bail {
                 break;
             }
+            let compares = level == level::COMPARE;
+            if compares {
+                self.check_chain(compared);
+            }
             let mut op_span = self.bump();
             if words == 2 {
                 op_span = op_span.to(self.bump());
             }
             let from = left.span;
-            if level == level::COMPARE {
-                self.check_chain(compared, op_span);
+            if compares {
                 compared = Some(op_span);
             }
             let Some(op) = op else {
@@ -168,9 +181,9 @@ impl Parser<'_> {
         left
     }
 
-    fn check_chain(&mut self, before: Option<Span>, op: Span) {
+    fn check_chain(&mut self, before: Option<Span>) {
         if let Some(before) = before {
-            let found = Diagnostic::error(codes::E0106, op, "comparisons do not chain")
+            let found = Diagnostic::error(codes::E0106, self.span(), "comparisons do not chain")
                 .label(before, "the first comparison")
                 .help("join them with `and`: `a < b and b < c`");
             self.report(found);
@@ -334,6 +347,7 @@ impl Parser<'_> {
                 self.skip_to_text(ends);
             }
             let kind = self.kind();
+            self.mended = true;
             let piece = self.bump();
             self.text_part(piece, usize::from(kind != Kind::TextCut), &mut parts);
             if kind != Kind::TextMiddle {

@@ -15,6 +15,7 @@ use crate::ast::{File, Name};
 use crate::lexer::Lexed;
 use crate::token::{Kind, Token};
 use fec_diagnostics::{Code, Diagnostic, FileId, Span, codes};
+use std::cell::Cell;
 
 /// How deep expressions, types and bodies may be nested, and how high the tree of an expression may grow.
 const DEEPEST: u32 = 200;
@@ -50,6 +51,8 @@ struct Parser<'a> {
     diagnostics: Vec<Diagnostic>,
     /// The word where the last mistake was reported.
     reported: Option<usize>,
+    /// Whether nothing was reported since the item, the part of a list or the operator began: one mistake, one message.
+    mended: bool,
     /// Whether a line end ends an item here: not within `(` and `[`.
     lines: bool,
     /// Whether `,` may be followed by the next `name: value` of what encloses this.
@@ -61,6 +64,8 @@ struct Parser<'a> {
     depth: u32,
     /// Height of the highest tree among the expressions read since the last one was entered.
     height: u32,
+    /// The words `from..to` that were last seen to be attributes before something else.
+    attributes_seen: Cell<(usize, usize)>,
     /// Set where nesting is too deep: everything returns to the next declaration.
     bail: bool,
 }
@@ -89,12 +94,14 @@ impl<'a> Parser<'a> {
             at: 0,
             diagnostics,
             reported: None,
+            mended: true,
             lines: true,
             entries: false,
             pipes: true,
             owner: None,
             depth: 0,
             height: 0,
+            attributes_seen: Cell::new((0, 0)),
             bail: false,
         }
     }
@@ -191,16 +198,14 @@ impl<'a> Parser<'a> {
 
     /// Adds a diagnostic, unless one was given at this word or its cause has been reported already.
     fn report(&mut self, found: Diagnostic) {
-        let after_broken = self
-            .at
-            .checked_sub(1)
-            .and_then(|at| self.words.get(at))
-            .is_some_and(|w| matches!(w.kind, Kind::TextBroken | Kind::TextCut));
-        let known = self.bail || after_broken || self.kind() == Kind::Unknown || self.reported == Some(self.at);
-        if !known {
+        let broken = |word: &Word| matches!(word.kind, Kind::TextBroken | Kind::TextCut);
+        let before = self.at.checked_sub(1).and_then(|at| self.words.get(at));
+        let lexical = before.is_some_and(broken) || broken(&self.word_at(0)) || self.kind() == Kind::Unknown;
+        if self.mended && !self.bail && !lexical && self.reported != Some(self.at) {
             self.diagnostics.push(found);
         }
         self.reported = Some(self.at);
+        self.mended = false;
     }
 
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
@@ -213,16 +218,29 @@ impl<'a> Parser<'a> {
         self.report(found);
     }
 
+    /// `E0101` at the current word, where an item begins.
+    fn fail_item(&mut self, expected: &str) {
+        let found = self.item_found(expected);
+        self.report(found);
+    }
+
     fn found(&self, expected: &str) -> Diagnostic {
+        if self.line_ended() && self.at > 0 && self.kind() != Kind::End {
+            let message = format!("expected {expected}, found the end of the line");
+            return Diagnostic::error(codes::E0101, self.last_span().after(), message);
+        }
+        self.item_found(expected)
+    }
+
+    fn item_found(&self, expected: &str) -> Diagnostic {
         if self.kind() == Kind::End {
             let message = format!("expected {expected}, found the end of the file");
             return Diagnostic::error(codes::E0101, self.last_span().after(), message);
         }
-        if self.line_ended() && self.at > 0 {
-            let message = format!("expected {expected}, found the end of the line");
-            return Diagnostic::error(codes::E0101, self.last_span().after(), message);
-        }
-        let text = self.slice(self.span());
+        let text = match self.kind() {
+            Kind::TextMiddle | Kind::TextClose => "}",
+            _ => self.slice(self.span()),
+        };
         let shown: String = text.chars().take(40).take_while(|c| *c != '\n').collect();
         let dots = if shown.len() < text.len() { "…" } else { "" };
         Diagnostic::error(codes::E0101, self.span(), format!("expected {expected}, found `{shown}{dots}`"))
@@ -250,7 +268,7 @@ impl<'a> Parser<'a> {
             let span = self.bump();
             return Some(Name { text: word.to_owned(), span });
         }
-        self.fail(what);
+        self.fail_item(what);
         None
     }
 

@@ -40,7 +40,7 @@ impl Parser<'_> {
             (Kind::Ident, "publish") => self.publish(),
             (Kind::Ident, "return") => {
                 self.bump();
-                StatementKind::Return(self.pipeline())
+                StatementKind::Return(self.pipeline_on_line())
             }
             (Kind::Ident, "run") => {
                 let keyword = Name { text: word.to_owned(), span: self.bump() };
@@ -61,11 +61,12 @@ impl Parser<'_> {
 
     fn no_statement(&mut self) -> StatementKind {
         let word = self.ident();
-        let mut found = self.found("a statement");
         if matches!(self.kind(), Kind::RightParen | Kind::RightBracket) {
-            let shown = self.slice(self.span());
-            found = Diagnostic::error(codes::E0115, self.span(), format!("`{shown}` closes nothing"));
-        } else if let Some(near) = closest(word, ["emit", "publish", "return", "run"]).filter(|_| !word.is_empty()) {
+            self.stray_bracket();
+            return StatementKind::Error;
+        }
+        let mut found = self.item_found("a statement");
+        if let Some(near) = closest(word, ["emit", "publish", "return", "run"]).filter(|_| !word.is_empty()) {
             found = found.help(format!("did you mean `{near}`?"));
         } else if self.kind() == Kind::Pipe {
             found = found.help("a pipeline is bound (`name = …`), emitted or returned");
@@ -73,7 +74,7 @@ impl Parser<'_> {
             found = found.help("a statement is `name = …`, `emit`, `publish`, `return`, `run`, `if` or `match`");
         }
         self.report(found);
-        self.skip_item(false);
+        self.skip_item(false, true);
         StatementKind::Error
     }
 
@@ -85,7 +86,7 @@ impl Parser<'_> {
 
     fn emit(&mut self) -> StatementKind {
         self.bump();
-        let value = self.pipeline();
+        let value = self.pipeline_on_line();
         if !self.eat_clause("to") {
             self.fail("`to` and a sink");
             return StatementKind::Error;
@@ -122,7 +123,7 @@ impl Parser<'_> {
             let found = Diagnostic::error(codes::E0101, self.span(), "expected `{`, found `then`")
                 .help("`if … then … else …` is a value: bind it, `name = if …`");
             self.report(found);
-            self.skip_item(false);
+            self.skip_item(false, false);
             return StatementKind::Error;
         }
         let then = self.flow();

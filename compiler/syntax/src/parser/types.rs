@@ -33,7 +33,7 @@ impl Parser<'_> {
     }
 
     fn type_arguments(&mut self, types: &mut Vec<TypeExpr>) {
-        let open = self.bump();
+        self.bump();
         loop {
             types.push(self.ty());
             if self.eat(Kind::Comma).is_none() || self.bail {
@@ -51,10 +51,7 @@ impl Parser<'_> {
                     word.start += 1;
                 }
             }
-            _ => {
-                let found = self.found("`>`").label(open, "opened here");
-                self.report(found);
-            }
+            _ => self.fail("`,` or `>`"),
         }
     }
 
