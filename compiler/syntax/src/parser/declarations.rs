@@ -1,7 +1,7 @@
 //! The declarations of files and engines.
 
-use super::Parser;
 use super::recovery::KEYWORDS;
+use super::{Parser, role};
 use crate::ast::{Argument, Attribute, Item, ItemKind, Name, TypeExpr};
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
@@ -76,6 +76,7 @@ impl Parser<'_> {
     pub fn attributes(&mut self) -> Vec<Attribute> {
         let mut attributes = Vec::new();
         while self.kind() == Kind::At {
+            self.note(role::ITEM | role::PREFIX);
             let from = self.bump();
             let Some(name) = self.name("the name of an attribute") else { break };
             let mut arguments = Vec::new();
@@ -84,12 +85,14 @@ impl Parser<'_> {
             }
             attributes.push(Attribute { name, arguments, span: self.since(from) });
         }
+        self.note(role::ITEM);
         attributes
     }
 
     /// `(a, b: c)` of a call.
     pub fn arguments(&mut self) -> Vec<Argument> {
         let mut arguments = Vec::new();
+        self.note(role::TIGHT);
         self.list(Kind::RightParen, "`,` or `)`", |p| {
             let named = matches!(p.kind_at(1), Kind::Colon | Kind::Assign) && p.kind() == Kind::Ident;
             let name = if named { p.item_name("an argument") } else { None };
@@ -159,6 +162,13 @@ impl Parser<'_> {
         if missing { ItemKind::Error } else { kind }
     }
 
+    /// Notes that the current word, of a header, may stand in a column.
+    pub fn note_lone_column(&mut self) {
+        if !self.first_of_line() {
+            self.note(role::LONE_COLUMN);
+        }
+    }
+
     fn check_capital(&mut self, name: &Name, word: &str, upper: bool) {
         let wrong = name.text.chars().next().is_some_and(|c| if upper { c.is_lowercase() } else { c.is_uppercase() });
         if wrong {
@@ -172,6 +182,7 @@ impl Parser<'_> {
         match keyword.text.as_str() {
             "solution" => ItemKind::Solution { name, settings: self.settings_if_any() },
             "type" => {
+                self.note_lone_column();
                 let fields = if self.body_follows() { self.fields().0 } else { Vec::new() };
                 ItemKind::Type { name, fields }
             }
@@ -185,7 +196,9 @@ impl Parser<'_> {
             "secret" => ItemKind::Secret { name },
             "source" | "sink" => {
                 self.colon(&with_article(&keyword.text), "type");
+                self.note_lone_column();
                 let (ty, key) = (self.ty(), self.key());
+                self.note_lone_column();
                 let settings = self.settings_if_any();
                 if keyword.text == "source" {
                     ItemKind::Source { name, ty, key, settings }

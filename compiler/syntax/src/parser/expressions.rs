@@ -1,6 +1,6 @@
 //! Expressions and pipelines, by precedence.
 
-use super::{DEEPEST, Parser};
+use super::{DEEPEST, Parser, role};
 use crate::ast::{BinaryOp, Expr, ExprKind, MatchArm, Name, Part, Pattern, PatternKind, RecordEntry, UnaryOp};
 use crate::literal;
 use crate::token::Kind;
@@ -117,6 +117,7 @@ impl Parser<'_> {
                 self.node(ExprKind::Unary { op: UnaryOp::Not, operand }, span)
             }
             Kind::Minus => {
+                self.note(role::PREFIX);
                 self.bump();
                 let operand = Box::new(self.scalar(level::NEGATE));
                 let span = self.since(from);
@@ -132,7 +133,11 @@ impl Parser<'_> {
 
     /// After `..` or `..=`.
     fn range(&mut self, low: Option<Box<Expr>>, inclusive: bool, from: Span) -> Expr {
-        let high = if self.begins_value() { Some(Box::new(self.scalar(level::ADD))) } else { None };
+        let mut high = None;
+        if self.begins_value() {
+            self.note_before(role::PREFIX);
+            high = Some(Box::new(self.scalar(level::ADD)));
+        }
         if high.is_none() && inclusive {
             self.fail("the end of the range");
         }
@@ -160,6 +165,9 @@ impl Parser<'_> {
             let compares = level == level::COMPARE;
             if compares {
                 self.check_chain(compared);
+            }
+            if op.is_none() {
+                self.note(role::TIGHT);
             }
             let mut op_span = self.bump();
             if words == 2 {
@@ -232,6 +240,7 @@ impl Parser<'_> {
                 }
                 Kind::LeftBracket if !self.line_ended() => {
                     let mut keys = Vec::new();
+                    self.note(role::TIGHT);
                     self.list(Kind::RightBracket, "`,` or `]`", |p| keys.push(p.pipeline()));
                     ExprKind::Index { of: Box::new(value), keys }
                 }
@@ -317,7 +326,10 @@ impl Parser<'_> {
     fn record(&mut self) -> ExprKind {
         let mut entries = Vec::new();
         self.body(true, |p| {
-            if p.eat(Kind::DotDot).is_some() {
+            let item = p.at;
+            if p.kind() == Kind::DotDot {
+                p.note(role::PREFIX);
+                p.bump();
                 entries.push(RecordEntry::Spread(p.operand()));
                 return;
             }
@@ -327,6 +339,7 @@ impl Parser<'_> {
                 Expr { kind: ExprKind::Name(name.text.clone()), span: name.span }
             } else {
                 p.colon("a field of a record", "value");
+                p.note_column(item);
                 p.pipeline()
             };
             entries.push(RecordEntry::Field { name, value });
@@ -412,8 +425,9 @@ impl Parser<'_> {
         if self.body_follows() {
             let count = subjects.len();
             self.body(true, |p| {
-                let from = p.span();
+                let (from, item) = (p.span(), p.at);
                 let patterns = p.patterns(count);
+                p.note_column(item);
                 if p.expect(Kind::Arrow, "`->`").is_some() {
                     let value = p.pipeline();
                     arms.push(MatchArm { patterns, value, span: p.since(from) });

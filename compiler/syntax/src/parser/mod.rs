@@ -12,7 +12,6 @@ mod statements;
 mod types;
 
 use crate::ast::{File, Name};
-use crate::lexer::Lexed;
 use crate::token::{Kind, Token};
 use fec_diagnostics::{Code, Diagnostic, FileId, Span, codes};
 use std::cell::Cell;
@@ -23,23 +22,51 @@ const DEEPEST: u32 = 200;
 /// Stands for the column of a word that is not the first of its line.
 const WITHIN_LINE: u32 = u32::MAX;
 
+/// What the parser gives.
+pub struct Read {
+    /// The tree.
+    pub tree: File,
+    /// Lexical and syntactic mistakes.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The tokens that are no trivia, with what the formatter must know of them.
+    pub words: Vec<Word>,
+}
+
 /// Reads a file from its tokens.
-pub fn parse(file: FileId, text: &str, lexed: Lexed) -> (File, Vec<Diagnostic>) {
-    let mut parser = Parser::new(file, text, &lexed.tokens, lexed.diagnostics);
+pub fn parse(file: FileId, text: &str, tokens: &[Token], diagnostics: Vec<Diagnostic>) -> Read {
+    let mut parser = Parser::new(file, text, tokens, diagnostics);
     let items = parser.file_items();
-    (File { items }, parser.diagnostics)
+    Read { tree: File { items }, diagnostics: parser.diagnostics, words: parser.words }
+}
+
+/// What a word is in its place, for the formatter: bits of [`Word::role`].
+pub mod role {
+    /// It begins an item.
+    pub const ITEM: u8 = 1;
+    /// No blank stands before it: the bracket of a call, of an index, of a type.
+    pub const TIGHT: u8 = 2;
+    /// No blank stands after it: a sign before its operand.
+    pub const PREFIX: u8 = 4;
+    /// It stands below the same part of the item before.
+    pub const COLUMN: u8 = 8;
+    /// As [`COLUMN`], where the whole item is on one line and its neighbours are of its kind.
+    pub const LONE_COLUMN: u8 = 16;
+    /// The `{` of a declaration's body: it belongs to the declaration, on whatever line of its header it stands.
+    pub const BODY: u8 = 32;
 }
 
 /// A token that is no trivia.
 #[derive(Clone, Copy)]
-struct Word {
-    kind: Kind,
+pub struct Word {
+    pub kind: Kind,
+    /// What it is in its place: bits of [`role`].
+    pub role: u8,
     /// Bytes before it on its line if it is the first there, else [`WITHIN_LINE`].
-    column: u32,
-    start: u32,
-    end: u32,
+    pub column: u32,
+    pub start: u32,
+    pub end: u32,
     /// Its place among all tokens.
-    place: u32,
+    pub place: u32,
 }
 
 struct Parser<'a> {
@@ -81,7 +108,7 @@ impl<'a> Parser<'a> {
                 kind => {
                     let column =
                         if first || kind == Kind::End { token.start.saturating_sub(line) } else { WITHIN_LINE };
-                    words.push(Word { kind, column, start: token.start, end: token.end, place });
+                    words.push(Word { kind, role: 0, column, start: token.start, end: token.end, place });
                     first = false;
                 }
             }
@@ -107,7 +134,7 @@ impl<'a> Parser<'a> {
     }
 
     fn word_at(&self, ahead: usize) -> Word {
-        let end = Word { kind: Kind::End, column: 0, start: 0, end: 0, place: 0 };
+        let end = Word { kind: Kind::End, role: 0, column: 0, start: 0, end: 0, place: 0 };
         self.words.get(self.at + ahead).or(self.words.last()).copied().unwrap_or(end)
     }
 
@@ -169,6 +196,27 @@ impl<'a> Parser<'a> {
             self.at += 1;
         }
         span
+    }
+
+    /// Notes what the current word is, for the formatter.
+    fn note(&mut self, role: u8) {
+        if let Some(word) = self.words.get_mut(self.at) {
+            word.role |= role;
+        }
+    }
+
+    /// Notes what the word before is.
+    fn note_before(&mut self, role: u8) {
+        if let Some(word) = self.at.checked_sub(1).and_then(|at| self.words.get_mut(at)) {
+            word.role |= role;
+        }
+    }
+
+    /// Notes that the current word is in a column with those of other items. `item`: where the item began.
+    fn note_column(&mut self, item: usize) {
+        if self.words.get(item).is_some_and(|word| word.column != WITHIN_LINE) && !self.first_of_line() {
+            self.note(role::COLUMN);
+        }
     }
 
     fn eat(&mut self, kind: Kind) -> Option<Span> {

@@ -116,6 +116,7 @@ impl Parser<'_> {
             while !self.bail && !self.body_ended(open) {
                 let before = self.at;
                 self.mended = true;
+                self.note(super::role::ITEM);
                 item(self);
                 self.end_of_item(commas);
                 if self.at == before && !self.bail && self.kind() != Kind::RightBrace {

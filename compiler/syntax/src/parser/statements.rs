@@ -1,6 +1,6 @@
 //! The bodies of jobs, streams and services.
 
-use super::Parser;
+use super::{Parser, role};
 use crate::ast::{Name, Pattern, Statement, StatementKind};
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, closest, codes};
@@ -79,7 +79,9 @@ impl Parser<'_> {
     }
 
     fn binding(&mut self) -> StatementKind {
+        let item = self.at;
         let Some(name) = self.item_name("a name") else { return StatementKind::Error };
+        self.note_column(item);
         self.assign("a binding");
         StatementKind::Bind { name, value: self.pipeline() }
     }
@@ -128,7 +130,9 @@ impl Parser<'_> {
         }
         let then = self.flow();
         let mut otherwise = Vec::new();
-        if self.eat(Kind::Else).is_some() {
+        if self.kind() == Kind::Else {
+            self.note(role::ITEM);
+            self.bump();
             if self.kind() == Kind::If {
                 let from = self.span();
                 let kind = self.if_statement();
@@ -147,7 +151,9 @@ impl Parser<'_> {
         if self.body_follows() {
             let count = subjects.len();
             self.body(true, |p| {
+                let item = p.at;
                 let patterns = p.patterns(count);
+                p.note_column(item);
                 if p.expect(Kind::Arrow, "`->`").is_some() {
                     let body = p.flow();
                     arms.push((patterns, body));
