@@ -135,7 +135,7 @@ impl<'a> Lexer<'a> {
                     start + head + 1,
                     "the `sql` block is never closed",
                 ));
-                self.push(Kind::Sql, head + body.len());
+                self.push(Kind::TextBroken, head + body.len());
             }
         }
     }
@@ -168,17 +168,12 @@ impl<'a> Lexer<'a> {
     }
 
     fn block_text(&mut self, rest: &str) {
-        let len = scan::block_text(rest).unwrap_or_else(|| {
-            let start = self.at;
-            self.diagnostics.push(self.error(
-                codes::E0003,
-                start,
-                start + 3,
-                "the text after `\"\"\"` is never closed",
-            ));
-            rest.len()
-        });
-        self.push(Kind::BlockText, len);
+        if let Some(len) = scan::block_text(rest) {
+            return self.push(Kind::BlockText, len);
+        }
+        let start = self.at;
+        self.diagnostics.push(self.error(codes::E0003, start, start + 3, "this block of text is never closed"));
+        self.push(Kind::TextBroken, rest.len());
     }
 
     fn raw_text(&mut self, rest: &str) {
@@ -209,6 +204,19 @@ impl<'a> Lexer<'a> {
                 self.push(if first { Kind::TextOpen } else { Kind::TextMiddle }, len);
             }
             (TextEnd::Line, _) => {
+                // Within an interpolation, it is the outer text whose `}` is missing.
+                let outer = self.texts.first().filter(|_| first).map(|(outer, _)| *outer);
+                if let Some(outer) = outer {
+                    let message = "a `{` of this text is not closed on its line";
+                    let found = self.error(codes::E0002, outer, start + len, message);
+                    self.diagnostics
+                        .push(found.help("within `\"…\"` write `\\{` for a brace that is not an interpolation"));
+                    self.push(Kind::TextBroken, len);
+                    while self.texts.pop().is_some() {
+                        self.push(Kind::TextCut, 0);
+                    }
+                    return;
+                }
                 self.diagnostics.push(self.error(
                     codes::E0002,
                     start,

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod ast;
+mod format;
 mod lexer;
 mod literal;
 mod parser;
@@ -31,6 +32,22 @@ pub struct Parsed {
 
 /// Reads a file. It never fails and takes time linear in the text.
 pub fn parse(file: FileId, text: &str) -> Parsed {
-    let (tree, diagnostics) = parser::parse(file, text, lex(file, text));
-    Parsed { file: tree, diagnostics: in_source_order(diagnostics) }
+    let lexed = lex(file, text);
+    let read = parser::parse(file, text, &lexed.tokens, lexed.diagnostics);
+    Parsed { file: read.tree, diagnostics: in_source_order(read.diagnostics) }
+}
+
+/// The file in the one format. It keeps all words and comments, and the line ends between them; it decides on blanks,
+/// indentation and columns, and breaks pipelines that are too long.
+///
+/// # Errors
+///
+/// The mistakes of a file that cannot be read: it is left as it is. Their file is `FileId(0)`.
+pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
+    let lexed = lex(FileId(0), text);
+    let read = parser::parse(FileId(0), text, &lexed.tokens, lexed.diagnostics);
+    if read.diagnostics.is_empty() {
+        return Ok(format::format(text, &lexed.tokens, &read.words));
+    }
+    Err(in_source_order(read.diagnostics))
 }

@@ -101,7 +101,7 @@ pub fn block_text(input: &str) -> Option<usize> {
     let parser: IResult<&str, &str> = delimited(tag("\"\"\""), take_until("\"\"\""), tag("\"\"\"")).parse(input);
     let (rest, _) = parser.ok()?;
     // A quote just before the closing ones is text: `"""say "no""""`.
-    let more = length(take_while(|c| c == '"'), rest).min(2);
+    let more = length(take_while_m_n(0, 2, |c| c == '"'), rest);
     Some(input.len() - rest.len() + more)
 }
 

@@ -1,10 +1,9 @@
 //! The bodies of declarations: settings, members, features, rules, targets, tests.
 
-use super::Parser;
+use super::{Parser, role};
 use crate::ast::{FeatureLine, ItemKind, Name, RuleRow, Setting, TargetEntry, TestLine};
 use crate::literal;
 use crate::token::Kind;
-use fec_diagnostics::{Diagnostic, codes};
 
 impl Parser<'_> {
     /// `{ name: value … }` if there is one.
@@ -19,8 +18,10 @@ impl Parser<'_> {
     }
 
     fn setting(&mut self) -> Option<Setting> {
+        let item = self.at;
         let name = self.entry_name("a setting")?;
         self.colon("a setting", "value");
+        self.note_column(item);
         Some(Setting { name, value: self.pipeline() })
     }
 
@@ -38,6 +39,7 @@ impl Parser<'_> {
     /// `{ a, b }` of an `enum`.
     pub fn enumeration(&mut self, name: Name) -> ItemKind {
         let mut members = Vec::new();
+        self.note_lone_column();
         if self.body_follows() {
             self.body(true, |p| members.extend(p.item_name("a member")));
         }
@@ -52,6 +54,9 @@ impl Parser<'_> {
         }
         let from = self.aliased_pipeline();
         let mut lines = Vec::new();
+        if self.kind() == Kind::LeftBrace {
+            self.note(role::BODY);
+        }
         if self.body_follows() {
             self.body(true, |p| lines.extend(p.feature_line()));
         }
@@ -59,10 +64,14 @@ impl Parser<'_> {
     }
 
     fn feature_line(&mut self) -> Option<FeatureLine> {
-        let docs = self.docs();
+        let (docs, item) = (self.docs(), self.at);
         let name = self.item_name("a feature")?;
+        self.note_column(item);
         self.assign("a feature");
         let mut line = FeatureLine { docs, name, value: self.operand(), filter: None, over: None, every: None };
+        if self.clause("over") {
+            self.note_column(item);
+        }
         loop {
             let word = self.ident();
             let slot = match word {
@@ -100,8 +109,9 @@ impl Parser<'_> {
     }
 
     fn rule_row(&mut self) -> Option<RuleRow> {
-        let from = self.span();
+        let (from, item) = (self.span(), self.at);
         let condition = if self.eat(Kind::Else).is_some() { None } else { Some(self.operand()) };
+        self.note_column(item);
         self.expect(Kind::Arrow, "`->`")?;
         let value = self.pipeline();
         Some(RuleRow { condition, value, span: self.since(from) })
@@ -109,7 +119,9 @@ impl Parser<'_> {
 
     /// `name = expr` of a scorecard, which has no node yet.
     fn score_line(&mut self) {
+        let item = self.at;
         if self.item_name("a part of the score").is_some() {
+            self.note_column(item);
             self.assign("a part of the score");
             self.pipeline();
         }
@@ -158,16 +170,15 @@ impl Parser<'_> {
             }
             "at" => {
                 self.bump();
-                TestLine::At(self.pipeline())
+                TestLine::At(self.pipeline_on_line())
             }
             "expect" => {
                 self.bump();
-                TestLine::Expect(self.pipeline())
+                TestLine::Expect(self.pipeline_on_line())
             }
             _ => {
-                let found = self.found("`given`, `at` or `expect`");
-                self.report(Diagnostic { code: codes::E0101, ..found });
-                self.skip_item(false);
+                self.fail_item("`given`, `at` or `expect`");
+                self.skip_item(false, true);
                 TestLine::Error(self.since(span))
             }
         }

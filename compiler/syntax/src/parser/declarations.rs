@@ -1,7 +1,7 @@
 //! The declarations of files and engines.
 
-use super::Parser;
 use super::recovery::KEYWORDS;
+use super::{Parser, role};
 use crate::ast::{Argument, Attribute, Item, ItemKind, Name, TypeExpr};
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
@@ -12,6 +12,7 @@ impl Parser<'_> {
         let mut items = Vec::new();
         while self.kind() != Kind::End {
             let before = self.at;
+            self.mended = true;
             items.extend(self.item());
             self.end_of_declaration();
             if self.bail {
@@ -25,23 +26,15 @@ impl Parser<'_> {
     }
 
     fn end_of_declaration(&mut self) {
-        while self.eat(Kind::Unknown).is_some() {}
+        self.pass_unknown();
         match self.kind() {
             _ if self.bail || self.first_of_line() => {}
             Kind::RightBrace | Kind::RightParen | Kind::RightBracket => self.stray_bracket(),
             _ => {
                 self.fail("the end of the line");
-                self.skip_item(false);
+                self.skip_item(false, false);
             }
         }
-    }
-
-    fn stray_bracket(&mut self) {
-        let shown = self.slice(self.span());
-        let found = Diagnostic::error(codes::E0115, self.span(), format!("`{shown}` closes nothing"));
-        let span = self.span();
-        self.report(found.fix("remove it", span, ""));
-        self.bump();
     }
 
     /// After too deep nesting: goes to the next declaration at the start of a line.
@@ -83,6 +76,7 @@ impl Parser<'_> {
     pub fn attributes(&mut self) -> Vec<Attribute> {
         let mut attributes = Vec::new();
         while self.kind() == Kind::At {
+            self.note(role::ITEM | role::PREFIX);
             let from = self.bump();
             let Some(name) = self.name("the name of an attribute") else { break };
             let mut arguments = Vec::new();
@@ -91,12 +85,14 @@ impl Parser<'_> {
             }
             attributes.push(Attribute { name, arguments, span: self.since(from) });
         }
+        self.note(role::ITEM);
         attributes
     }
 
     /// `(a, b: c)` of a call.
     pub fn arguments(&mut self) -> Vec<Argument> {
         let mut arguments = Vec::new();
+        self.note(role::TIGHT);
         self.list(Kind::RightParen, "`,` or `)`", |p| {
             let named = matches!(p.kind_at(1), Kind::Colon | Kind::Assign) && p.kind() == Kind::Ident;
             let name = if named { p.item_name("an argument") } else { None };
@@ -145,9 +141,9 @@ impl Parser<'_> {
                 }
                 self.report(found);
             }
-            _ => self.fail("a declaration"),
+            _ => self.fail_item("a declaration"),
         }
-        self.skip_item(false);
+        self.skip_item(false, true);
     }
 
     fn declaration(&mut self, word: &str) -> ItemKind {
@@ -166,11 +162,18 @@ impl Parser<'_> {
         if missing { ItemKind::Error } else { kind }
     }
 
+    /// Notes that the current word, of a header, may stand in a column.
+    pub fn note_lone_column(&mut self) {
+        if !self.first_of_line() {
+            self.note(role::LONE_COLUMN);
+        }
+    }
+
     fn check_capital(&mut self, name: &Name, word: &str, upper: bool) {
         let wrong = name.text.chars().next().is_some_and(|c| if upper { c.is_lowercase() } else { c.is_uppercase() });
         if wrong {
             let size = if upper { "capital" } else { "small" };
-            let message = format!("the name of a `{word}` begins with a {size} letter");
+            let message = format!("the name of {} begins with a {size} letter", with_article(word));
             self.diagnostics.push(Diagnostic::error(codes::E0117, name.span, message));
         }
     }
@@ -179,6 +182,7 @@ impl Parser<'_> {
         match keyword.text.as_str() {
             "solution" => ItemKind::Solution { name, settings: self.settings_if_any() },
             "type" => {
+                self.note_lone_column();
                 let fields = if self.body_follows() { self.fields().0 } else { Vec::new() };
                 ItemKind::Type { name, fields }
             }
@@ -191,8 +195,10 @@ impl Parser<'_> {
             }
             "secret" => ItemKind::Secret { name },
             "source" | "sink" => {
-                self.colon(&format!("a `{}`", keyword.text), "type");
+                self.colon(&with_article(&keyword.text), "type");
+                self.note_lone_column();
                 let (ty, key) = (self.ty(), self.key());
+                self.note_lone_column();
                 let settings = self.settings_if_any();
                 if keyword.text == "source" {
                     ItemKind::Source { name, ty, key, settings }
@@ -275,7 +281,7 @@ impl Parser<'_> {
         let word = self.ident();
         if !KEYWORDS.contains(&word) {
             self.fail("a declaration");
-            self.skip_item(false);
+            self.skip_item(false, false);
             return ItemKind::Error;
         }
         let from = self.span();
@@ -361,4 +367,10 @@ impl Parser<'_> {
     pub fn here(&self) -> Span {
         self.span().before()
     }
+}
+
+/// ``an `enum` ``.
+fn with_article(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} `{word}`")
 }

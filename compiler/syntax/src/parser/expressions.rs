@@ -1,6 +1,6 @@
 //! Expressions and pipelines, by precedence.
 
-use super::{DEEPEST, Parser};
+use super::{DEEPEST, Parser, role};
 use crate::ast::{BinaryOp, Expr, ExprKind, MatchArm, Name, Part, Pattern, PatternKind, RecordEntry, UnaryOp};
 use crate::literal;
 use crate::token::Kind;
@@ -31,6 +31,15 @@ impl Parser<'_> {
         whole
     }
 
+    /// A pipeline that begins on the line of the word before it.
+    pub fn pipeline_on_line(&mut self) -> Expr {
+        if !self.line_ended() {
+            return self.pipeline();
+        }
+        self.fail("a value");
+        Expr { kind: ExprKind::Error, span: self.last_span().after() }
+    }
+
     /// A pipeline whose first relation may be named: `views as a |> …`.
     pub fn aliased_pipeline(&mut self) -> Expr {
         let outer = std::mem::replace(&mut self.pipes, true);
@@ -47,6 +56,7 @@ impl Parser<'_> {
 
     fn pipes_after(&mut self, mut input: Expr) -> Expr {
         while self.kind() == Kind::Pipe && !self.bail {
+            self.mended = true;
             self.bump();
             let op = self.operator();
             let span = self.since(input.span);
@@ -107,6 +117,7 @@ impl Parser<'_> {
                 self.node(ExprKind::Unary { op: UnaryOp::Not, operand }, span)
             }
             Kind::Minus => {
+                self.note(role::PREFIX);
                 self.bump();
                 let operand = Box::new(self.scalar(level::NEGATE));
                 let span = self.since(from);
@@ -122,7 +133,11 @@ impl Parser<'_> {
 
     /// After `..` or `..=`.
     fn range(&mut self, low: Option<Box<Expr>>, inclusive: bool, from: Span) -> Expr {
-        let high = if self.begins_value() { Some(Box::new(self.scalar(level::ADD))) } else { None };
+        let mut high = None;
+        if self.begins_value() {
+            self.note_before(role::PREFIX);
+            high = Some(Box::new(self.scalar(level::ADD)));
+        }
         if high.is_none() && inclusive {
             self.fail("the end of the range");
         }
@@ -147,13 +162,19 @@ impl Parser<'_> {
             if level < least || self.bail {
                 break;
             }
+            let compares = level == level::COMPARE;
+            if compares {
+                self.check_chain(compared);
+            }
+            if op.is_none() {
+                self.note(role::TIGHT);
+            }
             let mut op_span = self.bump();
             if words == 2 {
                 op_span = op_span.to(self.bump());
             }
             let from = left.span;
-            if level == level::COMPARE {
-                self.check_chain(compared, op_span);
+            if compares {
                 compared = Some(op_span);
             }
             let Some(op) = op else {
@@ -168,9 +189,9 @@ impl Parser<'_> {
         left
     }
 
-    fn check_chain(&mut self, before: Option<Span>, op: Span) {
+    fn check_chain(&mut self, before: Option<Span>) {
         if let Some(before) = before {
-            let found = Diagnostic::error(codes::E0106, op, "comparisons do not chain")
+            let found = Diagnostic::error(codes::E0106, self.span(), "comparisons do not chain")
                 .label(before, "the first comparison")
                 .help("join them with `and`: `a < b and b < c`");
             self.report(found);
@@ -219,6 +240,7 @@ impl Parser<'_> {
                 }
                 Kind::LeftBracket if !self.line_ended() => {
                     let mut keys = Vec::new();
+                    self.note(role::TIGHT);
                     self.list(Kind::RightBracket, "`,` or `]`", |p| keys.push(p.pipeline()));
                     ExprKind::Index { of: Box::new(value), keys }
                 }
@@ -304,7 +326,10 @@ impl Parser<'_> {
     fn record(&mut self) -> ExprKind {
         let mut entries = Vec::new();
         self.body(true, |p| {
-            if p.eat(Kind::DotDot).is_some() {
+            let item = p.at;
+            if p.kind() == Kind::DotDot {
+                p.note(role::PREFIX);
+                p.bump();
                 entries.push(RecordEntry::Spread(p.operand()));
                 return;
             }
@@ -314,6 +339,7 @@ impl Parser<'_> {
                 Expr { kind: ExprKind::Name(name.text.clone()), span: name.span }
             } else {
                 p.colon("a field of a record", "value");
+                p.note_column(item);
                 p.pipeline()
             };
             entries.push(RecordEntry::Field { name, value });
@@ -334,6 +360,7 @@ impl Parser<'_> {
                 self.skip_to_text(ends);
             }
             let kind = self.kind();
+            self.mended = true;
             let piece = self.bump();
             self.text_part(piece, usize::from(kind != Kind::TextCut), &mut parts);
             if kind != Kind::TextMiddle {
@@ -398,8 +425,9 @@ impl Parser<'_> {
         if self.body_follows() {
             let count = subjects.len();
             self.body(true, |p| {
-                let from = p.span();
+                let (from, item) = (p.span(), p.at);
                 let patterns = p.patterns(count);
+                p.note_column(item);
                 if p.expect(Kind::Arrow, "`->`").is_some() {
                     let value = p.pipeline();
                     arms.push(MatchArm { patterns, value, span: p.since(from) });

@@ -12,9 +12,9 @@ mod statements;
 mod types;
 
 use crate::ast::{File, Name};
-use crate::lexer::Lexed;
 use crate::token::{Kind, Token};
 use fec_diagnostics::{Code, Diagnostic, FileId, Span, codes};
+use std::cell::Cell;
 
 /// How deep expressions, types and bodies may be nested, and how high the tree of an expression may grow.
 const DEEPEST: u32 = 200;
@@ -22,23 +22,51 @@ const DEEPEST: u32 = 200;
 /// Stands for the column of a word that is not the first of its line.
 const WITHIN_LINE: u32 = u32::MAX;
 
+/// What the parser gives.
+pub struct Read {
+    /// The tree.
+    pub tree: File,
+    /// Lexical and syntactic mistakes.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The tokens that are no trivia, with what the formatter must know of them.
+    pub words: Vec<Word>,
+}
+
 /// Reads a file from its tokens.
-pub fn parse(file: FileId, text: &str, lexed: Lexed) -> (File, Vec<Diagnostic>) {
-    let mut parser = Parser::new(file, text, &lexed.tokens, lexed.diagnostics);
+pub fn parse(file: FileId, text: &str, tokens: &[Token], diagnostics: Vec<Diagnostic>) -> Read {
+    let mut parser = Parser::new(file, text, tokens, diagnostics);
     let items = parser.file_items();
-    (File { items }, parser.diagnostics)
+    Read { tree: File { items }, diagnostics: parser.diagnostics, words: parser.words }
+}
+
+/// What a word is in its place, for the formatter: bits of [`Word::role`].
+pub mod role {
+    /// It begins an item.
+    pub const ITEM: u8 = 1;
+    /// No blank stands before it: the bracket of a call, of an index, of a type.
+    pub const TIGHT: u8 = 2;
+    /// No blank stands after it: a sign before its operand.
+    pub const PREFIX: u8 = 4;
+    /// It stands below the same part of the item before.
+    pub const COLUMN: u8 = 8;
+    /// As [`COLUMN`], where the whole item is on one line and its neighbours are of its kind.
+    pub const LONE_COLUMN: u8 = 16;
+    /// The `{` of a declaration's body: it belongs to the declaration, on whatever line of its header it stands.
+    pub const BODY: u8 = 32;
 }
 
 /// A token that is no trivia.
 #[derive(Clone, Copy)]
-struct Word {
-    kind: Kind,
+pub struct Word {
+    pub kind: Kind,
+    /// What it is in its place: bits of [`role`].
+    pub role: u8,
     /// Bytes before it on its line if it is the first there, else [`WITHIN_LINE`].
-    column: u32,
-    start: u32,
-    end: u32,
+    pub column: u32,
+    pub start: u32,
+    pub end: u32,
     /// Its place among all tokens.
-    place: u32,
+    pub place: u32,
 }
 
 struct Parser<'a> {
@@ -50,6 +78,8 @@ struct Parser<'a> {
     diagnostics: Vec<Diagnostic>,
     /// The word where the last mistake was reported.
     reported: Option<usize>,
+    /// Whether nothing was reported since the item, the part of a list or the operator began: one mistake, one message.
+    mended: bool,
     /// Whether a line end ends an item here: not within `(` and `[`.
     lines: bool,
     /// Whether `,` may be followed by the next `name: value` of what encloses this.
@@ -61,6 +91,8 @@ struct Parser<'a> {
     depth: u32,
     /// Height of the highest tree among the expressions read since the last one was entered.
     height: u32,
+    /// The words `from..to` that were last seen to be attributes before something else.
+    attributes_seen: Cell<(usize, usize)>,
     /// Set where nesting is too deep: everything returns to the next declaration.
     bail: bool,
 }
@@ -76,7 +108,7 @@ impl<'a> Parser<'a> {
                 kind => {
                     let column =
                         if first || kind == Kind::End { token.start.saturating_sub(line) } else { WITHIN_LINE };
-                    words.push(Word { kind, column, start: token.start, end: token.end, place });
+                    words.push(Word { kind, role: 0, column, start: token.start, end: token.end, place });
                     first = false;
                 }
             }
@@ -89,18 +121,20 @@ impl<'a> Parser<'a> {
             at: 0,
             diagnostics,
             reported: None,
+            mended: true,
             lines: true,
             entries: false,
             pipes: true,
             owner: None,
             depth: 0,
             height: 0,
+            attributes_seen: Cell::new((0, 0)),
             bail: false,
         }
     }
 
     fn word_at(&self, ahead: usize) -> Word {
-        let end = Word { kind: Kind::End, column: 0, start: 0, end: 0, place: 0 };
+        let end = Word { kind: Kind::End, role: 0, column: 0, start: 0, end: 0, place: 0 };
         self.words.get(self.at + ahead).or(self.words.last()).copied().unwrap_or(end)
     }
 
@@ -164,6 +198,27 @@ impl<'a> Parser<'a> {
         span
     }
 
+    /// Notes what the current word is, for the formatter.
+    fn note(&mut self, role: u8) {
+        if let Some(word) = self.words.get_mut(self.at) {
+            word.role |= role;
+        }
+    }
+
+    /// Notes what the word before is.
+    fn note_before(&mut self, role: u8) {
+        if let Some(word) = self.at.checked_sub(1).and_then(|at| self.words.get_mut(at)) {
+            word.role |= role;
+        }
+    }
+
+    /// Notes that the current word is in a column with those of other items. `item`: where the item began.
+    fn note_column(&mut self, item: usize) {
+        if self.words.get(item).is_some_and(|word| word.column != WITHIN_LINE) && !self.first_of_line() {
+            self.note(role::COLUMN);
+        }
+    }
+
     fn eat(&mut self, kind: Kind) -> Option<Span> {
         (self.kind() == kind).then(|| self.bump())
     }
@@ -191,16 +246,14 @@ impl<'a> Parser<'a> {
 
     /// Adds a diagnostic, unless one was given at this word or its cause has been reported already.
     fn report(&mut self, found: Diagnostic) {
-        let after_broken = self
-            .at
-            .checked_sub(1)
-            .and_then(|at| self.words.get(at))
-            .is_some_and(|w| matches!(w.kind, Kind::TextBroken | Kind::TextCut));
-        let known = self.bail || after_broken || self.kind() == Kind::Unknown || self.reported == Some(self.at);
-        if !known {
+        let broken = |word: &Word| matches!(word.kind, Kind::TextBroken | Kind::TextCut);
+        let before = self.at.checked_sub(1).and_then(|at| self.words.get(at));
+        let lexical = before.is_some_and(broken) || broken(&self.word_at(0)) || self.kind() == Kind::Unknown;
+        if self.mended && !self.bail && !lexical && self.reported != Some(self.at) {
             self.diagnostics.push(found);
         }
         self.reported = Some(self.at);
+        self.mended = false;
     }
 
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
@@ -213,16 +266,29 @@ impl<'a> Parser<'a> {
         self.report(found);
     }
 
+    /// `E0101` at the current word, where an item begins.
+    fn fail_item(&mut self, expected: &str) {
+        let found = self.item_found(expected);
+        self.report(found);
+    }
+
     fn found(&self, expected: &str) -> Diagnostic {
+        if self.line_ended() && self.at > 0 && self.kind() != Kind::End {
+            let message = format!("expected {expected}, found the end of the line");
+            return Diagnostic::error(codes::E0101, self.last_span().after(), message);
+        }
+        self.item_found(expected)
+    }
+
+    fn item_found(&self, expected: &str) -> Diagnostic {
         if self.kind() == Kind::End {
             let message = format!("expected {expected}, found the end of the file");
             return Diagnostic::error(codes::E0101, self.last_span().after(), message);
         }
-        if self.line_ended() && self.at > 0 {
-            let message = format!("expected {expected}, found the end of the line");
-            return Diagnostic::error(codes::E0101, self.last_span().after(), message);
-        }
-        let text = self.slice(self.span());
+        let text = match self.kind() {
+            Kind::TextMiddle | Kind::TextClose => "}",
+            _ => self.slice(self.span()),
+        };
         let shown: String = text.chars().take(40).take_while(|c| *c != '\n').collect();
         let dots = if shown.len() < text.len() { "…" } else { "" };
         Diagnostic::error(codes::E0101, self.span(), format!("expected {expected}, found `{shown}{dots}`"))
@@ -250,7 +316,7 @@ impl<'a> Parser<'a> {
             let span = self.bump();
             return Some(Name { text: word.to_owned(), span });
         }
-        self.fail(what);
+        self.fail_item(what);
         None
     }
 

@@ -1,6 +1,6 @@
 //! The operators after `|>`.
 
-use super::Parser;
+use super::{Parser, role};
 use crate::ast::{
     AggregateLine, Expr, ExprKind, JoinKind, JoinPick, Name, Operator, OperatorKind, SelectItem, SortKey,
 };
@@ -143,7 +143,9 @@ impl Parser<'_> {
     }
 
     fn select_item(&mut self) -> SelectItem {
-        if self.eat(Kind::DotDot).is_some() {
+        if self.kind() == Kind::DotDot {
+            self.note(role::PREFIX);
+            self.bump();
             return SelectItem::Spread(self.operand());
         }
         let named = match self.kind_at(1) {
@@ -266,7 +268,9 @@ impl Parser<'_> {
         let mut lines = Vec::new();
         if self.body_follows() {
             self.body(true, |p| {
+                let item = p.at;
                 let Some(name) = p.item_name("an aggregate: `name = …`") else { return };
+                p.note_column(item);
                 p.assign("an aggregate");
                 let value = p.operand();
                 let filter = if p.clause("where") { Some(p.clause_value(false)) } else { None };

@@ -53,6 +53,16 @@ impl Parser<'_> {
 
     /// How many words the attributes take that begin here.
     fn after_attributes(&self) -> usize {
+        let (from, to) = self.attributes_seen.get();
+        if (from..to).contains(&self.at) && self.kind() == Kind::At {
+            return to - self.at;
+        }
+        let ahead = self.count_attributes();
+        self.attributes_seen.set((self.at, self.at + ahead));
+        ahead
+    }
+
+    fn count_attributes(&self) -> usize {
         let mut ahead = 0;
         while self.kind_at(ahead) == Kind::At {
             ahead += 2;
@@ -105,6 +115,8 @@ impl Parser<'_> {
         if self.enter() {
             while !self.bail && !self.body_ended(open) {
                 let before = self.at;
+                self.mended = true;
+                self.note(super::role::ITEM);
                 item(self);
                 self.end_of_item(commas);
                 if self.at == before && !self.bail && self.kind() != Kind::RightBrace {
@@ -138,7 +150,7 @@ impl Parser<'_> {
 
     /// After an item of a body: its separator, or the way to the next item.
     fn end_of_item(&mut self, commas: bool) {
-        while self.eat(Kind::Unknown).is_some() {}
+        self.pass_unknown();
         match self.kind() {
             _ if self.bail => {}
             Kind::RightBrace | Kind::End => {}
@@ -146,14 +158,20 @@ impl Parser<'_> {
                 self.bump();
             }
             Kind::Comma => {
-                let span = self.span();
-                let found =
-                    Diagnostic::error(codes::E0110, span, "statements are separated by line ends, not by commas");
-                self.report(found.fix("remove the comma", span, ""));
+                let found = Diagnostic::error(
+                    codes::E0110,
+                    self.span(),
+                    "statements are separated by line ends, not by commas",
+                );
+                self.report(self.without_comma(found));
                 self.bump();
             }
             _ if self.first_of_line() => {}
-            _ if self.reported != Some(self.at) && matches!(self.kind_at(1), Kind::Assign | Kind::Colon) => {
+            Kind::RightParen | Kind::RightBracket => {
+                self.stray_bracket();
+                self.skip_item(commas, false);
+            }
+            _ if self.mended && matches!(self.kind_at(1), Kind::Assign | Kind::Colon) => {
                 let help =
                     if commas { "put a comma or a line end between them" } else { "put them on lines of their own" };
                 let shown = self.slice(self.span());
@@ -162,20 +180,51 @@ impl Parser<'_> {
             }
             _ => {
                 self.fail(if commas { "`,`, `}` or the end of the line" } else { "the end of the line" });
-                self.skip_item(commas);
+                self.skip_item(commas, false);
             }
         }
     }
 
-    /// Goes to the end of the item: the next line, the `}` of the body, or (with `commas`) a comma, past whole brackets.
-    pub fn skip_item(&mut self, commas: bool) {
+    /// The repair of a comma between statements: a line end, if another follows on the line.
+    fn without_comma(&self, found: Diagnostic) -> Diagnostic {
+        let comma = self.span();
+        let next = self.word_at(1);
+        if next.column != super::WITHIN_LINE || next.kind == Kind::RightBrace {
+            return found.fix("remove the comma", comma, "");
+        }
+        let line = self.text.get(..comma.start as usize).and_then(|before| before.rsplit('\n').next()).unwrap_or("");
+        let indent = line.len() - line.trim_start().len();
+        let gap = Span::new(self.file, comma.start, next.start);
+        found.fix("begin a new line", gap, format!("\n{}", line.get(..indent).unwrap_or("")))
+    }
+
+    /// Passes over characters that mean nothing, which the lexer has reported.
+    pub fn pass_unknown(&mut self) {
+        while self.eat(Kind::Unknown).is_some() {
+            self.mended = false;
+        }
+    }
+
+    /// A closing bracket that closes nothing.
+    pub fn stray_bracket(&mut self) {
+        let span = self.span();
+        let found = Diagnostic::error(codes::E0115, span, format!("`{}` closes nothing", self.slice(span)));
+        self.report(found.fix("remove it", span, ""));
+        self.bump();
+    }
+
+    /// Goes to the end of the item: a line that does not go on with it, the `}` of the body, or (with `commas`) a comma,
+    /// past whole brackets. `whole`: the current word is the first of the item.
+    pub fn skip_item(&mut self, commas: bool, whole: bool) {
         let mut open: Vec<Kind> = Vec::new();
+        let start = if whole { Some(self.at) } else { None };
         loop {
             let kind = self.kind();
-            if kind == Kind::End || self.outer_declaration() {
+            if kind == Kind::End || (self.outer_declaration() && start != Some(self.at)) {
                 return;
             }
-            if self.first_of_line() && (open.is_empty() || (!open.contains(&Kind::LeftBrace) && self.item_ahead())) {
+            let ended = self.first_of_line() && start != Some(self.at) && !goes_on(kind);
+            if ended && (open.is_empty() || (!open.contains(&Kind::LeftBrace) && self.item_ahead())) {
                 return;
             }
             match kind {
@@ -192,15 +241,14 @@ impl Parser<'_> {
                         return;
                     }
                 }
-                Kind::Comma if commas && open.is_empty() => return self.bump_separator(),
+                Kind::Comma if commas && open.is_empty() => {
+                    self.bump();
+                    return;
+                }
                 _ => {}
             }
             self.bump();
         }
-    }
-
-    fn bump_separator(&mut self) {
-        self.bump();
     }
 
     /// Reads `( … )` or `[ … ]` from its opening bracket: items separated by commas.
@@ -218,8 +266,12 @@ impl Parser<'_> {
             }
             let before = self.at;
             item(self);
-            while self.eat(Kind::Unknown).is_some() {}
-            if self.eat(Kind::Comma).is_some() || self.kind() == close {
+            self.pass_unknown();
+            if self.kind() == close {
+                continue;
+            }
+            if self.eat(Kind::Comma).is_some() {
+                self.mended = true;
                 continue;
             }
             if self.bracket_lost(true) {
@@ -304,4 +356,29 @@ impl Parser<'_> {
         let only_blanks = self.slice(between).trim().is_empty();
         self.report(if only_blanks { found.fix("move it there", between, " ") } else { found });
     }
+}
+
+/// Whether a line that begins with this goes on with the item before it.
+const fn goes_on(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Pipe
+            | Kind::Dot
+            | Kind::And
+            | Kind::Or
+            | Kind::In
+            | Kind::Then
+            | Kind::Div
+            | Kind::Mod
+            | Kind::Equal
+            | Kind::NotEqual
+            | Kind::Less
+            | Kind::LessEqual
+            | Kind::Greater
+            | Kind::GreaterEqual
+            | Kind::Coalesce
+            | Kind::Plus
+            | Kind::Star
+            | Kind::Slash
+    )
 }

@@ -1,6 +1,6 @@
 //! The bodies of jobs, streams and services.
 
-use super::Parser;
+use super::{Parser, role};
 use crate::ast::{Name, Pattern, Statement, StatementKind};
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, closest, codes};
@@ -40,7 +40,7 @@ impl Parser<'_> {
             (Kind::Ident, "publish") => self.publish(),
             (Kind::Ident, "return") => {
                 self.bump();
-                StatementKind::Return(self.pipeline())
+                StatementKind::Return(self.pipeline_on_line())
             }
             (Kind::Ident, "run") => {
                 let keyword = Name { text: word.to_owned(), span: self.bump() };
@@ -61,11 +61,12 @@ impl Parser<'_> {
 
     fn no_statement(&mut self) -> StatementKind {
         let word = self.ident();
-        let mut found = self.found("a statement");
         if matches!(self.kind(), Kind::RightParen | Kind::RightBracket) {
-            let shown = self.slice(self.span());
-            found = Diagnostic::error(codes::E0115, self.span(), format!("`{shown}` closes nothing"));
-        } else if let Some(near) = closest(word, ["emit", "publish", "return", "run"]).filter(|_| !word.is_empty()) {
+            self.stray_bracket();
+            return StatementKind::Error;
+        }
+        let mut found = self.item_found("a statement");
+        if let Some(near) = closest(word, ["emit", "publish", "return", "run"]).filter(|_| !word.is_empty()) {
             found = found.help(format!("did you mean `{near}`?"));
         } else if self.kind() == Kind::Pipe {
             found = found.help("a pipeline is bound (`name = …`), emitted or returned");
@@ -73,19 +74,21 @@ impl Parser<'_> {
             found = found.help("a statement is `name = …`, `emit`, `publish`, `return`, `run`, `if` or `match`");
         }
         self.report(found);
-        self.skip_item(false);
+        self.skip_item(false, true);
         StatementKind::Error
     }
 
     fn binding(&mut self) -> StatementKind {
+        let item = self.at;
         let Some(name) = self.item_name("a name") else { return StatementKind::Error };
+        self.note_column(item);
         self.assign("a binding");
         StatementKind::Bind { name, value: self.pipeline() }
     }
 
     fn emit(&mut self) -> StatementKind {
         self.bump();
-        let value = self.pipeline();
+        let value = self.pipeline_on_line();
         if !self.eat_clause("to") {
             self.fail("`to` and a sink");
             return StatementKind::Error;
@@ -122,12 +125,14 @@ impl Parser<'_> {
             let found = Diagnostic::error(codes::E0101, self.span(), "expected `{`, found `then`")
                 .help("`if … then … else …` is a value: bind it, `name = if …`");
             self.report(found);
-            self.skip_item(false);
+            self.skip_item(false, false);
             return StatementKind::Error;
         }
         let then = self.flow();
         let mut otherwise = Vec::new();
-        if self.eat(Kind::Else).is_some() {
+        if self.kind() == Kind::Else {
+            self.note(role::ITEM);
+            self.bump();
             if self.kind() == Kind::If {
                 let from = self.span();
                 let kind = self.if_statement();
@@ -146,7 +151,9 @@ impl Parser<'_> {
         if self.body_follows() {
             let count = subjects.len();
             self.body(true, |p| {
+                let item = p.at;
                 let patterns = p.patterns(count);
+                p.note_column(item);
                 if p.expect(Kind::Arrow, "`->`").is_some() {
                     let body = p.flow();
                     arms.push((patterns, body));

@@ -1,6 +1,6 @@
 //! Types, fields and parameters.
 
-use super::Parser;
+use super::{Parser, role};
 use crate::ast::{Field, Param, TypeExpr, TypeKind};
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, codes};
@@ -23,6 +23,7 @@ impl Parser<'_> {
         let Some(name) = self.name("a type") else { return TypeKind::Error };
         let mut numbers = Vec::new();
         if self.kind() == Kind::LeftParen && !self.line_ended() {
+            self.note(role::TIGHT);
             self.list(Kind::RightParen, "`,` or `)`", |p| numbers.push(p.pipeline()));
         }
         let mut types = Vec::new();
@@ -33,28 +34,27 @@ impl Parser<'_> {
     }
 
     fn type_arguments(&mut self, types: &mut Vec<TypeExpr>) {
-        let open = self.bump();
+        self.note(role::TIGHT | role::PREFIX);
+        self.bump();
         loop {
             types.push(self.ty());
             if self.eat(Kind::Comma).is_none() || self.bail {
                 break;
             }
         }
+        self.note(role::TIGHT);
         match self.kind() {
             Kind::Greater => {
                 self.bump();
             }
-            // `list<int>= 3` was read as `>=`.
             Kind::GreaterEqual => {
-                if let Some(word) = self.words.get_mut(self.at) {
-                    word.kind = Kind::Assign;
-                    word.start += 1;
-                }
+                let span = self.span();
+                let found = Diagnostic::error(codes::E0101, span, "expected `>`, found `>=`");
+                self.report(found.fix("put a blank between them", span, "> ="));
+                self.bump();
+                self.pipeline();
             }
-            _ => {
-                let found = self.found("`>`").label(open, "opened here");
-                self.report(found);
-            }
+            _ => self.fail("`,` or `>`"),
         }
     }
 
@@ -63,13 +63,16 @@ impl Parser<'_> {
         let mut fields = Vec::new();
         let mut open = false;
         self.body(true, |p| {
-            if p.eat(Kind::DotDot).is_some() {
+            if p.kind() == Kind::DotDot {
+                p.note(role::PREFIX);
+                p.bump();
                 open = true;
                 return;
             }
-            let docs = p.docs();
+            let (docs, item) = (p.docs(), p.at);
             let Some(name) = p.item_name("a field") else { return };
             p.colon("a field", "type");
+            p.note_column(item);
             fields.push(Field { docs, name, ty: p.ty() });
         });
         (fields, open)
@@ -82,6 +85,7 @@ impl Parser<'_> {
             self.fail("`(`");
             return params;
         }
+        self.note(role::TIGHT);
         self.list(Kind::RightParen, "`,` or `)`", |p| {
             let Some(name) = p.name("a parameter") else { return };
             let ty = p.eat(Kind::Colon).map(|_| p.ty());
