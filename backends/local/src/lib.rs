@@ -2,8 +2,10 @@
 
 pub mod data;
 pub mod dataflow;
+pub mod environment;
 pub mod error;
 pub mod expr;
+pub mod job;
 pub mod pipeline;
 pub mod replay;
 pub mod tables;
