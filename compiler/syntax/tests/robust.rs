@@ -39,9 +39,11 @@ fn check(text: &str) {
 #[test]
 fn every_truncation_of_every_program() {
     for program in programs() {
-        for (at, _) in program.char_indices() {
+        for (nth, (at, _)) in program.char_indices().enumerate() {
             check(&program[..at]);
-            check(&program[at..]);
+            if nth % 7 == 0 {
+                check(&program[at..]);
+            }
         }
     }
 }
