@@ -174,6 +174,7 @@ codes! {
 
     // Versions.
     E0900 "not there yet"
+    E0990 "a plan that is inconsistent"
 
     // Warnings.
     W0001 "a needless `??`"

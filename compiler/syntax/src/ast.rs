@@ -662,7 +662,8 @@ pub struct Operator {
 }
 
 /// How two relations are joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum JoinKind {
     /// `join`.
     Inner,
@@ -675,7 +676,8 @@ pub enum JoinKind {
 }
 
 /// At most one match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum JoinPick {
     /// All matches.
     All,

@@ -1,0 +1,458 @@
+//! The declarations of a solution, checked.
+
+use std::collections::BTreeMap;
+
+use fec_diagnostics::Span;
+use serde::Serialize;
+
+use crate::expr::{Aggregate, Expr};
+use crate::relation::Relation;
+use crate::types::{Column, RelationType, Type};
+
+/// A checked solution.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Model {
+    /// Name; `solution` where it is missing.
+    pub name: String,
+    /// Semantic version as written.
+    pub version: String,
+    /// First lines of docs before `solution`.
+    pub description: String,
+    /// IANA zone of `date()`, `hour()`; `UTC` by default.
+    pub timezone: String,
+    /// Enumerations: members in order.
+    pub enums: BTreeMap<String, Vec<String>>,
+    /// Named record types.
+    pub types: BTreeMap<String, RecordDecl>,
+    /// Parameters with their value for the chosen target.
+    pub params: Vec<Param>,
+    /// Names of secrets.
+    pub secrets: Vec<String>,
+    /// Sources in order of name: that is their rank in arrival order.
+    pub sources: Vec<Source>,
+    /// Sinks in order of name.
+    pub sinks: Vec<Sink>,
+    /// Views.
+    pub views: Vec<View>,
+    /// Feature sets.
+    pub features: Vec<FeatureSet>,
+    /// Models published by jobs.
+    pub models: Vec<PublishedModel>,
+    /// Jobs, streams and services.
+    pub flows: Vec<Flow>,
+    /// Targets.
+    pub targets: Vec<Target>,
+    /// Tests in the order written.
+    pub tests: Vec<Test>,
+}
+
+/// A named record type.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordDecl {
+    /// Docs.
+    pub docs: String,
+    /// Fields with their docs.
+    pub fields: Vec<(Column, String)>,
+}
+
+/// A `param`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Param {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub ty: Type,
+    /// Constant value.
+    pub value: Expr,
+}
+
+/// Whether a source or sink is a stream, a table or plain rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// Events.
+    Stream,
+    /// Rows by key.
+    Table,
+    /// Rows.
+    Rows,
+}
+
+/// How bytes are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// JSON lines.
+    Json,
+    /// Comma-separated with a header.
+    Csv,
+    /// Parquet.
+    Parquet,
+}
+
+/// The unit of integer timestamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum TimeUnit {
+    /// `s`.
+    Seconds,
+    /// `ms`.
+    Milliseconds,
+    /// `us`.
+    Microseconds,
+}
+
+/// A source, with every default filled in. Times are microseconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Source {
+    /// Name.
+    pub name: String,
+    /// Docs.
+    pub docs: String,
+    /// Stream or table.
+    pub shape: Shape,
+    /// Its relation outside of a job.
+    pub ty: RelationType,
+    /// Topic of the log; the source's name where it is not given.
+    pub topic: String,
+    /// `file:` relative to the solution; a stream's file is also its history.
+    pub file: Option<String>,
+    /// `path:`.
+    pub path: Option<String>,
+    /// `history:`.
+    pub history: Option<String>,
+    /// `format:`, else by the file's ending, else JSON.
+    pub format: Format,
+    /// `unit:` of integer timestamps.
+    pub unit: Option<TimeUnit>,
+    /// `key:` the log's partition key (streams), or a table's key.
+    pub key: Vec<String>,
+    /// `time:` the event-time column. A stream without one has its arrival as its time.
+    pub time: Option<String>,
+    /// `arrival: event`: arrival is the running maximum of event time.
+    pub arrival_is_event_time: bool,
+    /// `lateness:`, 10 s by default.
+    pub lateness: i64,
+    /// `ahead:`; `None` is unbounded.
+    pub ahead: Option<i64>,
+    /// `idle:`, 10 s by default.
+    pub idle: i64,
+    /// `unique:` columns.
+    pub unique: Vec<String>,
+    /// `versions:` of a table: the column from which a version holds.
+    pub versions: Option<String>,
+    /// Place.
+    pub span: Span,
+}
+
+/// What a sink does with rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Write {
+    /// Adds.
+    Append,
+    /// Replaces by key; takes changes.
+    Upsert,
+    /// Replaces everything.
+    Replace,
+}
+
+/// A sink.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sink {
+    /// Name.
+    pub name: String,
+    /// Docs.
+    pub docs: String,
+    /// Stream, table or rows.
+    pub shape: Shape,
+    /// Columns in order.
+    pub columns: Vec<Column>,
+    /// Key columns.
+    pub key: Vec<String>,
+    /// What it does.
+    pub write: Write,
+    /// Topic; the name by default.
+    pub topic: String,
+    /// `path:` or `file:`.
+    pub path: Option<String>,
+    /// Format of files.
+    pub format: Format,
+    /// Declared without being declared: an `emit … to name` without a `sink name` is an error, so this is always written.
+    pub span: Span,
+}
+
+/// A view.
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    /// Name.
+    pub name: String,
+    /// Pipeline; its type carries the key.
+    pub relation: Relation,
+    /// Place.
+    pub span: Span,
+}
+
+/// A feature set.
+#[derive(Debug, Clone, Serialize)]
+pub struct FeatureSet {
+    /// Name; its record type has it too.
+    pub name: String,
+    /// Docs.
+    pub docs: String,
+    /// Key: name (last part of the path) and value over a row of `input`. Empty: one global record.
+    pub keys: Vec<(String, Expr)>,
+    /// The events or changes that it aggregates.
+    pub input: Relation,
+    /// Windowed aggregates in order.
+    pub aggregates: Vec<Aggregate>,
+    /// Scalars over earlier columns, in order.
+    pub scalars: Vec<(String, Expr)>,
+    /// Columns as declared: aggregates and scalars in the order written.
+    pub columns: Vec<Column>,
+    /// Place.
+    pub span: Span,
+}
+
+/// A model that a job publishes.
+#[derive(Debug, Clone, Serialize)]
+pub struct PublishedModel {
+    /// Published name.
+    pub name: String,
+    /// Path of the job.
+    pub job: String,
+    /// Inputs by name with their type at training.
+    pub inputs: Vec<Column>,
+    /// Result of a prediction, not optional: `float`.
+    pub output: Type,
+}
+
+/// The plane of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Plane {
+    /// `job`.
+    Batch,
+    /// `stream`.
+    Stream,
+    /// `service`.
+    Online,
+}
+
+/// A job, stream or service.
+#[derive(Debug, Clone, Serialize)]
+pub struct Flow {
+    /// Engine; none at top level.
+    pub engine: Option<String>,
+    /// Name within its engine.
+    pub name: String,
+    /// Docs.
+    pub docs: String,
+    /// Plane.
+    pub plane: Plane,
+    /// Parameters with defaults (jobs: `day: date = …`).
+    pub params: Vec<(Column, Option<Expr>)>,
+    /// A service's result type.
+    pub result: Option<Type>,
+    /// Body.
+    pub items: Vec<Item>,
+    /// How it runs.
+    pub settings: FlowSettings,
+    /// Place.
+    pub span: Span,
+}
+
+/// What attributes say of a flow or binding. Times are microseconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct FlowSettings {
+    /// `@schedule("cron", timezone: "zone")`.
+    pub schedule: Option<(String, String)>,
+    /// `@retry(n, backoff: d)`.
+    pub retry: Option<(u32, i64)>,
+    /// `@timeout(d)`.
+    pub timeout: Option<i64>,
+    /// `@fallback(e)`: of a binding.
+    pub fallback: Option<Expr>,
+    /// `@deadline(d)`: of a service.
+    pub deadline: Option<i64>,
+    /// `@get(path)` or `@post(path)`: method in upper case, and path.
+    pub route: Option<(String, String)>,
+    /// `@tolerate(p)`: greatest share of bad rows, as parts per million.
+    pub tolerate: Option<u64>,
+}
+
+/// A statement of a flow.
+#[derive(Debug, Clone, Serialize)]
+#[expect(clippy::large_enum_variant, reason = "a flow has few statements; a box would cost every reader a dereference")]
+pub enum Item {
+    /// `name = value`.
+    Bind {
+        /// Name.
+        name: String,
+        /// Value.
+        value: Binding,
+        /// Attributes.
+        settings: FlowSettings,
+        /// Place.
+        span: Span,
+    },
+    /// `emit relation to sink`; columns are in the sink's order.
+    Emit {
+        /// Rows.
+        relation: Relation,
+        /// Sink.
+        sink: String,
+        /// Place.
+        span: Span,
+    },
+    /// `publish model as name when gate`.
+    Publish {
+        /// Binding of the trained model.
+        model: String,
+        /// Published name.
+        name: String,
+        /// Gate.
+        gate: Option<Expr>,
+        /// Place.
+        span: Span,
+    },
+    /// `return e`.
+    Return {
+        /// Response.
+        value: Expr,
+        /// Place.
+        span: Span,
+    },
+    /// `if c { } else { }`.
+    If {
+        /// Condition.
+        condition: Expr,
+        /// When true.
+        then: Vec<Item>,
+        /// When false.
+        otherwise: Vec<Item>,
+        /// Place.
+        span: Span,
+    },
+}
+
+/// What a binding holds.
+#[derive(Debug, Clone, Serialize)]
+pub enum Binding {
+    /// A relation.
+    Relation(Relation),
+    /// A scalar or record.
+    Scalar(Expr),
+    /// `split(R, train: 80%, test: 20%, by: key)`.
+    Split {
+        /// Rows.
+        input: Relation,
+        /// Name and share in parts per million; they add up to a million.
+        parts: Vec<(String, u32)>,
+        /// Rows with equal values go to one part; empty: by the whole row.
+        by: Vec<Expr>,
+    },
+    /// `gbdt(R, label: e, features: […], …)`.
+    Train(Train),
+    /// `evaluate(model, R)`: a record { auc, log_loss, rows, positives }.
+    Evaluate {
+        /// Binding of the model.
+        model: String,
+        /// Rows.
+        input: Relation,
+    },
+}
+
+/// A training.
+#[derive(Debug, Clone, Serialize)]
+pub struct Train {
+    /// Rows.
+    pub input: Relation,
+    /// A bool (or 0/1 number) over a row.
+    pub label: Expr,
+    /// Inputs: name and value over a row.
+    pub features: Vec<(String, Expr)>,
+    /// Trees.
+    pub trees: u32,
+    /// Greatest depth.
+    pub depth: u32,
+    /// Step size.
+    pub learning_rate: f64,
+}
+
+/// A target's settings, for the local one those that are understood.
+#[derive(Debug, Clone, Serialize)]
+pub struct Target {
+    /// Name.
+    pub name: String,
+    /// `simulate:` generator.
+    pub simulate: Option<Simulate>,
+    /// Place.
+    pub span: Span,
+}
+
+/// `simulate: cards(seed: 7, rows: 50_000, rate: 200)`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Simulate {
+    /// Generator.
+    pub generator: String,
+    /// Seed.
+    pub seed: u64,
+    /// Rows of history.
+    pub rows: u64,
+    /// Live events a second.
+    pub rate: f64,
+}
+
+/// A test.
+#[derive(Debug, Clone, Serialize)]
+pub struct Test {
+    /// What it says.
+    pub name: String,
+    /// Events and tables: name, rows in order (each a record of the source's columns).
+    pub given: Vec<(String, Vec<Expr>)>,
+    /// Models: name and what they return.
+    pub returns: Vec<(String, Expr)>,
+    /// `at`, microseconds: `now` of everything in the test. Without it: a microsecond after the greatest arrival.
+    pub at: Option<i64>,
+    /// Expectations: bool expressions, closed but for reads, requests and rows.
+    pub expectations: Vec<Expr>,
+    /// Place.
+    pub span: Span,
+}
+
+impl Model {
+    /// The source called `name`.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|source| source.name == name)
+    }
+
+    /// The sink called `name`.
+    #[must_use]
+    pub fn sink(&self, name: &str) -> Option<&Sink> {
+        self.sinks.iter().find(|sink| sink.name == name)
+    }
+
+    /// The view called `name`.
+    #[must_use]
+    pub fn view(&self, name: &str) -> Option<&View> {
+        self.views.iter().find(|view| view.name == name)
+    }
+
+    /// The feature set called `name`.
+    #[must_use]
+    pub fn feature_set(&self, name: &str) -> Option<&FeatureSet> {
+        self.features.iter().find(|set| set.name == name)
+    }
+}
+
+impl Flow {
+    /// `engine.name`, or the name alone.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match &self.engine {
+            Some(engine) => format!("{engine}.{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
