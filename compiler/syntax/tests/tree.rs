@@ -378,3 +378,37 @@ fn spans_are_the_text() {
     assert_eq!((slice(value.span), slice(op.span)), ("b\n    |> left join c on d", "left join c on d"));
     assert_eq!((slice(op.word), op.word.file), ("left join", FileId(3)));
 }
+
+/// Words that mean something elsewhere are names wherever a name may stand.
+#[test]
+fn contextual_words_are_names() {
+    for (text, tree) in [
+        ("a |> join r on on == r.on", "a |> Inner/All r on (Equal on r.on)"),
+        ("a |> sort by by desc", "a |> sort by desc"),
+        ("a |> top 3 by per per by", "a |> top 3 by per per [by]"),
+        (
+            "a |> group by window window tumble(5m) { n = count() }",
+            "a |> group window window tumble(300000000us) {n=count()}",
+        ),
+        ("a |> select type, y, on, first, over = where", "a |> select type, y, on, first, over=where"),
+        ("f(on: 1, type: at)", "f(on: 1, type: at)"),
+        ("{ on, by: to }", "{on: on, by: to}"),
+        ("sql + sql.sql", "(Add sql sql.sql)"),
+    ] {
+        assert_eq!(expr(text), tree, "{text}");
+    }
+    assert_eq!(flow("emit a |> select to to to"), "emit a |> select to to to");
+    let fields =
+        "type T { type: string, source: int\n stream: int\n key: int\n where: int }\nsource source: stream<T>\n";
+    assert_eq!(items(fields).len(), 2);
+}
+
+/// A body that is not indented is read all the same.
+#[test]
+fn without_indentation() {
+    let text =
+        "engine e {\n@retry(3)\njob j {\nx = 1\n}\nstream s {\n@timeout(1s)\nemit x to y\n}\n}\ntype T { a: int }\n";
+    let found = items(text);
+    assert!(matches!(&found[0].kind, ItemKind::Engine { items, .. } if items.len() == 2));
+    assert_eq!(found.len(), 2);
+}
