@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::plan::{Ring, TotalUse, tail};
 use super::{Fault, SetSpec};
-use crate::aggregate::{Measure, Total};
+use crate::aggregate::{Measure, Part, Total};
 use crate::bytes::{DecodeError, Reader, write_signed, write_unsigned};
 use crate::exact::{Exact, Mantissa};
 use crate::value::Cell;
@@ -107,6 +107,11 @@ impl Rows {
             }
             let words = &mut self.words[place + column.at..place + column.at + words(column.measure)];
             let part = column.measure.part(cells)?;
+            if let Part::Whole(value) = part
+                && add_narrow(&mut words[0], value, weight)
+            {
+                continue;
+            }
             let mut total = match load(column.measure, words) {
                 Some(total) => total,
                 None => {
@@ -283,6 +288,22 @@ fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
         if before(middle) { low = middle + 1 } else { high = middle }
     }
     low
+}
+
+/// Adds to a whole that stands in its word and still does afterwards; whether it did.
+fn add_narrow(word: &mut u32, value: i128, weight: i8) -> bool {
+    let held = word.cast_signed();
+    let sum = i64::try_from(value)
+        .ok()
+        .and_then(|value| value.checked_mul(i64::from(weight))?.checked_add(i64::from(held)))
+        .and_then(|sum| i32::try_from(sum).ok());
+    match sum {
+        Some(sum) if held != ASIDE && sum != ASIDE => {
+            *word = sum.cast_unsigned();
+            true
+        }
+        _ => false,
+    }
 }
 
 /// The total that the words hold; `None` where it stands aside.
