@@ -136,7 +136,7 @@ impl Rows {
         let column = &spec.columns[used.column];
         let ring = &spec.rings[column.ring];
         let first = tail(t, used.size, ring.step);
-        let inside = self.ring(spec, column.ring).rev().take_while(|row| index(row) >= first);
+        let inside = self.ring_from(spec, column.ring, first);
         let mut total = column.measure.zero();
         match &mut total {
             Total::Whole(sum) => {
@@ -179,6 +179,17 @@ impl Rows {
         let width = spec.rings[ring].width;
         let count = self.words.get(ring).map_or(0, |count| *count as usize);
         self.words.get(start..start + count * width).unwrap_or_default().chunks_exact(width)
+    }
+
+    /// The rows of a ring from tile `first` on.
+    fn ring_from(&self, spec: &SetSpec, ring: usize, first: i64) -> std::slice::ChunksExact<'_, u32> {
+        let mut rows = self.ring(spec, ring);
+        // Mostly nothing has expired since the last change.
+        if rows.clone().next().is_some_and(|row| index(row) < first) {
+            let before = partition(rows.len(), |row| rows.clone().nth(row).is_some_and(|row| index(row) < first));
+            rows.nth(before - 1);
+        }
+        rows
     }
 
     /// Drops the tiles that no read from `boundary` on can reach.
