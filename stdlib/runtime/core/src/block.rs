@@ -13,11 +13,11 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use crate::aggregate::{Order, Total};
+use crate::aggregate::{AggregateFunc, Order, Total};
 use crate::bytes::{DecodeError, Reader};
 use crate::fault::Fault;
 use crate::value::{Cell, Value};
-use head::Head;
+use head::{Head, Row};
 use plan::{How, Read};
 pub use plan::{SetSpec, WindowedAggregate, default_step};
 use rows::Rows;
@@ -45,7 +45,7 @@ impl Block {
     ///
     /// # Errors
     /// [`Fault::Malformed`] where a needed cell is absent or not of its type, or where a row is taken back from a set with an
-    /// aggregate that is not [invertible](crate::aggregate::AggregateFunc::invertible); [`Fault::NotFinite`] for a float that is not finite.
+    /// aggregate that is not [invertible](AggregateFunc::invertible); [`Fault::NotFinite`] for a float that is not finite.
     /// Nothing is changed then.
     pub fn update(
         &mut self,
@@ -124,15 +124,31 @@ impl Block {
             for row in self.head.newest().take_while(|row| row.time > t) {
                 row.with_cells(spec.arguments.len(), |cells| pending.take_back(cells, row.time, row.weight))?;
             }
+        } else if suffix.func == AggregateFunc::Last {
+            let rows = self.head.newest().skip_while(|row| row.time > t);
+            Self::add_until_decided(spec, &mut pending, rows)?;
         } else {
-            for row in self.head.oldest().take_while(|row| row.time <= t) {
-                row.with_cells(spec.arguments.len(), |cells| {
-                    pending.add(cells, row.time, row.order);
-                    Ok(())
-                })?;
-            }
+            let rows = self.head.oldest().take_while(|row| row.time <= t);
+            Self::add_until_decided(spec, &mut pending, rows)?;
         }
         pending.finish(&read.aggregate)
+    }
+
+    fn add_until_decided<'a>(
+        spec: &SetSpec,
+        pending: &mut Pending<'_>,
+        rows: impl Iterator<Item = Row<'a>>,
+    ) -> Result<(), Fault> {
+        for row in rows {
+            if pending.is_decided(row.time, row.order) {
+                break;
+            }
+            row.with_cells(spec.arguments.len(), |cells| {
+                pending.add(cells, row.time, row.order);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Lets the frontier go on without a change: what no read from then on can reach is dropped. It never changes an answer.

@@ -307,6 +307,15 @@ impl<'a> Pending<'a> {
         Self { suffix, first, so_far }
     }
 
+    /// Whether no row from this place on, in the direction that the aggregate looks, can change the answer.
+    pub(super) fn is_decided(&self, time: i64, order: Order) -> bool {
+        match (&self.so_far, self.suffix.func) {
+            (SoFar::Edge(Some(edge)), AggregateFunc::Last) => (time, order) < (edge.time, edge.order),
+            (SoFar::Edge(Some(edge)), _) => (time, order) > (edge.time, edge.order),
+            _ => false,
+        }
+    }
+
     /// Adds a row of the head that lies before the window's end.
     pub(super) fn add(&mut self, cells: &[Cell<'_>], time: i64, order: Order) {
         if time.div_euclid(self.suffix.step) < self.first || !self.suffix.takes(cells) {
