@@ -130,6 +130,42 @@ proptest! {
         prop_assert_eq!(bytes(&block, &spec), bytes(&Block::new(), &spec));
     }
 
+    /// Sums too wide for their tile's words, and back: against one group of the same rows.
+    #[test]
+    fn tiles_add_up_to_the_group(
+        cells in proptest::collection::vec((-2i64..40, prop_oneof![
+            any::<f64>().prop_filter("finite", |x| x.is_finite()).prop_map(|x| x + 0.0),
+            (-900i32..900).prop_map(f64::from),
+        ], any::<i128>().prop_map(|x| x >> 3)), 1..30),
+        back in any::<prop::sample::Index>(), restart in any::<prop::sample::Index>(), head in 0i64..50,
+    ) {
+        let types: Vec<_> = [Kind::Float, Kind::Decimal { precision: 38, scale: 3 }].map(DataType::required).into();
+        let funcs = [AggregateFunc::Sum, AggregateFunc::Mean, AggregateFunc::Var, AggregateFunc::Stddev];
+        let set: Vec<_> = funcs.iter().flat_map(|func| [0, 1].map(|slot| WindowedAggregate {
+            func: *func, args: vec![slot], filter: None, size: 100, step: 10,
+        })).collect();
+        let spec = SetSpec::new(&set, types.clone(), head).unwrap();
+        let mut changes: Vec<_> = cells.iter().map(|cell| (*cell, 1)).collect();
+        changes.push((cells[back.index(cells.len())], -1));
+        let mut block = Block::new();
+        let mut groups: Vec<_> = set.iter().map(|windowed| {
+            let aggregate = crate::aggregate::Aggregate::new(windowed.func, &[types[windowed.args[0]].clone()]).unwrap();
+            (crate::aggregate::Accumulator::new(&aggregate), aggregate, windowed.args[0])
+        }).collect();
+        for (at, ((time, float, decimal), weight)) in changes.iter().enumerate() {
+            let row = [Cell::Float(*float), Cell::Decimal(*decimal)];
+            block.update(&spec, *time, Order::default(), &row, *weight, 40).unwrap();
+            for (group, aggregate, slot) in &mut groups {
+                group.update(aggregate, &[row[*slot]], *time, Order::default(), *weight).unwrap();
+            }
+            if at == restart.index(changes.len()) {
+                block = Block::decode(&spec, &bytes(&block, &spec)).unwrap();
+            }
+        }
+        let expected: Vec<_> = groups.iter().map(|(group, aggregate, _)| group.read(aggregate)).collect();
+        prop_assert_eq!(read(&block, &spec, 41), expected);
+    }
+
     #[test]
     fn damaged_bytes_never_panic(
         set in proptest::collection::vec(windowed(), 1..5), rows in history(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
@@ -166,10 +202,10 @@ fn add(block: &mut Block, spec: &SetSpec, time: i64, cell: Cell<'_>) {
 fn floats_cancel_across_tiles_and_a_restart() {
     let spec = one(AggregateFunc::Sum, &[0], 3600 * SECOND, 60 * SECOND, Kind::Float, 30 * SECOND);
     let terms = [1e308, 1e308, -1e308, -1e308, 1e-320];
-    for turn in 0..5 {
+    for (turn, gap) in (0..5).flat_map(|turn| [(turn, 1), (turn, 100)]) {
         let mut block = Block::new();
         for (at, term) in terms.iter().cycle().skip(turn).take(5).enumerate() {
-            add(&mut block, &spec, at as i64 * 100 * SECOND, Cell::Float(*term));
+            add(&mut block, &spec, at as i64 * gap * SECOND, Cell::Float(*term));
             if at == 2 {
                 block = Block::decode(&spec, &bytes(&block, &spec)).unwrap();
             }
