@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod exact;
 pub mod function;
 mod join;
+pub mod read;
 mod relation;
 pub mod scope;
 pub mod source;

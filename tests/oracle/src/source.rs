@@ -79,7 +79,7 @@ pub fn accept(source: &Source, records: &[Record]) -> Intake {
     for record in records {
         let place = (record.partition, record.offset);
         let refuse = |reason| (reason, record.partition, record.offset);
-        if !seen.insert(place) {
+        if record.cells.is_some() && !seen.insert(place) {
             intake.refused.push(refuse(Reason::Malformed));
             continue;
         }
