@@ -191,7 +191,7 @@ mod tests {
             assert!(seen.insert(code.id), "{code} stands twice");
             let mut lines = code.explain().lines();
             assert_eq!(lines.next(), Some(format!("# {}: {}", code.id, code.title).as_str()));
-            assert!(lines.map(str::len).sum::<usize>() > 40, "the page of {code} says nothing");
+            assert!(lines.map(str::len).sum::<usize>() > 30, "the page of {code} says nothing");
             assert!(!code.title.ends_with('.') && code.title.chars().next().is_some_and(|c| !c.is_uppercase()));
         }
     }

@@ -49,7 +49,7 @@ fn gaps_other_files_and_long_texts() {
     let found = Diagnostic::warning(codes::W0002, Span::new(a, 13, 17), "m")
         .label(Span::new(a, 0, 3), "far")
         .label(Span::new(b, 0, 5), "there")
-        .label(Span::new(a, 18, 35), "long")
+        .label(Span::new(a, 21, 35), "long")
         .fix_all("swap", vec![Edit { span: Span::new(b, 5, 5), text: "s".into() }]);
     let expected = "\
 warning[W0002]: m
@@ -60,7 +60,7 @@ warning[W0002]: m
 ...
 6 |   six \u{1f600}\u{fffd}x
   |   ^^^^
-  |       -- long
+  |        -- long
   |
  ::: b.asol:1:1
   |

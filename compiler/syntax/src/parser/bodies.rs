@@ -1,0 +1,198 @@
+//! The bodies of declarations: settings, members, features, rules, targets, tests.
+
+use super::{Parser, role};
+use crate::ast::{FeatureLine, ItemKind, Name, RuleRow, Setting, TargetEntry, TestLine};
+use crate::literal;
+use crate::token::Kind;
+
+impl Parser<'_> {
+    /// `{ name: value … }` if there is one.
+    pub fn settings_if_any(&mut self) -> Vec<Setting> {
+        if self.body_may_follow() { self.settings() } else { Vec::new() }
+    }
+
+    fn settings(&mut self) -> Vec<Setting> {
+        let mut settings = Vec::new();
+        self.body(true, |p| settings.extend(p.setting()));
+        settings
+    }
+
+    fn setting(&mut self) -> Option<Setting> {
+        let item = self.at;
+        let name = self.entry_name("a setting")?;
+        self.colon("a setting", "value");
+        self.note_column(item);
+        Some(Setting { name, value: self.pipeline() })
+    }
+
+    /// A name before `:`, which may be a text where it is no word.
+    pub fn entry_name(&mut self, what: &str) -> Option<Name> {
+        if !matches!(self.kind(), Kind::Text | Kind::RawText) {
+            return self.item_name(what);
+        }
+        let span = self.bump();
+        let text = literal::inner(self.slice(span), 1, 1);
+        let plain = self.slice(span).starts_with('\'');
+        Some(Name { text: if plain { text.to_owned() } else { literal::unescape(text) }, span })
+    }
+
+    /// `{ a, b }` of an `enum`.
+    pub fn enumeration(&mut self, name: Name) -> ItemKind {
+        let mut members = Vec::new();
+        self.note_lone_column();
+        if self.body_follows() {
+            self.body(true, |p| members.extend(p.item_name("a member")));
+        }
+        ItemKind::Enum { name, members }
+    }
+
+    /// `by k from pipeline { … }`.
+    pub fn features(&mut self, name: Name) -> ItemKind {
+        let by = if self.eat_clause("by") { self.expressions() } else { Vec::new() };
+        if !self.eat_clause("from") {
+            self.fail("`from` and a pipeline");
+        }
+        let from = self.aliased_pipeline();
+        let mut lines = Vec::new();
+        if self.kind() == Kind::LeftBrace {
+            self.note(role::BODY);
+        }
+        if self.body_follows() {
+            self.body(true, |p| lines.extend(p.feature_line()));
+        }
+        ItemKind::Features { name, by, from, lines }
+    }
+
+    fn feature_line(&mut self) -> Option<FeatureLine> {
+        let (docs, item) = (self.docs(), self.at);
+        let name = self.item_name("a feature")?;
+        self.note_column(item);
+        self.assign("a feature");
+        let mut line = FeatureLine { docs, name, value: self.operand(), filter: None, over: None, every: None };
+        if self.clause("over") {
+            self.note_column(item);
+        }
+        loop {
+            let word = self.ident();
+            let slot = match word {
+                "where" if self.clause(word) => &mut line.filter,
+                "over" if self.clause(word) => &mut line.over,
+                "every" if self.clause(word) => &mut line.every,
+                _ => return Some(line),
+            };
+            let given = slot.is_some();
+            let value = self.clause_value(given);
+            match word {
+                "where" => line.filter = Some(value),
+                "over" => line.over = Some(value),
+                _ => line.every = Some(value),
+            }
+        }
+    }
+
+    /// `(a: T) -> U first { … }`.
+    pub fn rules(&mut self, name: Name) -> ItemKind {
+        let (params, result) = (self.params(), self.result());
+        let mode = self.name_or_empty("`first`, `all` or `score`");
+        let mut rows = Vec::new();
+        if self.body_follows() {
+            let score = mode.text == "score";
+            self.body(true, |p| {
+                if score {
+                    p.score_line();
+                } else {
+                    rows.extend(p.rule_row());
+                }
+            });
+        }
+        ItemKind::Rules { name, params, result, mode, rows }
+    }
+
+    fn rule_row(&mut self) -> Option<RuleRow> {
+        let (from, item) = (self.span(), self.at);
+        let condition = if self.eat(Kind::Else).is_some() { None } else { Some(self.operand()) };
+        self.note_column(item);
+        self.expect(Kind::Arrow, "`->`")?;
+        let value = self.pipeline();
+        Some(RuleRow { condition, value, span: self.since(from) })
+    }
+
+    /// `name = expr` of a scorecard, which has no node yet.
+    fn score_line(&mut self) {
+        let item = self.at;
+        if self.item_name("a part of the score").is_some() {
+            self.note_column(item);
+            self.assign("a part of the score");
+            self.pipeline();
+        }
+    }
+
+    /// `{ name: value, scale path { … } }`.
+    pub fn target(&mut self, name: Name) -> ItemKind {
+        let mut entries = Vec::new();
+        if self.body_follows() {
+            self.body(true, |p| {
+                if p.ident() == "scale" && p.kind_at(1) == Kind::Ident {
+                    p.bump();
+                    let path = p.path("what is scaled");
+                    let settings = if p.body_follows() { p.settings() } else { Vec::new() };
+                    entries.push(TargetEntry::Scale { path, settings });
+                } else {
+                    entries.extend(p.setting().map(TargetEntry::Setting));
+                }
+            });
+        }
+        ItemKind::Target { name, entries }
+    }
+
+    /// `"what it says" { … }`.
+    pub fn test(&mut self) -> ItemKind {
+        let name_span = self.span();
+        if matches!(self.kind(), Kind::Text | Kind::RawText | Kind::TextBroken) && !self.first_of_line() {
+            self.bump();
+        } else {
+            self.fail("a text that says what is tested");
+        }
+        let name = literal::unescape(literal::inner(self.slice(name_span), 1, 1));
+        let mut lines = Vec::new();
+        if self.body_follows() {
+            self.body(false, |p| lines.push(p.test_line()));
+        }
+        ItemKind::Test { name, name_span, lines }
+    }
+
+    fn test_line(&mut self) -> TestLine {
+        let span = self.span();
+        match self.ident() {
+            "given" => {
+                self.bump();
+                self.given().unwrap_or(TestLine::Error(self.since(span)))
+            }
+            "at" => {
+                self.bump();
+                TestLine::At(self.pipeline_on_line())
+            }
+            "expect" => {
+                self.bump();
+                TestLine::Expect(self.pipeline_on_line())
+            }
+            _ => {
+                self.fail_item("`given`, `at` or `expect`");
+                self.skip_item(false, true);
+                TestLine::Error(self.since(span))
+            }
+        }
+    }
+
+    fn given(&mut self) -> Option<TestLine> {
+        let name = self.name("a source, table or model")?;
+        if self.eat_clause("returns") {
+            return Some(TestLine::GivenReturns { name, value: self.pipeline() });
+        }
+        if self.kind() == Kind::LeftBracket && !self.line_ended() {
+            return Some(TestLine::GivenRows { name, rows: self.pipeline() });
+        }
+        self.fail("rows in `[…]`, or `returns` and a value");
+        None
+    }
+}

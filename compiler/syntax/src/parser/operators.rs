@@ -1,0 +1,387 @@
+//! The operators after `|>`.
+
+use super::{Parser, role};
+use crate::ast::{
+    AggregateLine, Expr, ExprKind, JoinKind, JoinPick, Name, Operator, OperatorKind, SelectItem, SortKey,
+};
+use crate::token::Kind;
+use fec_diagnostics::{Diagnostic, Span, closest, codes};
+
+/// The first words of operators.
+const OPERATORS: &[&str] = &[
+    "where", "select", "derive", "drop", "rename", "join", "left", "semi", "anti", "with", "final", "group", "window",
+    "sort", "top", "take", "distinct", "latest", "union", "unnest", "sample", "number", "changes", "cap", "delay",
+    "nearest",
+];
+
+impl Parser<'_> {
+    /// One operator, after its `|>`.
+    pub fn operator(&mut self) -> Operator {
+        let from = self.span();
+        let word = self.ident();
+        if self.line_ended() && self.item_ahead() {
+            self.fail("an operator");
+            return Operator { kind: OperatorKind::Error, span: self.here(), word: self.here() };
+        }
+        let joins = matches!(word, "left" | "semi" | "anti") && self.ident_at(1) == "join";
+        let span = if joins { from.to(self.span_at(1)) } else { from };
+        let kind = if OPERATORS.contains(&word) && (joins || !matches!(word, "left" | "semi" | "anti")) {
+            self.bump();
+            self.operator_kind(word, from)
+        } else {
+            self.called(word)
+        };
+        Operator { kind, span: self.since(from), word: span }
+    }
+
+    /// `|> f(…)`, or no operator at all.
+    fn called(&mut self, word: &str) -> OperatorKind {
+        let from = self.span();
+        if matches!(word, "left" | "semi" | "anti") {
+            self.bump();
+            self.fail("`join`");
+            return self.join(JoinKind::Left);
+        }
+        if word.is_empty() || !matches!(self.kind_at(1), Kind::LeftParen | Kind::Dot) {
+            let found = if word.is_empty() {
+                self.found("an operator")
+            } else {
+                let found = Diagnostic::error(codes::E0105, from, format!("`{word}` is not an operator"));
+                match closest(word, OPERATORS.iter().copied()) {
+                    Some(near) => found.fix(format!("write `{near}`"), from, near),
+                    None => match foreign(word) {
+                        Some(help) => found.help(help),
+                        None => found.help(format!("a component or function is called: `{word}(…)`")),
+                    },
+                }
+            };
+            self.report(found);
+            self.skip_operator();
+            return OperatorKind::Error;
+        }
+        let call = self.postfix();
+        match call.kind {
+            ExprKind::Call { function, arguments } => OperatorKind::Call { function: *function, arguments },
+            ExprKind::Error => OperatorKind::Error,
+            _ => {
+                let found = Diagnostic::error(codes::E0105, call.span, "expected an operator or a call after `|>`");
+                self.report(found);
+                OperatorKind::Error
+            }
+        }
+    }
+
+    /// Goes to the next `|>`, or to where the item ends.
+    fn skip_operator(&mut self) {
+        let mut open = 0_usize;
+        loop {
+            match self.kind() {
+                Kind::End | Kind::TextMiddle | Kind::TextClose | Kind::TextCut => return,
+                Kind::Pipe if open == 0 => return,
+                Kind::LeftParen | Kind::LeftBracket | Kind::LeftBrace => open += 1,
+                Kind::RightParen | Kind::RightBracket | Kind::RightBrace if open == 0 => return,
+                Kind::RightParen | Kind::RightBracket | Kind::RightBrace => open -= 1,
+                _ if self.outer_declaration() || (self.line_ended() && open == 0) => return,
+                _ => {}
+            }
+            self.bump();
+        }
+    }
+
+    fn operator_kind(&mut self, word: &str, from: Span) -> OperatorKind {
+        match word {
+            "where" => OperatorKind::Where(self.operand()),
+            "select" => OperatorKind::Select(self.select_items()),
+            "derive" => OperatorKind::Derive(self.derived()),
+            "drop" => OperatorKind::Drop(self.names("a column")),
+            "rename" => OperatorKind::Rename(self.renamed()),
+            "join" => self.join(JoinKind::Inner),
+            "left" | "semi" | "anti" => {
+                self.bump();
+                self.join(match word {
+                    "left" => JoinKind::Left,
+                    "semi" => JoinKind::Semi,
+                    _ => JoinKind::Anti,
+                })
+            }
+            "with" => self.with(),
+            "final" => OperatorKind::Final,
+            "group" => self.group(),
+            "window" => {
+                let window = self.operand();
+                let by = if self.eat_clause("by") { self.expressions() } else { Vec::new() };
+                OperatorKind::Window { window, by }
+            }
+            "sort" => {
+                self.word("by");
+                OperatorKind::Sort(self.sort_keys())
+            }
+            "top" => self.top(),
+            "take" => OperatorKind::Take(self.operand()),
+            "distinct" | "latest" => {
+                let by = if self.eat_clause("by") { self.expressions() } else { Vec::new() };
+                if word == "distinct" { OperatorKind::Distinct(by) } else { OperatorKind::Latest(by) }
+            }
+            "union" => OperatorKind::Union(self.expressions()),
+            _ => self.not_yet_operator(word, from),
+        }
+    }
+
+    /// A word that must follow.
+    fn word(&mut self, word: &str) {
+        if !self.eat_clause(word) {
+            self.fail(&format!("`{word}`"));
+        }
+    }
+
+    fn select_items(&mut self) -> Vec<SelectItem> {
+        let mut items = vec![self.select_item()];
+        while self.eat_comma() {
+            items.push(self.select_item());
+        }
+        items
+    }
+
+    fn select_item(&mut self) -> SelectItem {
+        if self.kind() == Kind::DotDot {
+            self.note(role::PREFIX);
+            self.bump();
+            return SelectItem::Spread(self.operand());
+        }
+        let named = match self.kind_at(1) {
+            Kind::Assign => true,
+            Kind::Colon => !self.entries,
+            _ => false,
+        };
+        if !named || self.missing_column() {
+            return SelectItem::Expr(self.operand());
+        }
+        match self.item_name("a column") {
+            Some(name) => {
+                self.assign("a column");
+                SelectItem::Named { name, value: self.operand() }
+            }
+            None => SelectItem::Expr(Expr { kind: ExprKind::Error, span: self.here() }),
+        }
+    }
+
+    /// Whether the list of columns stops short: the line ended without a comma before it.
+    fn missing_column(&self) -> bool {
+        self.line_ended() && self.slice(self.last_span()) != ","
+    }
+
+    fn derived(&mut self) -> Vec<(Name, Expr)> {
+        let mut columns = Vec::new();
+        loop {
+            if self.missing_column() {
+                self.fail("a column: `name = value`");
+                return columns;
+            }
+            let Some(name) = self.item_name("a column: `name = value`") else { return columns };
+            self.assign("a column");
+            columns.push((name, self.operand()));
+            if !self.eat_comma() {
+                return columns;
+            }
+        }
+    }
+
+    fn renamed(&mut self) -> Vec<(Name, Name)> {
+        let mut columns = Vec::new();
+        loop {
+            let Some(old) = self.name("a column") else { return columns };
+            self.word("as");
+            let Some(new) = self.name("the new name") else { return columns };
+            columns.push((old, new));
+            if !self.eat_comma() {
+                return columns;
+            }
+        }
+    }
+
+    fn join(&mut self, kind: JoinKind) -> OperatorKind {
+        // A relation may be called `first`: then no other name follows it.
+        let picks = match self.kind_at(1) {
+            Kind::Ident => !matches!(self.ident_at(1), "as" | "on" | "within"),
+            Kind::LeftParen => true,
+            _ => false,
+        };
+        let pick = match self.ident() {
+            "first" if picks => JoinPick::First,
+            "latest" if picks => JoinPick::Latest,
+            _ => JoinPick::All,
+        };
+        if pick != JoinPick::All {
+            self.bump();
+        }
+        let right = self.postfix();
+        let (mut alias, mut on, mut within) = (None, None, None);
+        loop {
+            if self.clause("as") {
+                self.clause_word(alias.is_some());
+                alias = self.name("a name for the right side");
+            } else if self.clause("on") {
+                on = Some(self.clause_value(on.is_some()));
+            } else if self.clause("within") {
+                within = Some(self.clause_value(within.is_some()));
+            } else {
+                return OperatorKind::Join { kind, pick, right, alias, on, within };
+            }
+            if self.bail {
+                return OperatorKind::Error;
+            }
+        }
+    }
+
+    fn with(&mut self) -> OperatorKind {
+        let features = self.postfix();
+        let (mut on, mut alias, mut including_row) = (Vec::new(), None, false);
+        loop {
+            if self.clause("on") {
+                self.clause_word(!on.is_empty());
+                on = self.expressions();
+            } else if self.clause("as") {
+                self.clause_word(alias.is_some());
+                alias = self.name("a name for the features");
+            } else if self.clause("including") {
+                self.clause_word(including_row);
+                self.word("row");
+                including_row = true;
+            } else {
+                return OperatorKind::With { features, on, alias, including_row };
+            }
+            if self.bail {
+                return OperatorKind::Error;
+            }
+        }
+    }
+
+    fn group(&mut self) -> OperatorKind {
+        let mut by = Vec::new();
+        if self.eat_clause("by") {
+            by = self.select_items();
+        }
+        let window = if self.eat_clause("window") { Some(self.operand()) } else { None };
+        if by.is_empty() && self.eat_clause("by") {
+            by = self.select_items();
+        }
+        let mut lines = Vec::new();
+        if self.body_follows() {
+            self.body(true, |p| {
+                let item = p.at;
+                let Some(name) = p.item_name("an aggregate: `name = …`") else { return };
+                p.note_column(item);
+                p.assign("an aggregate");
+                let value = p.operand();
+                let filter = if p.clause("where") { Some(p.clause_value(false)) } else { None };
+                lines.push(AggregateLine { name, value, filter });
+            });
+        }
+        OperatorKind::Group { by, window, lines }
+    }
+
+    fn sort_keys(&mut self) -> Vec<SortKey> {
+        let mut keys = Vec::new();
+        loop {
+            let value = self.operand();
+            let descending = match self.ident() {
+                "asc" if self.clause("asc") => Some(false),
+                "desc" if self.clause("desc") => Some(true),
+                _ => None,
+            };
+            if descending.is_some() {
+                self.bump();
+            }
+            keys.push(SortKey { value, descending });
+            if !self.eat_comma() {
+                return keys;
+            }
+        }
+    }
+
+    fn top(&mut self) -> OperatorKind {
+        let count = self.operand();
+        self.word("by");
+        let by = self.sort_keys();
+        let (mut per, mut with_ties, mut rank) = (Vec::new(), false, None);
+        loop {
+            if self.clause("per") {
+                self.clause_word(!per.is_empty());
+                per = self.expressions();
+            } else if self.clause("with") {
+                self.clause_word(with_ties);
+                self.word("ties");
+                with_ties = true;
+            } else if self.clause("rank") {
+                self.clause_word(rank.is_some());
+                self.word("as");
+                rank = self.name("a name for the rank");
+            } else {
+                return OperatorKind::Top { count, by, per, with_ties, rank };
+            }
+            if self.bail {
+                return OperatorKind::Error;
+            }
+        }
+    }
+
+    /// `R as r` before the first `|>`.
+    pub fn input_alias(&mut self, input: Expr) -> Expr {
+        let word = self.bump();
+        self.name("a name for the relation");
+        let keyword = Name { text: "as".to_owned(), span: word };
+        let op = Operator { kind: OperatorKind::NotYet { keyword }, span: self.since(word), word };
+        let span = self.since(input.span);
+        Expr { kind: ExprKind::Pipe { input: Box::new(input), op: Box::new(op) }, span }
+    }
+
+    /// Operators that are read and have no node of their own.
+    fn not_yet_operator(&mut self, word: &str, from: Span) -> OperatorKind {
+        match word {
+            "unnest" => {
+                self.operand();
+                if self.eat_clause("as") {
+                    self.name("a name for the elements");
+                }
+            }
+            "number" => {
+                self.word("as");
+                self.name("a name for the number");
+            }
+            "cap" => {
+                self.operand();
+                self.word("per");
+                self.expressions();
+                self.word("over");
+                self.operand();
+            }
+            "delay" => {
+                self.word("until");
+                self.operand();
+            }
+            "nearest" => {
+                self.operand();
+                self.word("by");
+                self.operand();
+            }
+            "sample" => {
+                self.operand();
+            }
+            _ => {}
+        }
+        OperatorKind::NotYet { keyword: Name { text: word.to_owned(), span: from } }
+    }
+}
+
+/// What another language's operator is called here.
+fn foreign(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "filter" => "rows are chosen with `where`",
+        "map" | "extend" | "mutate" => "columns are computed with `derive` or `select`",
+        "order" | "orderby" | "order_by" => "rows are ordered with `sort by`",
+        "limit" | "head" => "the first rows are `take n`",
+        "aggregate" | "summarize" | "groupby" => "rows are aggregated with `group by k { n = count() }`",
+        "emit" => "`emit` stands before its pipeline: `emit x |> … to sink`",
+        _ => return None,
+    })
+}

@@ -1,0 +1,165 @@
+//! The bodies of jobs, streams and services.
+
+use super::{Parser, role};
+use crate::ast::{Name, Pattern, Statement, StatementKind};
+use crate::token::Kind;
+use fec_diagnostics::{Diagnostic, closest, codes};
+
+impl Parser<'_> {
+    /// `{ statements }` after a header.
+    pub fn flow(&mut self) -> Vec<Statement> {
+        if self.body_follows() { self.statements() } else { Vec::new() }
+    }
+
+    fn statements(&mut self) -> Vec<Statement> {
+        let mut statements = Vec::new();
+        self.body(false, |p| statements.push(p.statement()));
+        statements
+    }
+
+    fn statement(&mut self) -> Statement {
+        let first = self.span();
+        let attributes = self.attributes();
+        let from = self.span();
+        if !attributes.is_empty() && matches!(self.kind(), Kind::RightBrace | Kind::End) {
+            let span = first.to(self.last_span());
+            self.error(codes::E0112, span, "this attribute belongs to no statement");
+            return Statement { attributes, kind: StatementKind::Error, span };
+        }
+        let kind = self.statement_kind();
+        Statement { attributes, kind, span: self.since(from) }
+    }
+
+    fn statement_kind(&mut self) -> StatementKind {
+        let next = self.kind_at(1);
+        let word = self.ident();
+        let named = self.kind() == Kind::Ident || self.kind().is_reserved();
+        match (self.kind(), word) {
+            _ if named && next == Kind::Assign => self.binding(),
+            (Kind::Ident, "emit") => self.emit(),
+            (Kind::Ident, "publish") => self.publish(),
+            (Kind::Ident, "return") => {
+                self.bump();
+                StatementKind::Return(self.pipeline_on_line())
+            }
+            (Kind::Ident, "run") => {
+                let keyword = Name { text: word.to_owned(), span: self.bump() };
+                self.pipeline();
+                StatementKind::NotYet { keyword }
+            }
+            (Kind::Ident, _) if next == Kind::Colon => self.binding(),
+            (Kind::If, _) => self.if_statement(),
+            (Kind::Match, _) => self.match_statement(),
+            (Kind::For, _) => {
+                let keyword = Name { text: "for".to_owned(), span: self.span() };
+                self.pipeline();
+                StatementKind::NotYet { keyword }
+            }
+            _ => self.no_statement(),
+        }
+    }
+
+    fn no_statement(&mut self) -> StatementKind {
+        let word = self.ident();
+        if matches!(self.kind(), Kind::RightParen | Kind::RightBracket) {
+            self.stray_bracket();
+            return StatementKind::Error;
+        }
+        let mut found = self.item_found("a statement");
+        if let Some(near) = closest(word, ["emit", "publish", "return", "run"]).filter(|_| !word.is_empty()) {
+            found = found.help(format!("did you mean `{near}`?"));
+        } else if self.kind() == Kind::Pipe {
+            found = found.help("a pipeline is bound (`name = …`), emitted or returned");
+        } else {
+            found = found.help("a statement is `name = …`, `emit`, `publish`, `return`, `run`, `if` or `match`");
+        }
+        self.report(found);
+        self.skip_item(false, true);
+        StatementKind::Error
+    }
+
+    fn binding(&mut self) -> StatementKind {
+        let item = self.at;
+        let Some(name) = self.item_name("a name") else { return StatementKind::Error };
+        self.note_column(item);
+        self.assign("a binding");
+        StatementKind::Bind { name, value: self.pipeline() }
+    }
+
+    fn emit(&mut self) -> StatementKind {
+        self.bump();
+        let value = self.pipeline_on_line();
+        if !self.eat_clause("to") {
+            self.fail("`to` and a sink");
+            return StatementKind::Error;
+        }
+        match self.name("a sink") {
+            Some(sink) => StatementKind::Emit { value, sink },
+            None => StatementKind::Error,
+        }
+    }
+
+    fn publish(&mut self) -> StatementKind {
+        self.bump();
+        let model = self.operand();
+        if !self.eat_clause("as") {
+            self.fail("`as` and the name of a model");
+            return StatementKind::Error;
+        }
+        let Some(name) = self.name("the name of a model") else { return StatementKind::Error };
+        let when = if self.eat_clause("when") { Some(self.operand()) } else { None };
+        StatementKind::Publish { model, name, when }
+    }
+
+    fn if_statement(&mut self) -> StatementKind {
+        self.bump();
+        let entered = self.enter();
+        let kind = if entered { self.branches() } else { StatementKind::Error };
+        self.leave();
+        kind
+    }
+
+    fn branches(&mut self) -> StatementKind {
+        let condition = self.operand();
+        if self.kind() == Kind::Then {
+            let found = Diagnostic::error(codes::E0101, self.span(), "expected `{`, found `then`")
+                .help("`if … then … else …` is a value: bind it, `name = if …`");
+            self.report(found);
+            self.skip_item(false, false);
+            return StatementKind::Error;
+        }
+        let then = self.flow();
+        let mut otherwise = Vec::new();
+        if self.kind() == Kind::Else {
+            self.note(role::ITEM);
+            self.bump();
+            if self.kind() == Kind::If {
+                let from = self.span();
+                let kind = self.if_statement();
+                otherwise.push(Statement { attributes: Vec::new(), kind, span: self.since(from) });
+            } else {
+                otherwise = self.flow();
+            }
+        }
+        StatementKind::If { condition, then, otherwise }
+    }
+
+    fn match_statement(&mut self) -> StatementKind {
+        self.bump();
+        let subjects = self.expressions();
+        let mut arms: Vec<(Vec<Pattern>, Vec<Statement>)> = Vec::new();
+        if self.body_follows() {
+            let count = subjects.len();
+            self.body(true, |p| {
+                let item = p.at;
+                let patterns = p.patterns(count);
+                p.note_column(item);
+                if p.expect(Kind::Arrow, "`->`").is_some() {
+                    let body = p.flow();
+                    arms.push((patterns, body));
+                }
+            });
+        }
+        StatementKind::Match { subjects, arms }
+    }
+}
