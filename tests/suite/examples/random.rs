@@ -15,7 +15,9 @@ fn main() -> std::io::Result<()> {
         }
         return Ok(());
     };
-    for (path, text) in program.files.iter().map(|(path, text)| (path.as_str(), text)).chain([("main.asol", &program.asol)]) {
+    for (path, text) in
+        program.files.iter().map(|(path, text)| (path.as_str(), text)).chain([("main.asol", &program.asol)])
+    {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;

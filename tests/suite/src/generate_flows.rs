@@ -202,7 +202,9 @@ impl<'r> Flows<'r> {
             "anti join",
         ]);
         let within = self.within();
-        pipeline.step(&format!("{kind} {} as r on {} == r.{} within {within}", right.name, left.key, right.key));
+        // `join first on …` reads as a relation called `first` and its condition.
+        let relation = if right.name == "on" { "(on)" } else { &right.name };
+        pipeline.step(&format!("{kind} {relation} as r on {} == r.{} within {within}", left.key, right.key));
         pipeline.changes = !matches!(kind, "join" | "semi join");
         if !kind.contains("semi") && !kind.contains("anti") {
             let optional = kind.starts_with("left");

@@ -120,11 +120,20 @@ pub(crate) fn literal(random: &mut Random, ty: &Ty) -> String {
     }
 }
 
+/// A constant where nothing around it says that it is a decimal.
+fn bare(random: &mut Random, ty: &Ty) -> String {
+    match ty {
+        Ty::Money => format!("decimal({}, 38, 2)", random.between(0, 30)),
+        Ty::Mean => format!("decimal({}, 38, 8)", random.between(0, 30)),
+        ty => literal(random, ty),
+    }
+}
+
 /// An expression that is never absent.
 pub(crate) fn present(random: &mut Random, scope: &[Col], ty: &Ty, depth: i64) -> String {
     let simple = read(random, scope, ty);
     if depth == 0 || random.chance(30) {
-        return simple.unwrap_or_else(|| literal(random, ty));
+        return simple.unwrap_or_else(|| bare(random, ty));
     }
     let deeper = depth - 1;
     match (ty, random.below(6)) {
@@ -146,7 +155,7 @@ pub(crate) fn present(random: &mut Random, scope: &[Col], ty: &Ty, depth: i64) -
         (Ty::Float, 5) => format!("({} / 3.0)", present(random, scope, ty, deeper)),
         (Ty::Money, 3) => format!("({} * {})", present(random, scope, ty, deeper), random.between(2, 4)),
         (Ty::Text, 4) => format!("upper({})", present(random, scope, ty, deeper)),
-        _ => simple.unwrap_or_else(|| literal(random, ty)),
+        _ => simple.unwrap_or_else(|| bare(random, ty)),
     }
 }
 
