@@ -140,7 +140,7 @@ fn stream(random: &mut Random, plan: &SourcePlan, span: Span) -> Vec<Vec<(String
                     } else {
                         i64::try_from(number).unwrap_or(0)
                     };
-                    Some(quoted(&format!("id{n}")))
+                    Some(quoted(format!("id{n}")))
                 }
                 _ if column.name == plan.key && !(column.optional && random.chance(20)) => {
                     Some(quoted(random.pick(&["a", "a", "b", "b", "c", "d", "ü"])))

@@ -1,5 +1,6 @@
 //! What every plane must agree on.
 
+pub mod compare;
 pub mod generate;
 mod generate_data;
 mod generate_flows;
