@@ -1,7 +1,6 @@
 //! The contract's hard cases, computed by hand.
 
-mod support;
-
+use crate::support::*;
 use asol_oracle::change::{Change, Place};
 use asol_oracle::scope::Scope;
 use asol_oracle::source::{Reason, Record, accept};
@@ -12,7 +11,6 @@ use fec_model::model::Source;
 use fec_model::relation::{Relation, RelationOp};
 use fec_model::types::{Column, Kind, Record as RecordType, Type};
 use fec_syntax::ast::{JoinKind, JoinPick};
-use support::*;
 
 fn clicks() -> Source {
     source("clicks", &[("user", Kind::String), ("at", Kind::Timestamp)], 30 * S)
@@ -332,7 +330,7 @@ fn a_fault_counts_only_where_it_is_needed() {
 
 #[test]
 fn the_evaluator_stands_on_nothing_that_it_judges() {
-    let manifest = include_str!("../Cargo.toml");
+    let manifest = include_str!("../../Cargo.toml");
     for foreign in ["flow-", "fec-local", "fec-ir", "stdlib", "backends"] {
         assert!(!manifest.contains(foreign), "{foreign} in Cargo.toml");
     }
