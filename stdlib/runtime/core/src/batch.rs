@@ -1,0 +1,147 @@
+//! Batches: the columns of some rows with their place in time and in the log.
+
+use crate::column::{Column, selected};
+use crate::fault::Fault;
+use crate::types::Schema;
+use crate::value::Value;
+
+/// Where a row came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Origin {
+    /// The source, numbered in the order of the sources' names.
+    pub source: u32,
+    /// The partition of its log.
+    pub partition: u32,
+}
+
+/// Some rows, column by column. The schema is held apart; every vector has `rows` entries.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Batch {
+    /// The columns by position.
+    pub columns: Vec<Column>,
+    /// The number of rows.
+    pub rows: usize,
+    /// Event time, microseconds since the epoch.
+    pub time: Vec<i64>,
+    /// The running maximum of the log's record timestamp in the row's partition, microseconds since the epoch.
+    pub arrived: Vec<i64>,
+    /// Source and partition.
+    pub origin: Vec<Origin>,
+    /// The offset in the partition.
+    pub offset: Vec<i64>,
+    /// 1 adds the row, −1 takes an equal earlier row back.
+    pub weight: Vec<i8>,
+}
+
+impl Batch {
+    /// An empty batch of `schema`.
+    #[must_use]
+    pub fn empty(schema: &Schema) -> Self {
+        let columns = schema.fields.iter().map(|field| Column::from_values(&field.ty.kind, [])).collect();
+        Self { columns, ..Self::default() }
+    }
+
+    /// A batch of one row with the given cells, weight 1, at `time`, which is also its arrival; origin and offset 0.
+    #[must_use]
+    pub fn one(schema: &Schema, cells: &[Value], time: i64) -> Self {
+        let columns = schema
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(index, field)| Column::from_values(&field.ty.kind, [cells.get(index).unwrap_or(&Value::Absent)]))
+            .collect();
+        Self {
+            columns,
+            rows: 1,
+            time: vec![time],
+            arrived: vec![time],
+            origin: vec![Origin::default()],
+            offset: vec![0],
+            weight: vec![1],
+        }
+    }
+
+    /// The same rows with other columns, each of `rows` rows.
+    #[must_use]
+    pub fn with_columns(self, columns: Vec<Column>) -> Self {
+        Self { columns, ..self }
+    }
+
+    /// The rows `rows`, in that order, repeated where repeated. Positions beyond the end are left out.
+    #[must_use]
+    pub fn take(&self, rows: &[usize]) -> Self {
+        let inside;
+        let rows = if rows.iter().all(|row| *row < self.rows) {
+            rows
+        } else {
+            inside = rows.iter().copied().filter(|row| *row < self.rows).collect::<Vec<_>>();
+            &inside
+        };
+        Self {
+            columns: self.columns.iter().map(|column| column.take(rows)).collect(),
+            rows: rows.len(),
+            time: gather(&self.time, rows),
+            arrived: gather(&self.arrived, rows),
+            origin: gather(&self.origin, rows),
+            offset: gather(&self.offset, rows),
+            weight: gather(&self.weight, rows),
+        }
+    }
+
+    /// The rows whose entry in `keep` is true; `keep` has one entry a row.
+    #[must_use]
+    pub fn filter(&self, keep: &[bool]) -> Self {
+        if keep.len() >= self.rows && keep.iter().take(self.rows).all(|keep| *keep) {
+            return self.clone();
+        }
+        self.take(&selected(keep).collect::<Vec<_>>())
+    }
+
+    /// At most `length` rows from row `start` on.
+    #[must_use]
+    pub fn slice(&self, start: usize, length: usize) -> Self {
+        let start = start.min(self.rows);
+        let end = start.saturating_add(length).min(self.rows);
+        self.take(&(start..end).collect::<Vec<_>>())
+    }
+
+    /// The rows of all `batches` one after the other; all have `schema`.
+    #[must_use]
+    pub fn concat(schema: &Schema, batches: &[Self]) -> Self {
+        if let [batch] = batches {
+            return batch.clone();
+        }
+        let columns = schema
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(index, field)| {
+                let parts: Vec<Column> = batches.iter().filter_map(|batch| batch.columns.get(index)).cloned().collect();
+                Column::concat(&field.ty.kind, &parts)
+            })
+            .collect();
+        Self {
+            columns,
+            rows: batches.iter().map(|batch| batch.rows).sum(),
+            time: batches.iter().flat_map(|batch| batch.time.iter().copied()).collect(),
+            arrived: batches.iter().flat_map(|batch| batch.arrived.iter().copied()).collect(),
+            origin: batches.iter().flat_map(|batch| batch.origin.iter().copied()).collect(),
+            offset: batches.iter().flat_map(|batch| batch.offset.iter().copied()).collect(),
+            weight: batches.iter().flat_map(|batch| batch.weight.iter().copied()).collect(),
+        }
+    }
+
+    /// Row `row` as a [`Value::Record`] of all columns.
+    ///
+    /// # Errors
+    ///
+    /// The first fault among its cells, in column order.
+    pub fn row(&self, row: usize) -> Result<Value, Fault> {
+        let cells: Result<Vec<Value>, Fault> = self.columns.iter().map(|column| column.value(row)).collect();
+        Ok(Value::Record(cells?.into()))
+    }
+}
+
+fn gather<T: Copy + Default>(cells: &[T], rows: &[usize]) -> Vec<T> {
+    rows.iter().map(|row| cells.get(*row).copied().unwrap_or_default()).collect()
+}

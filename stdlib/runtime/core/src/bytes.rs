@@ -1,0 +1,318 @@
+//! The bytes of encoded state: variable-length integers, fixed words and cells, and a reader that never panics.
+
+use std::fmt;
+
+use crate::value::{Cell, Value};
+
+/// Bytes that are not an encoding of what was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeError;
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the stored state is damaged or was written for another definition; rebuild it")
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// Appends an unsigned integer, seven bits a byte, least significant first.
+pub fn write_unsigned(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a signed integer; small magnitudes take few bytes.
+pub fn write_signed(out: &mut Vec<u8>, value: i64) {
+    write_unsigned(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
+}
+
+/// Appends a 128-bit signed integer as [`write_signed`] does.
+pub fn write_wide(out: &mut Vec<u8>, value: i128) {
+    let mut rest = ((value << 1) ^ (value >> 127)).cast_unsigned();
+    while rest >= 0x80 {
+        out.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+mod tag {
+    pub(super) const ABSENT: u8 = 0;
+    pub(super) const FALSE: u8 = 1;
+    pub(super) const TRUE: u8 = 2;
+    pub(super) const INT: u8 = 3;
+    pub(super) const FLOAT: u8 = 4;
+    pub(super) const DECIMAL: u8 = 5;
+    pub(super) const STRING: u8 = 6;
+    pub(super) const BYTES: u8 = 7;
+    pub(super) const LIST: u8 = 8;
+    pub(super) const RECORD: u8 = 9;
+}
+
+/// Appends a cell with its kind: equal cells give equal bytes, different cells of one type different ones.
+pub fn write_cell(out: &mut Vec<u8>, cell: Cell<'_>) {
+    match cell {
+        Cell::Absent => out.push(tag::ABSENT),
+        Cell::Bool(false) => out.push(tag::FALSE),
+        Cell::Bool(true) => out.push(tag::TRUE),
+        Cell::Int(value) => {
+            out.push(tag::INT);
+            write_signed(out, value);
+        }
+        Cell::Float(value) => {
+            out.push(tag::FLOAT);
+            // −0 is 0.
+            out.extend_from_slice(&(value + 0.0).to_bits().to_le_bytes());
+        }
+        Cell::Decimal(value) => {
+            out.push(tag::DECIMAL);
+            write_wide(out, value);
+        }
+        Cell::String(value) => {
+            out.push(tag::STRING);
+            write_unsigned(out, value.len() as u64);
+            out.extend_from_slice(value.as_bytes());
+        }
+        Cell::Bytes(value) => {
+            out.push(tag::BYTES);
+            write_unsigned(out, value.len() as u64);
+            out.extend_from_slice(value);
+        }
+        Cell::Cells(Value::List(cells)) => write_cells(out, tag::LIST, cells),
+        Cell::Cells(Value::Record(cells)) => write_cells(out, tag::RECORD, cells),
+        Cell::Cells(scalar) => write_cell(out, scalar.as_cell()),
+    }
+}
+
+fn write_cells(out: &mut Vec<u8>, tag: u8, cells: &[Value]) {
+    out.push(tag);
+    write_unsigned(out, cells.len() as u64);
+    for cell in cells {
+        write_cell(out, cell.as_cell());
+    }
+}
+
+/// Reads encoded state from its front.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+/// How deep lists and records may nest in stored state; types do not nest deeper.
+const DEPTH: u32 = 64;
+
+impl<'a> Reader<'a> {
+    /// A reader of `bytes`.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The number of bytes that are left.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The next `count` bytes.
+    ///
+    /// # Errors
+    /// Where fewer are left.
+    pub fn bytes(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(DecodeError)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The next byte.
+    ///
+    /// # Errors
+    /// Where none is left.
+    pub fn byte(&mut self) -> Result<u8, DecodeError> {
+        let (first, rest) = self.rest.split_first().ok_or(DecodeError)?;
+        self.rest = rest;
+        Ok(*first)
+    }
+
+    /// What [`write_unsigned`] wrote.
+    ///
+    /// # Errors
+    /// Where it is cut off or longer than 64 bits.
+    pub fn unsigned(&mut self) -> Result<u64, DecodeError> {
+        u64::try_from(self.variable(64)?).map_err(|_| DecodeError)
+    }
+
+    /// What [`write_signed`] wrote.
+    ///
+    /// # Errors
+    /// Where it is cut off or longer than 64 bits.
+    pub fn signed(&mut self) -> Result<i64, DecodeError> {
+        let value = self.unsigned()?;
+        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    }
+
+    /// What [`write_wide`] wrote.
+    ///
+    /// # Errors
+    /// Where it is cut off or longer than 128 bits.
+    pub fn wide(&mut self) -> Result<i128, DecodeError> {
+        let value = self.variable(128)?;
+        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    }
+
+    fn variable(&mut self, bits: u32) -> Result<u128, DecodeError> {
+        let mut value = 0u128;
+        let mut shift = 0;
+        loop {
+            let byte = self.byte()?;
+            if shift >= bits {
+                return Err(DecodeError);
+            }
+            value |= u128::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+            shift += 7;
+        }
+    }
+
+    /// Eight bytes, little-endian.
+    ///
+    /// # Errors
+    /// Where fewer are left.
+    pub fn word(&mut self) -> Result<u64, DecodeError> {
+        let bytes = self.bytes(8)?;
+        Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| DecodeError)?))
+    }
+
+    /// A count of things of at least one byte each: never more than there are bytes, so that it may be allocated for.
+    ///
+    /// # Errors
+    /// Where it is cut off or greater.
+    pub fn count(&mut self) -> Result<usize, DecodeError> {
+        let count = usize::try_from(self.unsigned()?).map_err(|_| DecodeError)?;
+        if count <= self.rest.len() { Ok(count) } else { Err(DecodeError) }
+    }
+
+    /// A scalar cell that [`write_cell`] wrote, borrowed; `None` (and nothing read) for a list or a record.
+    ///
+    /// # Errors
+    /// Where the bytes are not a cell.
+    pub fn scalar(&mut self) -> Result<Option<Cell<'a>>, DecodeError> {
+        let start = self.rest;
+        Ok(Some(match self.byte()? {
+            tag::ABSENT => Cell::Absent,
+            tag::FALSE => Cell::Bool(false),
+            tag::TRUE => Cell::Bool(true),
+            tag::INT => Cell::Int(self.signed()?),
+            tag::FLOAT => {
+                let value = f64::from_bits(self.word()?);
+                if !value.is_finite() {
+                    return Err(DecodeError);
+                }
+                Cell::Float(value)
+            }
+            tag::DECIMAL => Cell::Decimal(self.wide()?),
+            tag::STRING => {
+                let length = self.count()?;
+                Cell::String(std::str::from_utf8(self.bytes(length)?).map_err(|_| DecodeError)?)
+            }
+            tag::BYTES => {
+                let length = self.count()?;
+                Cell::Bytes(self.bytes(length)?)
+            }
+            _ => {
+                self.rest = start;
+                return Ok(None);
+            }
+        }))
+    }
+
+    /// A cell that [`write_cell`] wrote, owned.
+    ///
+    /// # Errors
+    /// Where the bytes are not a cell.
+    pub fn value(&mut self) -> Result<Value, DecodeError> {
+        self.nested(0)
+    }
+
+    fn nested(&mut self, depth: u32) -> Result<Value, DecodeError> {
+        if let Some(cell) = self.scalar()? {
+            return Ok(cell.to_value());
+        }
+        let kind = self.byte()?;
+        if depth == DEPTH {
+            return Err(DecodeError);
+        }
+        let count = self.count()?;
+        let cells = (0..count).map(|_| self.nested(depth + 1)).collect::<Result<Vec<_>, _>>()?;
+        match kind {
+            tag::LIST => Ok(Value::List(cells.into())),
+            tag::RECORD => Ok(Value::Record(cells.into())),
+            _ => Err(DecodeError),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            Just(Value::Absent),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Int),
+            any::<i128>().prop_map(Value::Decimal),
+            any::<f64>().prop_filter("finite", |x| x.is_finite()).prop_map(|x| Value::Float(x + 0.0)),
+            ".{0,9}".prop_map(|text| Value::String(text.into())),
+            any::<Vec<u8>>().prop_map(|bytes| Value::Bytes(bytes.into())),
+        ];
+        scalar.prop_recursive(3, 16, 4, |inner| {
+            (any::<bool>(), proptest::collection::vec(inner, 0..4))
+                .prop_map(|(list, cells)| if list { Value::List(cells.into()) } else { Value::Record(cells.into()) })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn cells_come_back(value in value()) {
+            let mut bytes = Vec::new();
+            write_cell(&mut bytes, value.as_cell());
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(reader.value(), Ok(value));
+            prop_assert!(reader.is_empty());
+            for cut in 0..bytes.len() {
+                prop_assert_eq!(Reader::new(&bytes[..cut]).value(), Err(DecodeError));
+            }
+        }
+
+        #[test]
+        fn integers_come_back(a in any::<u64>(), b in any::<i64>(), c in any::<i128>()) {
+            let mut bytes = Vec::new();
+            write_unsigned(&mut bytes, a);
+            write_signed(&mut bytes, b);
+            write_wide(&mut bytes, c);
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!((reader.unsigned(), reader.signed(), reader.wide()), (Ok(a), Ok(b), Ok(c)));
+        }
+
+        #[test]
+        fn damage_never_panics(bytes in any::<Vec<u8>>()) {
+            let mut reader = Reader::new(&bytes);
+            while !reader.is_empty() && reader.value().is_ok() {}
+        }
+    }
+}

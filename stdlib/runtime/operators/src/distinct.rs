@@ -1,0 +1,75 @@
+//! `distinct` and `latest`: one row of each key.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use flow_core::batch::Batch;
+use flow_core::types::Schema;
+
+use crate::collected::Collected;
+use crate::compare::compare_columns;
+use crate::expression::Expr;
+use crate::keys::{KeyState, Keys};
+use crate::operator::{Context, Operator, OperatorError, Reason};
+use crate::order::{Order, sort_standing};
+
+/// Which row of a key stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The first by (time, place), then by columns.
+    First,
+    /// The last.
+    Last,
+}
+
+/// One row of each key of a bounded relation; absent keys are keys. Rows keep their places and come in their order.
+pub struct Distinct {
+    rows: Collected,
+    schema: Arc<Schema>,
+    keys: Vec<Expr>,
+    which: Which,
+    flow: Arc<str>,
+}
+
+impl Distinct {
+    /// One row of each of `keys`; `flow` is the name under which its dead letters go.
+    #[must_use]
+    pub fn new(schema: Arc<Schema>, keys: Vec<Expr>, which: Which, flow: Arc<str>) -> Self {
+        Self { rows: Collected::new(Arc::clone(&schema)), schema, keys, which, flow }
+    }
+}
+
+impl Operator for Distinct {
+    fn inputs(&self) -> usize {
+        1
+    }
+
+    fn process(&mut self, inputs: &[Batch], _cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
+        inputs.iter().for_each(|input| self.rows.push(input));
+        Ok(vec![Batch::empty(&self.schema)])
+    }
+
+    fn finish(&mut self, cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
+        let batch = self.rows.take();
+        let keys = Keys::of(&self.keys, &batch, &cx.env);
+        let mut rows: Vec<usize> = (0..batch.rows).collect();
+        rows.sort_by(|left, right| {
+            let places = |row: usize| (batch.time.get(row).copied(), Order::of(&batch, row));
+            places(*left).cmp(&places(*right)).then_with(|| compare_columns(&batch.columns, *left, *right))
+        });
+        if self.which == Which::Last {
+            rows.reverse();
+        }
+        let mut seen: HashSet<Vec<u8>> = HashSet::new();
+        let mut key = Vec::new();
+        rows.retain(|row| match keys.encode(*row, &mut key) {
+            KeyState::Fault(fault) => {
+                cx.dead(&self.flow, Order::of(&batch, *row), Reason::Fault(fault), "the key cannot be computed");
+                false
+            }
+            KeyState::Present | KeyState::Absent => seen.insert(key.clone()),
+        });
+        sort_standing(&batch, &mut rows);
+        Ok(vec![batch.take(&rows)])
+    }
+}

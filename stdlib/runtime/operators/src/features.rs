@@ -1,0 +1,310 @@
+//! The state of a feature set, kept by updates and read as of each row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flow_core::batch::Batch;
+use flow_core::block::Block;
+use flow_core::builder::ColumnBuilder;
+use flow_core::column::Column;
+use flow_core::fault::Fault;
+use flow_core::types::{DataType, Field, Kind, Schema};
+use flow_core::value::{Cell, Value};
+
+use crate::expression::{Expr, evaluate_all};
+use crate::feature_set::{FeatureSet, KeyState, decode_state, encode_state, push_cells};
+use crate::keys::{self, Keys};
+use crate::operator::{Context, Operator, OperatorError, Reason};
+use crate::order::{Order, interleave};
+use crate::state::{Keyed, Slot, StateWriter};
+
+/// How rows of the set's input change its state.
+#[derive(Clone)]
+pub struct Updates {
+    /// The key; a row with an absent part belongs to no key. None for one global record.
+    pub keys: Vec<Expr>,
+    /// The argument slots of the aggregates. A fault in one that is needed leaves the row out of the whole set.
+    pub arguments: Vec<Expr>,
+}
+
+/// One place that reads the set: `with F`.
+#[derive(Clone)]
+pub struct Read {
+    /// The columns of the rows that read.
+    pub input: Arc<Schema>,
+    /// The key; an absent part reads the empty state.
+    pub keys: Vec<Expr>,
+    /// The name of the one record column that holds the set (`as f`); else its columns follow those of the row.
+    pub alias: Option<String>,
+    /// The row's own change counts too.
+    pub including_row: bool,
+    /// The flow that reads: the name under which rows with a faulty key are dead letters.
+    pub flow: Arc<str>,
+}
+
+impl Read {
+    /// The columns of the output: those of the row, then those of the set.
+    #[must_use]
+    pub fn output(&self, set: &FeatureSet) -> Arc<Schema> {
+        let mut fields = self.input.fields.clone();
+        match &self.alias {
+            Some(alias) => {
+                let ty = DataType::required(Kind::Record(Arc::clone(&set.schema)));
+                fields.push(Field { name: alias.clone(), ty });
+            }
+            None => fields.extend(set.schema.fields.iter().cloned()),
+        }
+        Arc::new(Schema { fields })
+    }
+}
+
+/// The operator. Port 0 takes the rows of the set's input; port 1 + i, and output i, are those of read i. A read sees the
+/// changes before the row's place, with a time up to the row's.
+pub struct Features {
+    set: FeatureSet,
+    updates: Updates,
+    reads: Vec<Read>,
+    ranks: Vec<u8>,
+    state: Keyed<KeyState>,
+    expiry: Expiry,
+    empty: Block,
+}
+
+/// Keys by the time at which their state ends, in steps of a sixteenth of a lifetime, so that a key is seldom moved.
+#[derive(Debug, Default)]
+struct Expiry {
+    step: i64,
+    lifetime: i64,
+    steps: BTreeMap<i64, Vec<Slot>>,
+}
+
+impl Expiry {
+    /// The step of the frontier from which on nothing is left of a change at `newest`.
+    fn step_of(&self, newest: i64) -> i64 {
+        newest.saturating_add(self.lifetime).div_euclid(self.step).saturating_add(2)
+    }
+
+    fn note(&mut self, slot: Slot, before: Option<i64>, newest: i64) {
+        let step = self.step_of(newest);
+        if before.is_none_or(|before| self.step_of(before) != step) {
+            self.steps.entry(step).or_default().push(slot);
+        }
+    }
+
+    /// The slots of a step that the frontier has reached.
+    fn due(&mut self, frontier: i64) -> Option<(i64, Vec<Slot>)> {
+        let first = self.steps.first_entry()?;
+        (*first.key() <= frontier.div_euclid(self.step)).then(|| first.remove_entry())
+    }
+}
+
+impl Features {
+    /// The operator of `set` before any change, with the given reads, perhaps none.
+    #[must_use]
+    pub fn new(set: FeatureSet, updates: Updates, reads: Vec<Read>) -> Self {
+        let ranks = std::iter::once(1).chain(reads.iter().map(|read| if read.including_row { 2 } else { 0 })).collect();
+        let lifetime = set.lifetime();
+        let expiry = Expiry { step: (lifetime / 16).max(1), lifetime, steps: BTreeMap::new() };
+        Self { set, updates, reads, ranks, state: Keyed::default(), expiry, empty: Block::new() }
+    }
+
+    /// The feature set.
+    #[must_use]
+    pub fn set(&self) -> &FeatureSet {
+        &self.set
+    }
+
+    /// The set's columns for a key as of now, at `t`, microseconds: as [`crate::feature_set::FeatureReader::read`].
+    #[must_use]
+    pub fn read(&self, key: &[Value], t: i64, slots: &[Value]) -> Vec<Result<Value, Fault>> {
+        let slot = if key.iter().any(Value::is_absent) { None } else { self.state.lookup(&keys::encode_values(key)) };
+        let block = slot.and_then(|slot| self.state.get(slot)).map_or(&self.empty, |state| &state.block);
+        let mut cells = Vec::new();
+        block.read(self.set.set(), t, &mut cells);
+        let mut builders = self.set.builders(1);
+        push_cells(&mut builders, &cells);
+        let aggregates = builders.into_iter().map(ColumnBuilder::finish).collect();
+        self.set.columns(aggregates, &[t], slots).iter().map(|column| column.value(0)).collect()
+    }
+
+    /// The number of keys that have state.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.state.len()
+    }
+
+    /// Forgets keys of which the windows hold nothing any more.
+    fn expire(&mut self, frontier: i64) {
+        while let Some((step, slots)) = self.expiry.due(frontier) {
+            for slot in slots {
+                let is_due = self.state.get(slot).is_some_and(|state| self.expiry.step_of(state.newest) <= step);
+                if is_due {
+                    self.state.remove(slot);
+                }
+            }
+        }
+    }
+
+    fn update<'a>(
+        &mut self,
+        slot: Slot,
+        batch: &Batch,
+        row: usize,
+        arguments: &'a [Column],
+        cells: &mut Vec<Cell<'a>>,
+    ) -> Result<(), Fault> {
+        cells.clear();
+        let mut faulty = None;
+        for column in arguments {
+            // A fault counts only where the aggregate's filter lets the row in: the block then misses the cell.
+            cells.push(column.cell(row).unwrap_or_else(|fault| {
+                faulty = faulty.or(Some(fault));
+                Cell::Absent
+            }));
+        }
+        let time = batch.time.get(row).copied().unwrap_or_default();
+        let weight = batch.weight.get(row).copied().unwrap_or(1);
+        let order = Order::of(batch, row);
+        let before = self.state.get(slot).map(|state| state.newest);
+        let fresh = || KeyState { block: Block::new(), newest: time };
+        let Some(state) = self.state.change(slot, fresh) else { return Ok(()) };
+        let updated = state.block.update(self.set.set(), time, order.into(), cells, weight, order.arrived);
+        if let Err(fault) = updated {
+            if before.is_none() {
+                self.state.remove(slot);
+            }
+            return Err(faulty.unwrap_or(fault));
+        }
+        state.newest = state.newest.max(time);
+        self.expiry.note(slot, before, state.newest);
+        Ok(())
+    }
+
+    fn index(&mut self) {
+        self.expiry.steps.clear();
+        let newest: Vec<(Slot, i64)> = self.state.iter().map(|(slot, state)| (slot, state.newest)).collect();
+        for (slot, newest) in newest {
+            self.expiry.note(slot, None, newest);
+        }
+    }
+}
+
+/// What one read port has given so far.
+struct Reading {
+    keys: Keys,
+    builders: Vec<ColumnBuilder>,
+    rows: Vec<usize>,
+    times: Vec<i64>,
+}
+
+impl Operator for Features {
+    fn inputs(&self) -> usize {
+        1 + self.reads.len()
+    }
+
+    fn outputs(&self) -> usize {
+        self.reads.len()
+    }
+
+    fn process(&mut self, inputs: &[Batch], cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
+        let Some((updates, readers)) = inputs.split_first().filter(|(_, readers)| readers.len() == self.reads.len())
+        else {
+            return Err(OperatorError::Wiring("a feature set has another number of inputs"));
+        };
+        let update_keys = Keys::of(&self.updates.keys, updates, &cx.env);
+        let arguments = evaluate_all(&self.updates.arguments, updates, &cx.env);
+        let mut readings: Vec<Reading> = self
+            .reads
+            .iter()
+            .zip(readers)
+            .map(|(read, batch)| Reading {
+                keys: Keys::of(&read.keys, batch, &cx.env),
+                builders: self.set.builders(batch.rows),
+                rows: Vec::with_capacity(batch.rows),
+                times: Vec::with_capacity(batch.rows),
+            })
+            .collect();
+        let (mut key, mut answers) = (Vec::new(), Vec::new());
+        let mut cells: Vec<Cell<'_>> = Vec::with_capacity(arguments.len());
+        for (port, row) in interleave(inputs, &self.ranks) {
+            let row = row as usize;
+            let Some(at) = (port as usize).checked_sub(1) else {
+                let order = Order::of(updates, row);
+                self.expire(order.arrived);
+                let left_out = match update_keys.encode(row, &mut key) {
+                    keys::KeyState::Absent => continue,
+                    keys::KeyState::Fault(fault) => Err(fault),
+                    keys::KeyState::Present => {
+                        let slot = self.state.intern(&key);
+                        self.update(slot, updates, row, &arguments, &mut cells)
+                    }
+                };
+                if let Err(fault) = left_out {
+                    let detail = "a key or an aggregate of the feature set needs a cell that cannot be computed";
+                    cx.dead(&self.set.name, order, Reason::Fault(fault), detail);
+                }
+                continue;
+            };
+            let (Some(reading), Some(batch), Some(read)) = (readings.get_mut(at), readers.get(at), self.reads.get(at))
+            else {
+                continue;
+            };
+            let slot = match reading.keys.encode(row, &mut key) {
+                keys::KeyState::Present => self.state.lookup(&key),
+                keys::KeyState::Absent => None,
+                keys::KeyState::Fault(fault) => {
+                    let detail = "the key of `with` cannot be computed";
+                    cx.dead(&read.flow, Order::of(batch, row), Reason::Fault(fault), detail);
+                    continue;
+                }
+            };
+            let time = batch.time.get(row).copied().unwrap_or_default();
+            let block = slot.and_then(|slot| self.state.get(slot)).map_or(&self.empty, |state| &state.block);
+            block.read(self.set.set(), time, &mut answers);
+            push_cells(&mut reading.builders, &answers);
+            reading.rows.push(row);
+            reading.times.push(time);
+        }
+        self.expire(cx.frontier);
+        let outputs = readings.into_iter().zip(readers).zip(&self.reads).map(|((reading, batch), read)| {
+            let aggregates = reading.builders.into_iter().map(ColumnBuilder::finish).collect();
+            let columns = self.set.columns(aggregates, &reading.times, &cx.env.slots);
+            let mut out = if reading.rows.len() == batch.rows { batch.clone() } else { batch.take(&reading.rows) };
+            if read.alias.is_some() {
+                out.columns.push(Column::record(columns, None, out.rows));
+            } else {
+                out.columns.extend(columns);
+            }
+            out
+        });
+        Ok(outputs.collect())
+    }
+
+    fn track(&mut self, on: bool) {
+        self.state.track(on);
+    }
+
+    fn freeze(&mut self, out: &mut StateWriter) {
+        self.state.freeze(out, |state, bytes| encode_state(&self.set, state, bytes));
+    }
+
+    fn commit(&mut self) {
+        self.state.commit();
+    }
+
+    fn rollback(&mut self) -> Result<(), OperatorError> {
+        self.state.rollback()?;
+        self.index();
+        Ok(())
+    }
+
+    fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), OperatorError> {
+        let state = decode_state(&self.set, value)?;
+        let newest = state.newest;
+        self.state.restore(key, state);
+        if let Some(slot) = self.state.lookup(key) {
+            self.expiry.note(slot, None, newest);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! What an interval join remembers: the rows of both sides, by key and time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::operator::OperatorError;
+use crate::order::Order;
+use crate::rows::{Reader, put_order, put_text};
+use crate::state::{Keyed, Slot, StateWriter};
+
+/// A side of a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Left,
+    Right,
+}
+
+/// A row among those of its side: its time, its place, and its number among the rows of that place. Sorts by (time,
+/// place), as `first` and `latest` go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RowId {
+    pub(crate) time: i64,
+    pub(crate) order: Order,
+    pub(crate) number: u32,
+}
+
+/// A remembered row.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) id: RowId,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) row: Arc<[u8]>,
+    /// Of a left row: its matches, sorted; kept where the kind of join needs them.
+    pub(crate) matches: Vec<RowId>,
+}
+
+/// The rows with one key.
+#[derive(Debug, Default)]
+struct Group {
+    left: BTreeMap<RowId, Slot>,
+    right: BTreeMap<RowId, Slot>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct IntervalState {
+    rows: Keyed<Stored>,
+    groups: HashMap<Box<[u8]>, Group>,
+    left: BTreeSet<(RowId, Slot)>,
+    right: BTreeSet<(RowId, Slot)>,
+}
+
+impl IntervalState {
+    pub(crate) fn track(&mut self, on: bool) {
+        self.rows.track(on);
+    }
+
+    pub(crate) fn get(&self, slot: Slot) -> Option<&Stored> {
+        self.rows.get(slot)
+    }
+
+    pub(crate) fn find(&self, side: Side, id: RowId) -> Option<&Stored> {
+        self.rows.lookup(&state_key(side, id)).and_then(|slot| self.rows.get(slot))
+    }
+
+    pub(crate) fn matches_mut(&mut self, slot: Slot) -> Option<&mut Vec<RowId>> {
+        self.rows.get(slot)?;
+        let unreachable = || Stored {
+            id: RowId { time: 0, order: Order::default(), number: 0 },
+            key: Box::default(),
+            row: Arc::default(),
+            matches: Vec::new(),
+        };
+        self.rows.change(slot, unreachable).map(|stored| &mut stored.matches)
+    }
+
+    /// Remembers a row, which later rows find.
+    pub(crate) fn insert(&mut self, side: Side, stored: Stored) -> Slot {
+        let slot = self.rows.intern(&state_key(side, stored.id));
+        self.index(side, &stored, slot);
+        self.rows.change(slot, || stored);
+        slot
+    }
+
+    fn index(&mut self, side: Side, stored: &Stored, slot: Slot) {
+        if !self.groups.contains_key(&stored.key) {
+            self.groups.insert(stored.key.clone(), Group::default());
+        }
+        let Some(group) = self.groups.get_mut(&stored.key) else { return };
+        match side {
+            Side::Left => {
+                group.left.insert(stored.id, slot);
+                self.left.insert((stored.id, slot));
+            }
+            Side::Right => {
+                group.right.insert(stored.id, slot);
+                self.right.insert((stored.id, slot));
+            }
+        }
+    }
+
+    /// Makes a row invisible to later rows; [`IntervalState::remove`] forgets it.
+    pub(crate) fn hide(&mut self, side: Side, slot: Slot) {
+        let Some(stored) = self.rows.get(slot) else { return };
+        let id = stored.id;
+        if let Some(group) = self.groups.get_mut(&stored.key) {
+            match side {
+                Side::Left => group.left.remove(&id),
+                Side::Right => group.right.remove(&id),
+            };
+            if group.left.is_empty() && group.right.is_empty() {
+                self.groups.remove(&stored.key);
+            }
+        }
+        match side {
+            Side::Left => self.left.remove(&(id, slot)),
+            Side::Right => self.right.remove(&(id, slot)),
+        };
+    }
+
+    pub(crate) fn remove(&mut self, slot: Slot) {
+        self.rows.remove(slot);
+    }
+
+    /// The rows of a side with this key and a time between `low` and `high`, both included, by (time, place).
+    pub(crate) fn range(&self, side: Side, key: &[u8], low: i64, high: i64) -> impl Iterator<Item = Slot> + '_ {
+        let group = self.groups.get(key).filter(|_| low <= high).map(|group| match side {
+            Side::Left => &group.left,
+            Side::Right => &group.right,
+        });
+        let first = RowId { time: low, order: Order::first(), number: 0 };
+        group
+            .into_iter()
+            .flat_map(move |rows| rows.range(first..).take_while(move |(id, _)| id.time <= high).map(|(_, slot)| *slot))
+    }
+
+    /// The first row of a side that equals the given one.
+    pub(crate) fn equal(&self, side: Side, key: &[u8], time: i64, row: &[u8]) -> Option<Slot> {
+        self.range(side, key, time, time).find(|slot| self.rows.get(*slot).is_some_and(|stored| *stored.row == *row))
+    }
+
+    /// Forgets the rows of a side whose time is before `oldest`.
+    pub(crate) fn expire(&mut self, side: Side, oldest: i64) {
+        loop {
+            let rows = if side == Side::Left { &self.left } else { &self.right };
+            let Some((_, slot)) = rows.first().copied().filter(|(id, _)| id.time < oldest) else { break };
+            self.hide(side, slot);
+            self.remove(slot);
+        }
+    }
+
+    pub(crate) fn freeze(&mut self, out: &mut StateWriter) {
+        self.rows.freeze(out, |stored, bytes| {
+            put_text(&stored.key, bytes);
+            put_text(&stored.row, bytes);
+            for id in &stored.matches {
+                put_id(*id, bytes);
+            }
+        });
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.rows.commit();
+    }
+
+    pub(crate) fn rollback(&mut self) -> Result<(), OperatorError> {
+        self.rows.rollback()?;
+        self.groups.clear();
+        self.left.clear();
+        self.right.clear();
+        let slots: Vec<Slot> = self.rows.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let (side, _) = read_key(self.rows.key(slot))?;
+            if let Some(stored) = self.rows.get(slot).cloned() {
+                self.index(side, &stored, slot);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), OperatorError> {
+        let (side, id) = read_key(key)?;
+        let mut from = Reader(value);
+        let mut stored = Stored { id, key: from.text()?.into(), row: from.text()?.into(), matches: Vec::new() };
+        while !from.0.is_empty() {
+            stored.matches.push(read_id(&mut from)?);
+        }
+        self.rows.restore(key, stored.clone());
+        if let Some(slot) = self.rows.lookup(key) {
+            self.index(side, &stored, slot);
+        }
+        Ok(())
+    }
+}
+
+fn state_key(side: Side, id: RowId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(37);
+    key.push(u8::from(side == Side::Right));
+    put_id(id, &mut key);
+    key
+}
+
+fn read_key(key: &[u8]) -> Result<(Side, RowId), OperatorError> {
+    let mut from = Reader(key);
+    let side = match from.byte()? {
+        0 => Side::Left,
+        1 => Side::Right,
+        _ => return Err(OperatorError::State("a joined row has no side")),
+    };
+    let id = read_id(&mut from)?;
+    from.end()?;
+    Ok((side, id))
+}
+
+fn put_id(id: RowId, out: &mut Vec<u8>) {
+    out.extend(id.time.to_le_bytes());
+    put_order(id.order, out);
+    out.extend(id.number.to_le_bytes());
+}
+
+fn read_id(from: &mut Reader<'_>) -> Result<RowId, OperatorError> {
+    Ok(RowId { time: from.i64()?, order: from.order()?, number: from.u32()? })
+}

@@ -1,0 +1,263 @@
+//! Keyed state in memory: interned keys, changes since the last freeze, and the way back to the last commit.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::operator::OperatorError;
+
+/// One changed entry of keyed state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateChange {
+    /// The key's encoding.
+    pub key: Vec<u8>,
+    /// The new value, or `None` where the entry is gone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Takes in what operators freeze.
+#[derive(Debug, Default)]
+pub struct StateWriter {
+    changes: Vec<StateChange>,
+}
+
+impl StateWriter {
+    /// Writes one entry.
+    pub fn put(&mut self, key: &[u8], value: Option<Vec<u8>>) {
+        self.changes.push(StateChange { key: key.to_vec(), value });
+    }
+
+    /// What was written, in order.
+    #[must_use]
+    pub fn into_changes(self) -> Vec<StateChange> {
+        self.changes
+    }
+}
+
+/// The place of an interned key; stays valid until the commit after its value was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(u32);
+
+#[derive(Debug)]
+struct Entry<V> {
+    key: Box<[u8]>,
+    value: Option<V>,
+    /// Changed since the last freeze.
+    dirty: bool,
+    /// The value at the last commit is in the undo list.
+    saved: bool,
+    live: bool,
+}
+
+/// Values by key, with an undo list: the first change of a value after a commit saves a copy of it.
+#[derive(Debug)]
+pub struct Keyed<V> {
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    entries: Vec<Entry<V>>,
+    free: Vec<u32>,
+    dirty: Vec<u32>,
+    undo: Vec<(u32, Option<V>)>,
+    tracked: bool,
+}
+
+impl<V> Default for Keyed<V> {
+    fn default() -> Self {
+        Self {
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            dirty: Vec::new(),
+            undo: Vec::new(),
+            tracked: true,
+        }
+    }
+}
+
+impl<V: Clone> Keyed<V> {
+    /// Whether changes are remembered for freeze and rollback; true at first. Set before the first change.
+    pub fn track(&mut self, on: bool) {
+        self.tracked = on;
+    }
+
+    /// The slot of `key`, made where there is none yet.
+    #[inline]
+    pub fn intern(&mut self, key: &[u8]) -> Slot {
+        let hash = self.hasher.hash_one(key);
+        if let Some(slot) = self.find(hash, key) {
+            return slot;
+        }
+        let entry = Entry { key: key.into(), value: None, dirty: false, saved: false, live: true };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                if let Some(place) = self.entries.get_mut(slot as usize) {
+                    *place = entry;
+                }
+                slot
+            }
+            None => {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        let Self { index, entries, hasher, .. } = self;
+        index.insert_unique(hash, slot, |slot| {
+            hasher.hash_one(entries.get(*slot as usize).map(|entry| &*entry.key).unwrap_or_default())
+        });
+        Slot(slot)
+    }
+
+    /// The slot of `key`, if it has one.
+    #[inline]
+    #[must_use]
+    pub fn lookup(&self, key: &[u8]) -> Option<Slot> {
+        self.find(self.hasher.hash_one(key), key)
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<Slot> {
+        let same = |slot: &u32| self.entries.get(*slot as usize).is_some_and(|entry| *entry.key == *key);
+        self.index.find(hash, same).map(|slot| Slot(*slot))
+    }
+
+    /// The value of a slot.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, slot: Slot) -> Option<&V> {
+        self.entries.get(slot.0 as usize).and_then(|entry| entry.value.as_ref())
+    }
+
+    /// The key of a slot.
+    #[must_use]
+    pub fn key(&self, slot: Slot) -> &[u8] {
+        self.entries.get(slot.0 as usize).map(|entry| &*entry.key).unwrap_or_default()
+    }
+
+    /// The value of a slot, to be changed, made by `make` where there is none.
+    #[inline]
+    pub fn change(&mut self, slot: Slot, make: impl FnOnce() -> V) -> Option<&mut V> {
+        self.note(slot);
+        self.entries.get_mut(slot.0 as usize).map(|entry| entry.value.get_or_insert_with(make))
+    }
+
+    /// Removes the value of a slot.
+    pub fn remove(&mut self, slot: Slot) {
+        if self.get(slot).is_none() {
+            return;
+        }
+        self.note(slot);
+        if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
+            entry.value = None;
+        }
+        if !self.tracked {
+            self.release(slot.0);
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, slot: Slot) {
+        if !self.tracked {
+            return;
+        }
+        let Some(entry) = self.entries.get_mut(slot.0 as usize) else { return };
+        if !entry.dirty {
+            entry.dirty = true;
+            self.dirty.push(slot.0);
+        }
+        if !entry.saved {
+            entry.saved = true;
+            self.undo.push((slot.0, entry.value.clone()));
+        }
+    }
+
+    /// All slots with a value and their values, in no order that may be seen from outside.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &V)> {
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, entry)| entry.value.as_ref().map(|value| (Slot(slot as u32), value)))
+    }
+
+    /// The number of keys with a value.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.value.is_some()).count()
+    }
+
+    /// Whether no key has a value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.iter().all(|entry| entry.value.is_none())
+    }
+
+    /// Writes what changed since the last freeze, in the order of the first change.
+    pub fn freeze(&mut self, out: &mut StateWriter, encode: impl Fn(&V, &mut Vec<u8>)) {
+        for slot in std::mem::take(&mut self.dirty) {
+            let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
+            entry.dirty = false;
+            let value = entry.value.as_ref().map(|value| {
+                let mut bytes = Vec::new();
+                encode(value, &mut bytes);
+                bytes
+            });
+            out.put(&entry.key, value);
+        }
+    }
+
+    /// What is there now is what [`Keyed::rollback`] returns to.
+    pub fn commit(&mut self) {
+        for (slot, _) in std::mem::take(&mut self.undo) {
+            let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
+            entry.saved = false;
+            if entry.value.is_none() && !entry.dirty {
+                self.release(slot);
+            }
+        }
+    }
+
+    /// Returns to the last commit.
+    ///
+    /// # Errors
+    ///
+    /// When changes were not tracked.
+    pub fn rollback(&mut self) -> Result<(), OperatorError> {
+        if !self.tracked {
+            return Err(OperatorError::Wiring("a flow without tracked state cannot be rolled back"));
+        }
+        for slot in std::mem::take(&mut self.dirty) {
+            if let Some(entry) = self.entries.get_mut(slot as usize) {
+                entry.dirty = false;
+            }
+        }
+        for (slot, value) in std::mem::take(&mut self.undo) {
+            let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
+            entry.saved = false;
+            entry.value = value;
+            if entry.value.is_none() {
+                self.release(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts an entry back that is committed already.
+    pub fn restore(&mut self, key: &[u8], value: V) {
+        let slot = self.intern(key);
+        if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
+            entry.value = Some(value);
+        }
+    }
+
+    fn release(&mut self, slot: u32) {
+        let Some(entry) = self.entries.get_mut(slot as usize) else { return };
+        if !entry.live {
+            return;
+        }
+        entry.live = false;
+        let hash = self.hasher.hash_one(&*entry.key);
+        if let Ok(found) = self.index.find_entry(hash, |other| *other == slot) {
+            found.remove();
+        }
+        self.free.push(slot);
+    }
+}

@@ -1,0 +1,239 @@
+//! Tables as joins see them: rows by key, with the span of time for which each holds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flow_core::batch::{Batch, Origin};
+use flow_core::column::{Column, State};
+use flow_core::value::{Cell, Value};
+
+use crate::compare::compare_rows;
+use crate::expression::Expr;
+use crate::join::{JoinKind, JoinSpec, Pick};
+use crate::keys::{KeyState, Keys, encode_values};
+use crate::operator::{Context, Reason};
+use crate::order::Order;
+
+/// The rows of a relation that does not change while it is joined, by join key. Rows of one key stand in the order of
+/// (time, place, columns).
+#[derive(Debug)]
+pub struct Table {
+    rows: Batch,
+    by_key: HashMap<Box<[u8]>, Vec<usize>>,
+    /// For each row the instants at which it holds: from, included, to, excluded.
+    spans: Option<Vec<(i64, i64)>>,
+}
+
+/// What makes a relation a table: one row a key, perhaps one version after the other.
+#[derive(Clone)]
+pub struct TableKey {
+    /// The table's own key. Of several rows with one key (and version) the last counts.
+    pub keys: Vec<Expr>,
+    /// The instant, in microseconds, from which a row holds until that of the next row with its key; without it rows are
+    /// constants.
+    pub version: Option<Expr>,
+    /// The name under which rows with a faulty key or version are dead letters.
+    pub flow: Arc<str>,
+}
+
+impl Table {
+    /// The rows of a table source or keyed view, in the order of the file, to be found by `keys`. They lose time and
+    /// place, so that among several only columns decide.
+    #[must_use]
+    pub fn new(rows: Batch, table: &TableKey, keys: &[Expr], flow: &Arc<str>, cx: &mut Context) -> Self {
+        let count = rows.rows;
+        let own = Keys::of(&table.keys, &rows, &cx.env);
+        let versions = table.version.as_ref().map(|version| version.evaluate(&rows, &cx.env));
+        let mut spans = vec![(i64::MAX, i64::MIN); count];
+        let mut histories: HashMap<Vec<u8>, Vec<(i64, usize)>> = HashMap::new();
+        let mut key = Vec::new();
+        for row in 0..count {
+            let from = match versions.as_ref().map(|column| column.cell(row)) {
+                None => Ok(i64::MIN),
+                Some(Ok(Cell::Int(from))) => Ok(from),
+                Some(Ok(_)) => continue,
+                Some(Err(fault)) => Err(fault),
+            };
+            match (own.encode(row, &mut key), from) {
+                (KeyState::Fault(fault), _) | (_, Err(fault)) => {
+                    let detail = "the key of a table's row cannot be read";
+                    cx.dead(&table.flow, Order::of(&rows, row), Reason::Fault(fault), detail);
+                }
+                (_, Ok(from)) => histories.entry(key.clone()).or_default().push((from, row)),
+            }
+        }
+        for mut versions in histories.into_values() {
+            versions.sort_by_key(|(from, _)| *from);
+            let ends = versions.iter().skip(1).map(|(from, _)| *from).chain([i64::MAX]);
+            for ((from, row), to) in versions.iter().zip(ends) {
+                if let Some(span) = spans.get_mut(*row) {
+                    *span = (*from, to);
+                }
+            }
+        }
+        let rows = Batch {
+            time: vec![0; count],
+            arrived: vec![i64::MIN; count],
+            origin: vec![Origin::default(); count],
+            offset: vec![0; count],
+            ..rows
+        };
+        let mut table = Self::of_rows(rows, keys, flow, cx);
+        table.spans = Some(spans);
+        table
+    }
+
+    /// All rows of a bounded relation, to be found by `keys`.
+    #[must_use]
+    pub fn of_rows(rows: Batch, keys: &[Expr], flow: &Arc<str>, cx: &mut Context) -> Self {
+        let columns = Keys::of(keys, &rows, &cx.env);
+        let mut by_key: HashMap<Box<[u8]>, Vec<usize>> = HashMap::new();
+        let mut key = Vec::new();
+        for row in 0..rows.rows {
+            match columns.encode(row, &mut key) {
+                KeyState::Absent => {}
+                KeyState::Fault(fault) => {
+                    let detail = "the key of a join cannot be computed";
+                    cx.dead(flow, Order::of(&rows, row), Reason::Fault(fault), detail);
+                }
+                KeyState::Present => match by_key.get_mut(key.as_slice()) {
+                    Some(equal) => equal.push(row),
+                    None => {
+                        by_key.insert(key.as_slice().into(), vec![row]);
+                    }
+                },
+            }
+        }
+        for equal in by_key.values_mut() {
+            equal.sort_by(|left, right| {
+                let places = |row: usize| (rows.time.get(row), Order::of(&rows, row));
+                places(*left).cmp(&places(*right)).then_with(|| compare_rows(&rows, *left, *right))
+            });
+        }
+        Self { rows, by_key, spans: None }
+    }
+
+    /// The row with this key as of instant `at`, microseconds, where the table is read by its own key: `table[k]`.
+    /// `None` where there is none, or a part of the key is absent.
+    #[must_use]
+    pub fn get(&self, key: &[Value], at: i64) -> Option<usize> {
+        if key.iter().any(Value::is_absent) {
+            return None;
+        }
+        self.found(&encode_values(key), at).last()
+    }
+
+    /// The columns and rows.
+    #[must_use]
+    pub fn rows(&self) -> &Batch {
+        &self.rows
+    }
+
+    fn found(&self, key: &[u8], at: i64) -> impl Iterator<Item = usize> + '_ {
+        let rows = self.by_key.get(key).map(Vec::as_slice).unwrap_or_default();
+        rows.iter().copied().filter(move |row| match self.spans.as_ref().map(|spans| spans.get(*row)) {
+            None => true,
+            // Constants and last versions hold for ever, also at the last instant.
+            Some(span) => span.is_some_and(|(from, to)| *from <= at && (at < *to || *to == i64::MAX)),
+        })
+    }
+}
+
+/// Joins every row of `left` with the table as of its arrival. The joined row has the time and weight of the left one, and
+/// the later place of the two.
+pub(crate) fn join(spec: &JoinSpec, left: &Batch, table: &Table, cx: &mut Context) -> Batch {
+    let keys = Keys::of(&spec.left_keys, left, &cx.env);
+    let (mut lefts, mut rights, mut ends) = (Vec::new(), Vec::new(), Vec::with_capacity(left.rows));
+    let mut refused = vec![false; left.rows];
+    let mut key = Vec::new();
+    for (row, refused) in refused.iter_mut().enumerate() {
+        match keys.encode(row, &mut key) {
+            KeyState::Present => {
+                let at = left.arrived.get(row).copied().unwrap_or_default();
+                for found in table.found(&key, at) {
+                    lefts.push(row);
+                    rights.push(found);
+                }
+            }
+            KeyState::Absent => {}
+            KeyState::Fault(fault) => {
+                *refused = true;
+                let detail = "the key of a join cannot be computed";
+                cx.dead(&spec.flow, Order::of(left, row), Reason::Fault(fault), detail);
+            }
+        }
+        ends.push(lefts.len());
+    }
+    let holds = residual(spec, left, table, &lefts, &rights, cx);
+    let (mut out_left, mut out_right): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
+    let mut start = 0;
+    for (row, (end, refused)) in ends.into_iter().zip(refused).enumerate() {
+        let mut matched = (start..end)
+            .filter(|at| holds.as_ref().is_none_or(|holds| holds.get(*at).copied().unwrap_or(false)))
+            .filter_map(|at| rights.get(at).copied());
+        start = end;
+        if refused {
+            continue;
+        }
+        let picked = match spec.pick {
+            Pick::First => matched.next().into_iter().collect(),
+            Pick::Latest => matched.next_back().into_iter().collect(),
+            Pick::All => matched.collect::<Vec<usize>>(),
+        };
+        match (spec.kind, picked.is_empty()) {
+            (JoinKind::Inner | JoinKind::Semi, true) | (JoinKind::Anti, false) => {}
+            (JoinKind::Left | JoinKind::Anti, true) | (JoinKind::Semi, false) => {
+                out_left.push(row);
+                out_right.push(None);
+            }
+            (JoinKind::Inner | JoinKind::Left, false) => {
+                out_left.extend(std::iter::repeat_n(row, picked.len()));
+                out_right.extend(picked.into_iter().map(Some));
+            }
+        }
+    }
+    joined(spec, left, table, &out_left, &out_right)
+}
+
+fn joined(spec: &JoinSpec, left: &Batch, table: &Table, lefts: &[usize], rights: &[Option<usize>]) -> Batch {
+    let mut out = left.take(lefts);
+    if !spec.kind.has_right() {
+        return out;
+    }
+    let fields = table.rows.columns.iter().map(|column| column.take_optional(rights.iter().copied())).collect();
+    let states = rights.iter().map(|right| if right.is_some() { State::Present } else { State::Absent }).collect();
+    out.columns.push(Column::record(fields, Some(states), out.rows));
+    for (row, right) in rights.iter().enumerate() {
+        let Some(right) = right.map(|right| Order::of(&table.rows, right)) else { continue };
+        if right > Order::of(&out, row)
+            && let (Some(arrived), Some(origin), Some(offset)) =
+                (out.arrived.get_mut(row), out.origin.get_mut(row), out.offset.get_mut(row))
+        {
+            (*arrived, *origin, *offset) = (right.arrived, right.origin, right.offset);
+        }
+    }
+    out
+}
+
+fn residual(
+    spec: &JoinSpec,
+    left: &Batch,
+    table: &Table,
+    lefts: &[usize],
+    rights: &[usize],
+    cx: &mut Context,
+) -> Option<Vec<bool>> {
+    let residual = spec.residual.as_ref()?;
+    let mut pairs = left.take(lefts);
+    pairs.columns.extend(table.rows.columns.iter().map(|column| column.take(rights)));
+    let judged = residual.evaluate(&pairs, &cx.env);
+    let holds = rights.iter().enumerate().map(|(pair, right)| match judged.cell(pair) {
+        Ok(cell) => cell == Cell::Bool(true),
+        Err(fault) => {
+            let later = Order::of(&pairs, pair).max(Order::of(&table.rows, *right));
+            cx.dead(&spec.flow, later, Reason::Fault(fault), "the condition of a join cannot be computed");
+            false
+        }
+    });
+    Some(holds.collect())
+}
