@@ -1,1 +1,10 @@
 //! What every plane must agree on.
+
+pub mod compare;
+pub mod generate;
+mod generate_data;
+mod generate_flows;
+mod generate_types;
+pub mod random;
+pub mod shrink;
+pub mod subject;
