@@ -1,5 +1,8 @@
 //! Arithmetic on one cell, exactly as the language defines it: nothing is silently wrapped, rounded twice or infinite.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 
 use crate::fault::Fault;
