@@ -12,6 +12,7 @@ use crate::wide::I256;
 pub const MAX_DIGITS: u8 = 38;
 
 /// 10^0 to 10^38.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 const POWERS: [i128; 39] = {
     let mut powers = [1; 39];
     let mut exponent = 1;
