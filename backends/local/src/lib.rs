@@ -8,6 +8,8 @@ pub mod expr;
 pub mod job;
 pub mod pipeline;
 pub mod replay;
+pub mod show;
+pub mod simulate;
 pub mod stream;
 pub mod tables;
 pub mod types;
