@@ -8,6 +8,7 @@ pub mod expr;
 pub mod job;
 pub mod pipeline;
 pub mod replay;
+pub mod service;
 pub mod stream;
 pub mod tables;
 pub mod types;
