@@ -10,6 +10,7 @@ pub mod pipeline;
 pub mod replay;
 pub mod show;
 pub mod simulate;
+pub mod service;
 pub mod stream;
 pub mod tables;
 pub mod types;
