@@ -133,7 +133,10 @@ impl<'a> Checker<'a> {
         if let Some(call) = self.function_call(function, word, arguments, span, scope) {
             return call;
         }
-        let found = if AGGREGATES.contains(&word) {
+        let whole = arguments.first().is_some_and(|first| self.whole_relation(&first.value, scope));
+        let found = if AGGREGATES.contains(&word) && whole {
+            Diagnostic::not_yet(function.span, "an aggregate over a whole relation")
+        } else if AGGREGATES.contains(&word) {
             Diagnostic::error(codes::E0318, function.span, format!("`{word}` is an aggregate: it has no place here"))
                 .help("aggregates stand on lines of their own, in `features` and after `group by`")
         } else if LATER.contains(&word) {
@@ -350,8 +353,10 @@ impl<'a> Checker<'a> {
             }
             return self.wrong(span);
         };
-        let (keys_of, make, ty): (Vec<Column>, fn(String, Vec<Expr>) -> ExprKind, Type);
-        let path_of;
+        let keys_of: Vec<Column>;
+        let make: fn(String, Vec<Expr>) -> ExprKind;
+        let ty: Type;
+        let path_of: String;
         match self.known(id, Some(of.span)) {
             Known::Features(set) => {
                 if set.failed {
@@ -548,6 +553,17 @@ impl<'a> Checker<'a> {
             }
         }
         Some((offers, lets))
+    }
+
+    fn whole_relation(&mut self, e: &ast::Expr, scope: &Scope<'_>) -> bool {
+        match &e.kind {
+            Ast::Pipe { .. } => true,
+            Ast::Name(name) if scope.row.is_none() => {
+                self.names_relation(name, scope)
+                    || matches!(scope.flow.and_then(|flow| flow.get(name)), Some(Bound::Error))
+            }
+            _ => false,
+        }
     }
 
     /// Whether a name is a relation of the flow or of the solution.

@@ -9,7 +9,7 @@ use fec_syntax::ast::{self, ExprKind as Ast};
 use crate::check::Checker;
 use crate::convert::{field_of, null, unify};
 use crate::expr::{Expr, ExprKind, Function, Literal};
-use crate::names::{Known, suggest};
+use crate::names::Known;
 use crate::scope::{Bound, Place, Scope, path};
 use crate::types::{Column, Kind, Record, Type};
 
@@ -211,16 +211,18 @@ impl<'a> Checker<'a> {
             }
             return Expr { kind: ExprKind::Now, ty: Type::required(Kind::Timestamp), span };
         }
-        self.global(name, span, scope)
+        self.global(name, span, scope, want)
     }
 
-    fn global(&mut self, name: &'a str, span: Span, scope: &Scope<'_>) -> Expr {
+    fn global(&mut self, name: &'a str, span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
         let Some(id) = self.resolve(scope.engine, name) else {
             if self.published.contains_key(name) {
                 self.report(
                     Diagnostic::error(codes::E0307, span, format!("`{name}` is a model: it is called"))
                         .help(format!("`{name}(…)` with the records that hold its inputs")),
                 );
+            } else if let Some(Kind::Enum(of)) = want.map(|want| &want.kind) {
+                self.unknown_member(of, name, span);
             } else {
                 self.unknown_name(name, span, scope);
             }
@@ -370,11 +372,18 @@ impl<'a> Checker<'a> {
                 span,
             };
         }
-        let found = Diagnostic::error(codes::E0212, name.span, format!("`{of}` has no member `{}`", name.text));
-        let all = self.model.enums.get(of).cloned().unwrap_or_default();
-        let found = suggest(found, name.span, &name.text, all.iter().map(String::as_str));
-        self.report(found);
+        self.unknown_member(of, &name.text, name.span);
         self.wrong(span)
+    }
+
+    fn unknown_member(&mut self, of: &str, name: &str, span: Span) {
+        let found = Diagnostic::error(codes::E0212, span, format!("`{of}` has no member `{name}`"));
+        let all = self.model.enums.get(of).cloned().unwrap_or_default();
+        let found = match fec_diagnostics::closest(name, all.iter().map(String::as_str)) {
+            Some(near) => found.fix(format!("write `{near}`"), span, near),
+            None => found.help(format!("it has `{}`", all.join("`, `"))),
+        };
+        self.report(found);
     }
 
     fn field_of_value(&mut self, of: Expr, name: &ast::Name, span: Span, scope: &Scope<'_>) -> Expr {
@@ -576,7 +585,7 @@ impl<'a> Checker<'a> {
                 }
                 ast::Part::Expr(e) => {
                     let value = self.infer(e, scope, None);
-                    self.to_text(value)
+                    self.as_text(value)
                 }
             };
             if value.ty.kind == Kind::Error {
@@ -587,7 +596,7 @@ impl<'a> Checker<'a> {
         Expr { kind: ExprKind::Concat(values), ty: text, span }
     }
 
-    fn to_text(&mut self, value: Expr) -> Expr {
+    fn as_text(&mut self, value: Expr) -> Expr {
         let span = value.span;
         if value.ty.kind == Kind::Error {
             return value;
@@ -613,7 +622,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn text_of(&mut self, value: Expr, span: Span) -> Expr {
         let optional = value.ty.optional;
         let inner = Expr { ty: Type::required(value.ty.kind.clone()), ..value };
-        let mut text = self.to_text(inner);
+        let mut text = self.as_text(inner);
         text.span = span;
         if optional && text.ty.kind != Kind::Error {
             text.ty.optional = true;
