@@ -468,7 +468,10 @@ impl<'a> Checker<'a> {
             match chosen.as_slice() {
                 [] => missing.push(format!("`{}: {}`", input.name, input.ty)),
                 [only] => {
-                    let value = only.value.clone();
+                    let value = match &only.value {
+                        Offered::Value(value) => value.clone(),
+                        Offered::Field(of, index) => field_of(&of.0, &of.1, *index),
+                    };
                     let value = self.fit(value, &input.ty, format_args!("the input `{}` of `{word}`", input.name));
                     values.push(value);
                 }
@@ -480,7 +483,7 @@ impl<'a> Checker<'a> {
                     )
                     .help(format!("say which: `{}: record.{}`", input.name, input.name));
                     for offer in several.iter() {
-                        found = found.label(offer.value.span, format!("has `{}`", input.name));
+                        found = found.label(offer.span, format!("has `{}`", input.name));
                     }
                     self.report(found);
                     return self.wrong(span);
@@ -539,12 +542,13 @@ impl<'a> Checker<'a> {
                         lets.push((var, value));
                         named
                     };
-                    for (index, field) in record.fields.iter().enumerate() {
-                        let value = field_of(&value, &record, index);
-                        offers.push(Offer { name: field.name.clone(), value, direct: false });
+                    let of = Rc::new((value, record));
+                    for (index, field) in of.1.fields.iter().enumerate() {
+                        let value = Offered::Field(of.clone(), index);
+                        offers.push(Offer { name: field.name.clone(), value, span, direct: false });
                     }
                 }
-                (_, Some(name)) => offers.push(Offer { name, value, direct: true }),
+                (_, Some(name)) => offers.push(Offer { name, value: Offered::Value(value), span, direct: true }),
                 (_, None) => {
                     let found = Diagnostic::error(codes::E0303, span, format!("`{word}` finds its inputs by name"));
                     self.report(found.help("name this value: `amount: …`"));
@@ -578,9 +582,17 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// A value that an argument of a model offers.
+enum Offered {
+    Value(Expr),
+    /// A field of a record, by its index.
+    Field(Rc<(Expr, Record)>, usize),
+}
+
 struct Offer {
     name: String,
-    value: Expr,
+    value: Offered,
+    span: Span,
     /// Given by name, not as a field of a record.
     direct: bool,
 }

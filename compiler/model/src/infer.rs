@@ -389,10 +389,11 @@ impl<'a> Checker<'a> {
     fn field_of_value(&mut self, of: Expr, name: &ast::Name, span: Span, scope: &Scope<'_>) -> Expr {
         match &of.ty.kind {
             Kind::Error => self.wrong(span),
-            Kind::Record(record) => match record.fields.iter().position(|field| field.name == name.text) {
-                Some(index) => {
-                    let mut expr = field_of(&of, record, index);
-                    expr.span = span;
+            Kind::Record(record) => match record.fields.iter().find(|field| field.name == name.text) {
+                Some(field) => {
+                    let ty = Type { kind: field.ty.kind.clone(), optional: field.ty.optional || of.ty.optional };
+                    let kind = ExprKind::Field(Box::new(of), name.text.clone());
+                    let mut expr = Expr { kind, ty, span };
                     scope.narrow(&mut expr);
                     expr
                 }

@@ -1,11 +1,10 @@
 //! Declared names: collected from all files, found from any place, checked once when first needed.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, FileId, Span, closest, codes};
 use fec_syntax::ast::{self, ItemKind, StatementKind};
+use hashbrown::hash_map::Entry;
 
 use crate::calls::Template;
 use crate::check::Checker;
@@ -456,7 +455,9 @@ pub(crate) fn with_article(word: &str) -> String {
 const LATER_MODULES: &[&str] = &["std.recall", "std.rank"];
 
 fn known_imports(module: &str) -> Option<&'static [&'static str]> {
-    let modules: HashMap<&str, &'static [&'static str]> =
-        HashMap::from([("std.ml", &["gbdt", "evaluate", "split"][..]), ("std.simulate", &["cards"][..])]);
-    modules.get(module).copied()
+    match module {
+        "std.ml" => Some(&["gbdt", "evaluate", "split"]),
+        "std.simulate" => Some(&["cards"]),
+        _ => None,
+    }
 }

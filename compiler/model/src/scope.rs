@@ -1,6 +1,6 @@
 //! What names mean at a place, and what is known not to be absent there.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::rc::Rc;
 
 use crate::expr::{BinaryOp, Expr, ExprKind, UnaryOp, VarId};

@@ -1,6 +1,6 @@
 //! Types as written, and the declarations of records and enumerations.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
