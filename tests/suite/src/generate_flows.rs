@@ -149,6 +149,7 @@ impl<'r> Flows<'r> {
         let choices = if input.changes { 7 } else { 12 };
         let numeric = self.random.pick(&[Ty::Int, Ty::Float, Ty::Money]).clone();
         let any = self.random.pick(&[Ty::Int, Ty::Float, Ty::Money, Ty::Text]).clone();
+        let key = self.random.pick(&[Ty::Int, Ty::Money, Ty::Text, Ty::Mood]).clone();
         let mean = if numeric == Ty::Money { Ty::Mean } else { Ty::Float };
         match self.random.below(choices) {
             0 => ("count()".into(), Ty::Int, false),
@@ -159,8 +160,8 @@ impl<'r> Flows<'r> {
             5 => (format!("ratio({})", condition(self.random, scope, 1)), Ty::Float, true),
             6 => {
                 let n = self.random.between(1, 4);
-                let x = present(self.random, scope, &any, 0);
-                (format!("top_k({x}, {n})"), Ty::Top(Box::new(any)), false)
+                let x = present(self.random, scope, &key, 0);
+                (format!("top_k({x}, {n})"), Ty::Top(Box::new(key)), false)
             }
             7 => (format!("min({})", present(self.random, scope, &any, 1)), any, true),
             8 => (format!("max({})", present(self.random, scope, &any, 1)), any, true),
@@ -168,7 +169,7 @@ impl<'r> Flows<'r> {
             10 => (format!("last({})", present(self.random, scope, &any, 1)), any, true),
             _ => {
                 let exact = if self.random.chance(30) { ", exact: true" } else { "" };
-                (format!("count_distinct({}{exact})", present(self.random, scope, &any, 0)), Ty::Int, false)
+                (format!("count_distinct({}{exact})", present(self.random, scope, &key, 0)), Ty::Int, false)
             }
         }
     }
