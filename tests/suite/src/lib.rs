@@ -5,6 +5,8 @@ pub mod generate;
 mod generate_data;
 mod generate_flows;
 mod generate_types;
+#[cfg(test)]
+mod meaning;
 pub mod random;
 pub mod shrink;
 pub mod subject;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::random::Random;
+use crate::subject;
 use asol_oracle::aggregate::{Entry, aggregate};
 use asol_oracle::change::{At, Place};
 use asol_oracle::scope::Scope;
@@ -11,8 +13,6 @@ use fec_diagnostics::{FileId, Span};
 use fec_model::expr::{Aggregate, AggregateFunction, BinaryOp, Expr, ExprKind, Literal};
 use fec_model::model::Model;
 use fec_model::types::{Column, Kind, Record, Type};
-use fec_suite::random::Random;
-use fec_suite::subject;
 use flow_core::aggregate::{Accumulator, AggregateFunc, Order};
 use flow_core::fault::Fault;
 use flow_core::types::{DataType, Kind as RunKind};
