@@ -1,3 +1,39 @@
-//! The command.
+//! `fec`: checks, tests, runs and compiles asol solutions.
 
-fn main() {}
+mod args;
+mod load;
+mod output;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Verb};
+use output::Failure;
+
+fn main() -> ExitCode {
+    // clap prints usage errors itself and exits with 2, as the contract says.
+    let args = Args::parse();
+    let format = args.format;
+    let done = match args.verb {
+        Verb::Init(init) => verbs::init::run(&init, format),
+        Verb::Check(solution) => verbs::check::run(&solution, format),
+        Verb::Fmt(fmt) => verbs::fmt::run(&fmt, format),
+        Verb::Test(test) => verbs::test::run(&test, format),
+        Verb::Run(run) => verbs::run::run(&run, format),
+        Verb::Show(show) => verbs::show::run(&show),
+        Verb::Simulate(simulate) => verbs::simulate::run(&simulate, format),
+        Verb::Graph(graph) => verbs::graph::run(&graph),
+        Verb::Explain(explain) => verbs::explain::run(&explain, format),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { message, code }) => {
+            if !message.is_empty() {
+                eprintln!("error: {message}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}

@@ -282,6 +282,7 @@ pub struct FlowSettings {
 
 /// A statement of a flow.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::large_enum_variant, reason = "a flow has few statements; a box would cost every reader a dereference")]
 pub enum Item {
     /// `name = value`.
     Bind {

@@ -1,7 +1,7 @@
 //! Typed relational pipelines: a tree of operators over sources, views and bindings.
 
 use fec_diagnostics::Span;
-use fec_syntax::ast::{JoinKind, JoinPick};
+pub use fec_syntax::ast::{JoinKind, JoinPick};
 use serde::Serialize;
 
 use crate::expr::{Aggregate, Expr};

@@ -20,6 +20,7 @@ pub(super) struct Rows {
     /// The number of rows of each ring, then the rows ring by ring. Empty before the first row.
     words: Vec<u32>,
     /// Totals too wide for their words, by column and tile.
+    #[expect(clippy::box_collection, reason = "seldom there, and every key of every feature set pays for its place")]
     aside: Option<Box<BTreeMap<(usize, i64), Total>>>,
 }
 

@@ -1,0 +1,339 @@
+//! One dataflow with its gates and its merge: decoded records in, rows of sinks and dead letters out. No I/O and no clock.
+
+use std::collections::BTreeMap;
+
+use fec_ir::NodeId;
+use flow_core::batch::{Batch, Origin};
+use flow_core::fault::Fault;
+use flow_core::types::Schema;
+use flow_core::value::Cell;
+use flow_operators::accept::{Arriving, Counters, Gate};
+use flow_operators::graph::{Outputs, SinkId};
+use flow_operators::merge::{Merger, MicroBatch};
+use flow_operators::operator::DeadLetter;
+use flow_operators::order::sorted;
+use flow_operators::state::{StateChange, StateWriter};
+
+use crate::dataflow::Dataflow;
+use crate::error::LocalError;
+
+/// Rows that go through the operators at once.
+pub const MICRO_BATCH: usize = 1_024;
+
+/// A dataflow that takes records.
+///
+/// Records of all partitions are merged by arrival first and judged by their source's gate then, so that the gates and
+/// the operators have always seen the same records: the state of a checkpoint belongs to one cut, whatever waits.
+pub struct Pipeline {
+    dataflow: Dataflow,
+    gates: BTreeMap<u32, Gate>,
+    merger: Merger,
+    partitions: BTreeMap<Origin, Reading>,
+}
+
+/// How far a partition is.
+#[derive(Debug, Clone, Default)]
+struct Reading {
+    /// The running maximum of what was fed.
+    arrived: Option<i64>,
+    /// The offset after the last record that went through the operators.
+    next: i64,
+    /// Records that could not be decoded and wait in the merge.
+    refused: BTreeMap<i64, (Fault, String)>,
+}
+
+/// State as it goes into a checkpoint: a stable name, a key, a value or none where it is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateEntry {
+    /// The stable name of the node, or `source/NAME` of a gate.
+    pub node: String,
+    /// Key.
+    pub key: Vec<u8>,
+    /// Value; `None` deletes.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What came out of a step.
+#[derive(Debug, Default)]
+pub struct Produced {
+    /// Rows by tapped node, in arrival order.
+    pub rows: BTreeMap<NodeId, Vec<Batch>>,
+    /// Rows and records that were left out.
+    pub dead: Vec<DeadLetter>,
+}
+
+impl Pipeline {
+    /// A pipeline over a dataflow; `gates` are those of its stream sources by number.
+    #[must_use]
+    pub fn new(dataflow: Dataflow, gates: BTreeMap<u32, Gate>) -> Self {
+        let schemas = dataflow.sources.iter().map(|(number, schema)| (*number, std::sync::Arc::clone(schema)));
+        let merger = Merger::new(schemas.collect::<Vec<_>>());
+        Self { dataflow, gates, merger, partitions: BTreeMap::new() }
+    }
+
+    /// The numbers of its stream sources.
+    pub fn sources(&self) -> impl Iterator<Item = u32> + '_ {
+        self.gates.keys().copied()
+    }
+
+    /// Declares a partition, which holds the others back until it makes progress.
+    pub fn partition(&mut self, origin: Origin) {
+        self.merger.add(origin);
+        self.partitions.entry(origin).or_default();
+    }
+
+    /// Takes the next records of a partition.
+    pub fn feed(&mut self, source: u32, arriving: Arriving) {
+        let Some(gate) = self.gates.get(&source) else { return };
+        let spec = gate.spec();
+        let origin = Origin { source, partition: arriving.partition };
+        let reading = self.partitions.entry(origin).or_default();
+        let rows = arriving.offsets.len();
+        let event_time = spec.time.and_then(|time| arriving.columns.get(time));
+        let mut arrived = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let recorded = arriving.stamps.get(row).copied().flatten().filter(|_| !spec.arrival_is_event_time);
+            let stamp = recorded.or_else(|| match event_time?.cell(row) {
+                Ok(Cell::Int(time)) => Some(time),
+                _ => None,
+            });
+            reading.arrived = reading.arrived.max(stamp);
+            arrived.push(reading.arrived.unwrap_or(i64::MIN));
+        }
+        for (row, fault, detail) in arriving.refused {
+            if let Some(offset) = arriving.offsets.get(row) {
+                reading.refused.insert(*offset, (fault, detail));
+            }
+        }
+        let batch = Batch {
+            columns: arriving.columns,
+            rows,
+            time: vec![0; rows],
+            arrived,
+            origin: vec![origin; rows],
+            offset: arriving.offsets,
+            weight: vec![1; rows],
+        };
+        self.merger.push(origin, batch);
+    }
+
+    /// The next merged records, judged by their gates.
+    fn next(&mut self, size: usize, into: &mut Produced) -> (MicroBatch, usize) {
+        let merged = self.merger.next(size);
+        let mut rows = Vec::new();
+        let mut count = 0;
+        for (source, batch) in merged.rows {
+            count += batch.rows;
+            let Some(gate) = self.gates.get_mut(&source) else { continue };
+            let Some(schema) = self.dataflow.sources.get(&source) else { continue };
+            let accepted = judge(gate, schema, &batch, &mut self.partitions, &mut into.dead);
+            if accepted.rows > 0 {
+                rows.push((source, accepted));
+            }
+        }
+        (MicroBatch { rows, frontier: merged.frontier }, count)
+    }
+
+    /// Whether a partition is at its end and nobody shall wait for it.
+    pub fn silent(&mut self, origin: Origin, silent: bool) {
+        self.merger.silent(origin, silent);
+    }
+
+    /// Rows of a partition that wait for others.
+    #[must_use]
+    pub fn waiting(&self, origin: Origin) -> usize {
+        self.merger.waiting(origin)
+    }
+
+    /// Takes what is ready through the operators, at most `limit` rows in micro-batches of `size`; gives how many.
+    ///
+    /// # Errors
+    /// A dataflow that is built wrongly, or damaged state.
+    pub fn drain(&mut self, limit: usize, size: usize, into: &mut Produced) -> Result<usize, LocalError> {
+        let mut taken = 0;
+        while taken < limit {
+            let (batch, rows) = self.next(size.min(limit - taken), into);
+            if rows == 0 && batch.frontier <= self.dataflow.graph.frontier() {
+                break;
+            }
+            taken += rows;
+            let outputs = self.dataflow.graph.push(&batch)?;
+            self.collect(outputs, into);
+            if rows == 0 {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Lets time go on to `frontier`.
+    ///
+    /// # Errors
+    /// As [`Self::drain`].
+    pub fn advance(&mut self, frontier: i64, into: &mut Produced) -> Result<(), LocalError> {
+        let outputs = self.dataflow.graph.advance(frontier)?;
+        self.collect(outputs, into);
+        Ok(())
+    }
+
+    /// The input has ended: what jobs wait for comes out.
+    ///
+    /// # Errors
+    /// As [`Self::drain`].
+    pub fn finish(&mut self, into: &mut Produced) -> Result<(), LocalError> {
+        let outputs = self.dataflow.graph.finish()?;
+        self.collect(outputs, into);
+        Ok(())
+    }
+
+    fn collect(&mut self, outputs: Outputs, into: &mut Produced) {
+        for (SinkId(sink), batch) in outputs.rows {
+            if let Some(node) = self.dataflow.taps.get(sink as usize) {
+                into.rows.entry(*node).or_default().push(batch);
+            }
+        }
+        into.dead.extend(outputs.dead);
+    }
+
+    /// The greatest arrival that went through the operators; `None` before the first record.
+    #[must_use]
+    pub fn arrived(&self) -> Option<i64> {
+        let of = |origin: &Origin| self.gates.get(&origin.source)?.arrived(origin.partition);
+        self.partitions.keys().filter_map(of).max()
+    }
+
+    /// For each partition the offset after the last record that went through the operators, and its arrival.
+    pub fn positions(&self) -> impl Iterator<Item = (Origin, i64, Option<i64>)> + '_ {
+        let arrived = |origin: &Origin| self.gates.get(&origin.source)?.arrived(origin.partition);
+        self.partitions.iter().map(move |(origin, reading)| (*origin, reading.next, arrived(origin)))
+    }
+
+    /// Says where a partition goes on after a restore: `next` is the offset of the first record that will be fed.
+    pub fn resume(&mut self, origin: Origin, next: i64) {
+        let arrived = self.gates.get(&origin.source).and_then(|gate| gate.arrived(origin.partition));
+        self.partition(origin);
+        self.partitions.insert(origin, Reading { arrived, next, refused: BTreeMap::new() });
+        if let Some(arrived) = arrived {
+            self.merger.progress(origin, arrived);
+        }
+    }
+
+    /// Counts by source number.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<u32, Counters> {
+        self.gates.iter().map(|(number, gate)| (*number, gate.counters())).collect()
+    }
+
+    /// The frontier that the operators have reached.
+    #[must_use]
+    pub fn frontier(&self) -> i64 {
+        self.dataflow.graph.frontier()
+    }
+
+    /// Turns off what only a stream needs: tracking of changes for commits.
+    pub fn untracked(&mut self) {
+        self.dataflow.graph.track(false);
+    }
+
+    /// The state that changed since the last freeze.
+    pub fn freeze(&mut self) -> Vec<StateEntry> {
+        let mut entries = Vec::new();
+        let mut take = |node: &str, changes: Vec<StateChange>| {
+            entries.extend(changes.into_iter().map(|change| StateEntry {
+                node: node.to_owned(),
+                key: change.key,
+                value: change.value,
+            }));
+        };
+        for (node, changes) in self.dataflow.graph.freeze() {
+            if let Some(name) = self.dataflow.names.get(&node) {
+                take(name, changes);
+            }
+        }
+        for gate in self.gates.values_mut() {
+            let mut writer = StateWriter::default();
+            gate.freeze(&mut writer);
+            take(&format!("source/{}", gate.spec().name), writer.into_changes());
+        }
+        entries
+    }
+
+    /// What was frozen is durable.
+    pub fn commit(&mut self) {
+        self.dataflow.graph.commit();
+        self.gates.values_mut().for_each(Gate::commit);
+    }
+
+    /// Forgets everything since the last commit; the inputs are to be read again from there, after [`Self::resume`].
+    ///
+    /// # Errors
+    /// State that was not tracked.
+    pub fn rollback(&mut self) -> Result<(), LocalError> {
+        self.merger.reset();
+        self.gates.values_mut().for_each(Gate::rollback);
+        Ok(self.dataflow.graph.rollback()?)
+    }
+
+    /// Puts back one entry that [`Self::freeze`] gave. An entry of a node that is no more is left out.
+    ///
+    /// # Errors
+    /// An entry that the node cannot read.
+    pub fn restore(&mut self, node: &str, key: &[u8], value: &[u8]) -> Result<(), LocalError> {
+        if let Some(source) = node.strip_prefix("source/") {
+            let gate = self.gates.values_mut().find(|gate| *gate.spec().name == *source);
+            return match gate {
+                Some(gate) => Ok(gate.restore(key, value)?),
+                None => Ok(()),
+            };
+        }
+        let id = self.dataflow.names.iter().find(|(_, name)| *name == node).map(|(id, _)| *id);
+        match id {
+            Some(id) => Ok(self.dataflow.graph.restore(id, key, value)?),
+            None => Ok(()),
+        }
+    }
+
+    /// After all entries: the frontier of the checkpoint.
+    pub fn restored(&mut self, frontier: i64) {
+        self.dataflow.graph.restored(frontier);
+    }
+}
+
+/// Lets the gate of a source judge merged records: partition by partition, then in arrival order again.
+fn judge(
+    gate: &mut Gate,
+    schema: &Schema,
+    batch: &Batch,
+    partitions: &mut BTreeMap<Origin, Reading>,
+    dead: &mut Vec<DeadLetter>,
+) -> Batch {
+    let mut by_partition: BTreeMap<Origin, Vec<usize>> = BTreeMap::new();
+    for (row, origin) in batch.origin.iter().enumerate() {
+        by_partition.entry(*origin).or_default().push(row);
+    }
+    let single = by_partition.len() == 1;
+    let mut accepted: Vec<Batch> = Vec::new();
+    for (origin, rows) in by_partition {
+        let part = if single { batch.clone() } else { batch.take(&rows) };
+        let reading = partitions.entry(origin).or_default();
+        let mut refused = Vec::new();
+        if !reading.refused.is_empty() {
+            for (row, offset) in part.offset.iter().enumerate() {
+                if let Some((fault, detail)) = reading.refused.remove(offset) {
+                    refused.push((row, fault, detail));
+                }
+            }
+        }
+        reading.next = part.offset.last().map_or(reading.next, |offset| offset + 1);
+        let stamps = part.arrived.iter().map(|arrived| (*arrived > i64::MIN).then_some(*arrived)).collect();
+        let arriving =
+            Arriving { partition: origin.partition, offsets: part.offset, stamps, columns: part.columns, refused };
+        accepted.push(gate.accept(&arriving, dead));
+    }
+    let Some(first) = accepted.pop() else { return Batch::default() };
+    if accepted.is_empty() {
+        return first;
+    }
+    accepted.push(first);
+    sorted(Batch::concat(schema, &accepted))
+}

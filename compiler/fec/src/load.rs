@@ -1,0 +1,130 @@
+//! Reads a solution's files and takes them through the stages of the compiler.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use fec_diagnostics::{Diagnostic, FileId, Sources, in_source_order};
+use fec_ir::passes::Applied;
+use fec_ir::{Ir, lower, optimise};
+use fec_model::{CheckOptions, Model, check};
+use fec_syntax::parse;
+
+use crate::output::{Failure, report};
+
+/// The files of a solution.
+pub struct Files {
+    /// The folder that paths in the solution are relative to.
+    pub root: PathBuf,
+    /// Texts by file.
+    pub sources: Sources,
+    /// Path of each file; none for stdin.
+    pub paths: Vec<(FileId, Option<PathBuf>)>,
+}
+
+/// A checked solution.
+pub struct Checked {
+    /// Its files.
+    pub files: Files,
+    /// What was declared.
+    pub model: Model,
+    /// What was found, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A solution that can run.
+pub struct Compiled {
+    /// Its files.
+    pub files: Files,
+    /// The plan as written.
+    pub written: Ir,
+    /// The plan as it runs.
+    pub ir: Ir,
+    /// What the optimiser did.
+    pub applied: Vec<Applied>,
+}
+
+/// Reads the `.asol` files at `path`: a folder with its subfolders, one file, or `-` for stdin.
+pub fn files(path: &Path) -> Result<Files, Failure> {
+    let mut sources = Sources::new();
+    if path == Path::new("-") {
+        let mut text = Vec::new();
+        std::io::stdin().read_to_end(&mut text).map_err(|error| Failure::environment(format!("cannot read stdin: {error}")))?;
+        let id = sources.add("<stdin>", utf8(text, "<stdin>")?);
+        return Ok(Files { root: PathBuf::from("."), sources, paths: vec![(id, None)] });
+    }
+    let single = path.is_file();
+    let root = if single { path.parent().unwrap_or(Path::new(".")).to_path_buf() } else { path.to_path_buf() };
+    let mut found = Vec::new();
+    if single {
+        found.push(path.to_path_buf());
+    } else {
+        collect(path, &mut found)?;
+        found.sort();
+        if found.is_empty() {
+            let message = format!("there is no `.asol` file in `{}`; `fec init` writes a solution to begin with", path.display());
+            return Err(Failure::usage(message));
+        }
+    }
+    let mut paths = Vec::new();
+    for file in found {
+        let text = std::fs::read(&file).map_err(|error| Failure::environment(format!("cannot read `{}`: {error}", file.display())))?;
+        let name = file.display().to_string();
+        let text = utf8(text, &name)?;
+        paths.push((sources.add(name, text), Some(file)));
+    }
+    Ok(Files { root, sources, paths })
+}
+
+fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::wrong(format!("`{name}` is not UTF-8 text: byte {at} is the first that does not fit; save it as UTF-8"))
+    })
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let refused = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::usage(format!("there is no solution at `{}`", folder.display())),
+        _ => Failure::environment(format!("cannot read `{}`: {error}", folder.display())),
+    };
+    for entry in std::fs::read_dir(folder).map_err(refused)? {
+        let path = entry.map_err(refused)?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if hidden {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "asol") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Parses and checks; what is wrong stands in the result.
+pub fn checked(path: &Path) -> Result<Checked, Failure> {
+    let files = files(path)?;
+    let mut diagnostics = Vec::new();
+    let mut parsed = Vec::new();
+    for (id, _) in &files.paths {
+        let one = parse(*id, files.sources.text(*id));
+        diagnostics.extend(one.diagnostics);
+        parsed.push((*id, one.file));
+    }
+    let trees: Vec<_> = parsed.iter().map(|(id, file)| (*id, file)).collect();
+    let (model, found) = check(&trees, &CheckOptions::default());
+    diagnostics.extend(found);
+    in_source_order(&mut diagnostics);
+    Ok(Checked { files, model, diagnostics })
+}
+
+/// Takes a solution through all stages; prints what is wrong and fails.
+pub fn compiled(path: &Path) -> Result<Compiled, Failure> {
+    let Checked { files, model, diagnostics } = checked(path)?;
+    report(&diagnostics, &files.sources)?;
+    let written = lower(&model);
+    let (ir, applied, broken) = optimise(written.clone());
+    report(&broken, &files.sources)?;
+    Ok(Compiled { files, written, ir, applied })
+}

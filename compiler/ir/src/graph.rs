@@ -1,0 +1,233 @@
+//! The DAG: nodes with typed columns, edges with ports. petgraph holds the edges; everybody else sees [`NodeId`]s.
+
+use fec_diagnostics::Span;
+use fec_model::model::{FlowSettings, Plane};
+use fec_model::types::{Boundedness, Column};
+use petgraph::Direction;
+use petgraph::algo::toposort;
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::EdgeRef;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+
+use crate::op::Op;
+
+/// A node of a [`Graph`]; stays the same when other nodes come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    /// Its number, as in the JSON.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// How one node uses another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Edge {
+    /// Its rows (or model) arrive at this input port.
+    Port(u32),
+    /// Its value is read by name in an expression.
+    Binding,
+}
+
+/// One operator with what it gives.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Node {
+    /// Stable name: declaration path, binding and kind; unique in a graph. State is found again by it.
+    pub name: String,
+    /// What it does.
+    pub op: Op,
+    /// Columns of its rows; for a scalar node one column with its binding's name.
+    pub columns: Vec<Column>,
+    /// Key columns, where rows have a key.
+    pub key: Vec<String>,
+    /// Whether its rows end.
+    pub boundedness: Boundedness,
+    /// Rows may be taken back by later ones.
+    pub changes: bool,
+    /// Rows have event time and a place in arrival order.
+    pub timed: bool,
+    /// A row of time t arrives, or changes for the last time, before the frontier passes t + `delay` microseconds.
+    pub delay: i64,
+    /// The flows' planes in which it runs.
+    pub planes: Vec<Plane>,
+    /// The binding whose value it is: of a scalar node, a training, a split or an evaluation.
+    pub binding: Option<String>,
+    /// `@timeout`, `@fallback`, `@retry` of the binding.
+    pub settings: FlowSettings,
+    /// Conditions of enclosing `if`s over bindings, each with the outcome wanted.
+    pub guards: Vec<(fec_model::expr::Expr, bool)>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// The nodes of a solution and how they feed each other.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    inner: StableDiGraph<Node, Edge, u32>,
+}
+
+impl Graph {
+    /// Adds a node whose ports 0, 1, … are fed by `inputs`.
+    pub fn add(&mut self, node: Node, inputs: &[NodeId]) -> NodeId {
+        let id = NodeId(u32::try_from(self.inner.add_node(node).index()).unwrap_or(u32::MAX));
+        for (port, input) in (0u32..).zip(inputs) {
+            self.connect(*input, id, Edge::Port(port));
+        }
+        id
+    }
+
+    /// Adds an edge.
+    pub fn connect(&mut self, from: NodeId, to: NodeId, edge: Edge) {
+        if self.get(from).is_some() && self.get(to).is_some() {
+            self.inner.add_edge(index(from), index(to), edge);
+        }
+    }
+
+    /// The node, where it is still there.
+    #[must_use]
+    pub fn get(&self, id: NodeId) -> Option<&Node> {
+        self.inner.node_weight(index(id))
+    }
+
+    /// The node, to be changed.
+    pub fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+        self.inner.node_weight_mut(index(id))
+    }
+
+    /// What feeds its ports, in port order.
+    #[must_use]
+    pub fn inputs(&self, id: NodeId) -> Vec<NodeId> {
+        let mut inputs: Vec<(u32, NodeId)> = self
+            .inner
+            .edges_directed(index(id), Direction::Incoming)
+            .filter_map(|edge| match edge.weight() {
+                Edge::Port(port) => Some((*port, node_id(edge.source()))),
+                Edge::Binding => None,
+            })
+            .collect();
+        inputs.sort_unstable();
+        inputs.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Nodes whose values its expressions read by name, in order of id.
+    #[must_use]
+    pub fn bindings(&self, id: NodeId) -> Vec<NodeId> {
+        let mut bindings: Vec<NodeId> = self
+            .inner
+            .edges_directed(index(id), Direction::Incoming)
+            .filter(|edge| *edge.weight() == Edge::Binding)
+            .map(|edge| node_id(edge.source()))
+            .collect();
+        bindings.sort_unstable();
+        bindings.dedup();
+        bindings
+    }
+
+    /// Who uses it, and how, in order of id and port.
+    #[must_use]
+    pub fn consumers(&self, id: NodeId) -> Vec<(NodeId, Edge)> {
+        let mut consumers: Vec<(NodeId, Edge)> = self
+            .inner
+            .edges_directed(index(id), Direction::Outgoing)
+            .map(|edge| (node_id(edge.target()), *edge.weight()))
+            .collect();
+        consumers.sort_unstable();
+        consumers
+    }
+
+    /// Feeds `port` of `id` from `from` instead of what fed it.
+    pub fn set_input(&mut self, id: NodeId, port: u32, from: NodeId) {
+        let old = self
+            .inner
+            .edges_directed(index(id), Direction::Incoming)
+            .find(|edge| *edge.weight() == Edge::Port(port))
+            .map(|edge| edge.id());
+        if let Some(old) = old {
+            self.inner.remove_edge(old);
+        }
+        self.connect(from, id, Edge::Port(port));
+    }
+
+    /// Lets everything that used `old` use `new`.
+    pub fn replace(&mut self, old: NodeId, new: NodeId) {
+        let edges: Vec<_> = self
+            .inner
+            .edges_directed(index(old), Direction::Outgoing)
+            .map(|edge| (edge.id(), node_id(edge.target()), *edge.weight()))
+            .collect();
+        for (edge, target, weight) in edges {
+            self.inner.remove_edge(edge);
+            self.connect(new, target, weight);
+        }
+    }
+
+    /// Removes a node and its edges.
+    pub fn remove(&mut self, id: NodeId) -> Option<Node> {
+        self.inner.remove_node(index(id))
+    }
+
+    /// All nodes in order of id.
+    #[must_use]
+    pub fn ids(&self) -> Vec<NodeId> {
+        self.inner.node_indices().map(node_id).collect()
+    }
+
+    /// All nodes, every node after what feeds it; the same graph gives the same order.
+    ///
+    /// # Errors
+    /// A node of a cycle.
+    pub fn in_order(&self) -> Result<Vec<NodeId>, NodeId> {
+        match toposort(&self.inner, None) {
+            Ok(order) => Ok(order.into_iter().map(node_id).collect()),
+            Err(cycle) => Err(node_id(cycle.node_id())),
+        }
+    }
+
+    /// Everything that `roots` need, in an order in which inputs come first.
+    #[must_use]
+    pub fn upstream(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        let mut needed: std::collections::BTreeSet<NodeId> = std::collections::BTreeSet::new();
+        let mut open: Vec<NodeId> = roots.to_vec();
+        while let Some(id) = open.pop() {
+            if needed.insert(id) {
+                open.extend(self.inner.neighbors_directed(index(id), Direction::Incoming).map(node_id));
+            }
+        }
+        self.in_order().unwrap_or_default().into_iter().filter(|id| needed.contains(id)).collect()
+    }
+}
+
+fn index(id: NodeId) -> NodeIndex<u32> {
+    NodeIndex::new(id.0 as usize)
+}
+
+fn node_id(index: NodeIndex<u32>) -> NodeId {
+    NodeId(u32::try_from(index.index()).unwrap_or(u32::MAX))
+}
+
+impl Serialize for Graph {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            id: NodeId,
+            inputs: Vec<NodeId>,
+            bindings: Vec<NodeId>,
+            #[serde(flatten)]
+            node: &'a Node,
+        }
+        let ids = self.ids();
+        let mut list = serializer.serialize_seq(Some(ids.len()))?;
+        for id in ids {
+            if let Some(node) = self.get(id) {
+                list.serialize_element(&Entry { id, inputs: self.inputs(id), bindings: self.bindings(id), node })?;
+            }
+        }
+        list.end()
+    }
+}

@@ -1,0 +1,159 @@
+//! The whole solution as backends read it: declarations and the DAG.
+
+use std::collections::BTreeMap;
+
+use fec_diagnostics::Span;
+use fec_model::expr::Expr;
+use fec_model::model::{FlowSettings, Param, Plane, PublishedModel, RecordDecl, Sink, Source, Target};
+use fec_model::types::{Column, Type};
+use serde::Serialize;
+
+use crate::graph::{Graph, NodeId};
+
+/// A solution, lowered.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Ir {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Docs of the solution.
+    pub description: String,
+    /// IANA zone of `date()` and `hour()`.
+    pub timezone: String,
+    /// Enumerations.
+    pub enums: BTreeMap<String, Vec<String>>,
+    /// Named record types.
+    pub types: BTreeMap<String, RecordDecl>,
+    /// Parameters.
+    pub params: Vec<Param>,
+    /// Names of secrets.
+    pub secrets: Vec<String>,
+    /// Sources by name.
+    pub sources: Vec<Source>,
+    /// Sinks by name.
+    pub sinks: Vec<Sink>,
+    /// Feature sets.
+    pub features: Vec<FeatureInfo>,
+    /// Views that can be read by key.
+    pub views: Vec<ViewInfo>,
+    /// Published models.
+    pub models: Vec<PublishedModel>,
+    /// Jobs, streams, services.
+    pub flows: Vec<FlowPlan>,
+    /// Targets.
+    pub targets: Vec<Target>,
+    /// Tests.
+    pub tests: Vec<TestPlan>,
+    /// The nodes.
+    pub graph: Graph,
+}
+
+/// A feature set and the node that keeps it.
+#[derive(Debug, Clone, Serialize)]
+pub struct FeatureInfo {
+    /// Name.
+    pub name: String,
+    /// Docs.
+    pub docs: String,
+    /// Key columns.
+    pub keys: Vec<Column>,
+    /// Columns as declared.
+    pub columns: Vec<Column>,
+    /// The [`Op::Features`](crate::op::Op::Features) node.
+    pub node: NodeId,
+    /// Place.
+    pub span: Span,
+}
+
+/// A view and the node that gives its rows.
+#[derive(Debug, Clone, Serialize)]
+pub struct ViewInfo {
+    /// Name.
+    pub name: String,
+    /// Key columns.
+    pub key: Vec<String>,
+    /// Columns.
+    pub columns: Vec<Column>,
+    /// Node.
+    pub node: NodeId,
+    /// Place.
+    pub span: Span,
+}
+
+/// A job, stream or service.
+#[derive(Debug, Clone, Serialize)]
+pub struct FlowPlan {
+    /// Engine.
+    pub engine: Option<String>,
+    /// Name.
+    pub name: String,
+    /// `engine.name`, or the name alone.
+    pub path: String,
+    /// Docs.
+    pub docs: String,
+    /// Plane.
+    pub plane: Plane,
+    /// Parameters with defaults.
+    pub params: Vec<(Column, Option<Expr>)>,
+    /// A service's result.
+    pub result: Option<Type>,
+    /// Attributes.
+    pub settings: FlowSettings,
+    /// The nodes that stand for its statements, in the order written: bindings, emits, publishes, responds.
+    pub nodes: Vec<NodeId>,
+    /// Place.
+    pub span: Span,
+}
+
+/// A test.
+#[derive(Debug, Clone, Serialize)]
+pub struct TestPlan {
+    /// What it says.
+    pub name: String,
+    /// Events and tables.
+    pub given: Vec<(String, Vec<Expr>)>,
+    /// Models.
+    pub returns: Vec<(String, Expr)>,
+    /// `now`.
+    pub at: Option<i64>,
+    /// Expectations: for each its nodes in order, of which the last is an [`Op::Respond`](crate::op::Op::Respond) of a bool.
+    pub expectations: Vec<Expectation>,
+    /// Place.
+    pub span: Span,
+}
+
+/// One `expect`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Expectation {
+    /// Nodes in order.
+    pub nodes: Vec<NodeId>,
+    /// Place.
+    pub span: Span,
+}
+
+impl Ir {
+    /// The source called `name`.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|source| source.name == name)
+    }
+
+    /// The sink called `name`.
+    #[must_use]
+    pub fn sink(&self, name: &str) -> Option<&Sink> {
+        self.sinks.iter().find(|sink| sink.name == name)
+    }
+
+    /// The feature set called `name`.
+    #[must_use]
+    pub fn feature_set(&self, name: &str) -> Option<&FeatureInfo> {
+        self.features.iter().find(|set| set.name == name)
+    }
+
+    /// The flow at `path`.
+    #[must_use]
+    pub fn flow(&self, path: &str) -> Option<&FlowPlan> {
+        self.flows.iter().find(|flow| flow.path == path)
+    }
+}

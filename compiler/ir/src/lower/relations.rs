@@ -1,0 +1,221 @@
+//! Relational pipelines.
+
+use fec_model::expr::{Expr, ExprKind};
+use fec_model::relation::{Relation, RelationOp};
+use fec_model::types::{Boundedness, Column, RelationType};
+
+use super::{Lowering, Scope};
+use crate::graph::{Node, NodeId};
+use crate::op::{Op, Step};
+use crate::walk;
+
+impl Lowering<'_> {
+    /// Lowers a relation; gives the node of its rows.
+    pub(super) fn relation(&mut self, relation: &Relation, scope: &mut Scope) -> NodeId {
+        let ty = &relation.ty;
+        match &relation.op {
+            RelationOp::Error => self.leaf(scope, Op::Rows { value: empty_list(relation) }, relation, 0),
+            RelationOp::Source(name) => {
+                let delay = self.model.source(name).map_or(0, |source| source.lateness);
+                let delay = if ty.boundedness == Boundedness::Table { 0 } else { delay };
+                self.leaf(scope, Op::Scan { source: name.clone() }, relation, delay)
+            }
+            RelationOp::Sink(name) => self.leaf(scope, Op::SinkRows { sink: name.clone() }, relation, 0),
+            RelationOp::View(name) => match self.model.view(name) {
+                Some(view) => {
+                    let view = view.relation.clone();
+                    self.relation(&view, scope)
+                }
+                None => self.leaf(scope, Op::Rows { value: empty_list(relation) }, relation, 0),
+            },
+            RelationOp::Binding(name) => match scope.bindings.get(name) {
+                Some(id) => *id,
+                None => self.leaf(scope, Op::Rows { value: empty_list(relation) }, relation, 0),
+            },
+            RelationOp::Part { split, part } => {
+                let node = self.row_node(scope, Op::Part { part: part.clone() }, ty, 0, relation.span);
+                let inputs: Vec<NodeId> = scope.bindings.get(split).copied().into_iter().collect();
+                self.ir.graph.add(node, &inputs)
+            }
+            RelationOp::Rows(value) => {
+                let value = self.hoist(value, scope);
+                let node = self.row_node(scope, Op::Rows { value: value.clone() }, ty, 0, relation.span);
+                let id = self.ir.graph.add(node, &[]);
+                self.connect_bindings(id, scope, [&value]);
+                id
+            }
+            RelationOp::Where { input, condition } => {
+                let condition = self.hoist(condition, scope);
+                let step = Step::Filter { condition: condition.clone(), unless_fault: Vec::new() };
+                self.unary(scope, input, Op::Fused { steps: vec![step] }, relation, &[condition])
+            }
+            RelationOp::Select { input, columns } => {
+                let columns = self.hoist_named(columns, scope);
+                let exprs: Vec<Expr> = columns.iter().map(|(_, value)| value.clone()).collect();
+                self.unary(scope, input, Op::Fused { steps: vec![Step::Project { columns }] }, relation, &exprs)
+            }
+            RelationOp::Derive { input, columns } => {
+                let columns = self.hoist_named(columns, scope);
+                let exprs: Vec<Expr> = columns.iter().map(|(_, value)| value.clone()).collect();
+                let steps = derive_steps(&input.ty.columns, &columns);
+                self.unary(scope, input, Op::Fused { steps }, relation, &exprs)
+            }
+            RelationOp::Join { left, right, kind, pick, alias, on, residual, within } => {
+                let left_id = self.relation(left, scope);
+                let right_id = self.relation(right, scope);
+                let (left_delay, right_delay) = (self.delay(left_id), self.delay(right_id));
+                let (join, pick, alias, on) = (*kind, *pick, alias.clone(), on.clone());
+                let residual = residual.clone();
+                let (op, delay) = match within {
+                    Some((low, high)) => {
+                        let delay = left_delay.max(high.saturating_add(right_delay));
+                        let (low, high) = (*low, *high);
+                        let op =
+                            Op::IntervalJoin { join, pick, alias, on, residual, low, high, left_delay, right_delay };
+                        (op, delay)
+                    }
+                    None if right.ty.boundedness == Boundedness::Table => {
+                        (Op::LookupJoin { join, pick, alias, on, residual }, left_delay)
+                    }
+                    None => (Op::HashJoin { join, pick, alias, on, residual }, left_delay),
+                };
+                let node = self.row_node(scope, op, ty, delay, relation.span);
+                self.ir.graph.add(node, &[left_id, right_id])
+            }
+            RelationOp::With { input, set, keys, alias, including_row } => {
+                let rows = self.relation(input, scope);
+                let keys: Vec<Expr> = keys.iter().map(|key| self.hoist(key, scope)).collect();
+                let op = Op::FeatureRead {
+                    set: set.clone(),
+                    keys: keys.clone(),
+                    alias: alias.clone(),
+                    including_row: *including_row,
+                };
+                let delay = self.delay(rows);
+                let node = self.row_node(scope, op, ty, delay, relation.span);
+                let mut inputs = vec![rows];
+                inputs.extend(self.feature_node(set));
+                let id = self.ir.graph.add(node, &inputs);
+                self.connect_bindings(id, scope, &keys);
+                id
+            }
+            RelationOp::Final { input } => self.unary(scope, input, Op::Final, relation, &[]),
+            RelationOp::Group { input, keys, aggregates, outputs } => {
+                let op = Op::Aggregate { keys: keys.clone(), aggregates: aggregates.clone(), outputs: outputs.clone() };
+                self.unary(scope, input, op, relation, &[])
+            }
+            RelationOp::Sort { input, keys } => {
+                self.unary(scope, input, Op::Sort { keys: keys.clone() }, relation, &[])
+            }
+            RelationOp::Top { input, count, keys, per, with_ties, rank } => {
+                let op = Op::Top {
+                    count: *count,
+                    keys: keys.clone(),
+                    per: per.clone(),
+                    with_ties: *with_ties,
+                    rank: rank.clone(),
+                };
+                self.unary(scope, input, op, relation, &[])
+            }
+            RelationOp::Take { input, count } => self.unary(scope, input, Op::Take { count: *count }, relation, &[]),
+            RelationOp::Distinct { input, keys } => {
+                self.unary(scope, input, Op::Distinct { keys: keys.clone() }, relation, keys)
+            }
+            RelationOp::Latest { input, keys } => {
+                self.unary(scope, input, Op::Latest { keys: keys.clone() }, relation, keys)
+            }
+            RelationOp::Union { inputs } => {
+                let ids: Vec<NodeId> = inputs.iter().map(|input| self.aligned(input, &ty.columns, scope)).collect();
+                let delay = ids.iter().map(|id| self.delay(*id)).max().unwrap_or(0);
+                let node = self.row_node(scope, Op::Union, ty, delay, relation.span);
+                self.ir.graph.add(node, &ids)
+            }
+        }
+    }
+
+    fn leaf(&mut self, scope: &Scope, op: Op, relation: &Relation, delay: i64) -> NodeId {
+        let mut node: Node = self.row_node(scope, op, &relation.ty, delay, relation.span);
+        if let Op::Scan { source } = &node.op {
+            node.name = self.name(scope, source, "scan");
+        }
+        self.ir.graph.add(node, &[])
+    }
+
+    fn unary(&mut self, scope: &mut Scope, input: &Relation, op: Op, relation: &Relation, exprs: &[Expr]) -> NodeId {
+        let input = self.relation(input, scope);
+        let delay = self.delay(input);
+        let node = self.row_node(scope, op, &relation.ty, delay, relation.span);
+        let id = self.ir.graph.add(node, &[input]);
+        self.connect_bindings(id, scope, exprs);
+        id
+    }
+
+    /// A relation whose columns are put into the order of `columns`.
+    pub(super) fn aligned(&mut self, relation: &Relation, columns: &[Column], scope: &mut Scope) -> NodeId {
+        let id = self.relation(relation, scope);
+        if relation.ty.columns.iter().map(|c| &c.name).eq(columns.iter().map(|c| &c.name)) {
+            return id;
+        }
+        let picked: Vec<(String, Expr)> = columns
+            .iter()
+            .filter_map(|wanted| relation.ty.column(&wanted.name))
+            .map(|column| (column.name.clone(), column_expr(column, relation.span)))
+            .collect();
+        let ty = RelationType { columns: columns.to_vec(), ..relation.ty.clone() };
+        let delay = self.delay(id);
+        let op = Op::Fused { steps: vec![Step::Project { columns: picked }] };
+        let node = self.row_node(scope, op, &ty, delay, relation.span);
+        self.ir.graph.add(node, &[id])
+    }
+
+    fn hoist_named(&mut self, columns: &[(String, Expr)], scope: &mut Scope) -> Vec<(String, Expr)> {
+        columns.iter().map(|(name, value)| (name.clone(), self.hoist(value, scope))).collect()
+    }
+}
+
+/// A column as an expression.
+pub(crate) fn column_expr(column: &Column, span: fec_diagnostics::Span) -> Expr {
+    Expr { kind: ExprKind::Column(column.name.clone()), ty: column.ty.clone(), span }
+}
+
+/// `derive` as projections: a new one begins where a column reads one that was derived just before.
+fn derive_steps(input: &[Column], derived: &[(String, Expr)]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut columns: Vec<Column> = input.to_vec();
+    let mut rest = derived;
+    while let Some((_, first)) = rest.first() {
+        let mut round: Vec<&(String, Expr)> = Vec::new();
+        for entry in rest {
+            let reads = walk::columns(&entry.1);
+            if round.iter().any(|(name, _)| reads.contains(name) || *name == entry.0) {
+                break;
+            }
+            round.push(entry);
+        }
+        rest = rest.get(round.len()..).unwrap_or_default();
+        let mut project: Vec<(String, Expr)> =
+            columns.iter().map(|column| (column.name.clone(), column_expr(column, first.span))).collect();
+        for (name, value) in round {
+            let column = Column { name: name.clone(), ty: value.ty.clone() };
+            match project.iter_mut().zip(&mut columns).find(|((existing, _), _)| existing == name) {
+                Some(((_, old), old_column)) => {
+                    *old = value.clone();
+                    *old_column = column;
+                }
+                None => {
+                    project.push((name.clone(), value.clone()));
+                    columns.push(column);
+                }
+            }
+        }
+        steps.push(Step::Project { columns: project });
+    }
+    steps
+}
+
+fn empty_list(relation: &Relation) -> Expr {
+    let record = fec_model::types::Record { name: None, fields: relation.ty.columns.clone() };
+    let item = fec_model::types::Type::required(fec_model::types::Kind::Record(record));
+    let ty = fec_model::types::Type::required(fec_model::types::Kind::List(Box::new(item)));
+    Expr { kind: ExprKind::List(Vec::new()), ty, span: relation.span }
+}

@@ -1,0 +1,100 @@
+//! Moves filters below operators that only add columns: feature reads, left joins, projections.
+//!
+//! An operator that a filter passes may have dead-lettered a row that the filter would have dropped; so the filter lets
+//! a row through whose keys there cannot be computed, and that operator still reports it.
+
+use std::collections::BTreeSet;
+
+use fec_model::expr::{Expr, ExprKind};
+use fec_model::relation::{JoinKind, JoinPick};
+
+use crate::graph::NodeId;
+use crate::ir::Ir;
+use crate::op::{Op, Step};
+use crate::passes::Change;
+use crate::walk;
+
+pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for id in ir.graph.in_order().unwrap_or_default() {
+        while let Some(change) = sink_once(ir, id) {
+            changes.push(change);
+        }
+    }
+    changes
+}
+
+/// Moves the filter `id` below its input, where that is allowed.
+fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
+    let node = ir.graph.get(id)?;
+    let Op::Fused { steps } = &node.op else { return None };
+    let [Step::Filter { condition, unless_fault }] = steps.as_slice() else { return None };
+    if !node.guards.is_empty() || !ir.graph.bindings(id).is_empty() {
+        return None;
+    }
+    let reads: BTreeSet<String> = unless_fault.iter().chain([condition]).flat_map(walk::columns).collect();
+    let above = *ir.graph.inputs(id).first()?;
+    if ir.graph.consumers(above).len() != 1 {
+        return None;
+    }
+    let passed = ir.graph.get(above)?;
+    let rows = *ir.graph.inputs(above).first()?;
+    let below = ir.graph.get(rows)?;
+    let there = |name: &String| below.columns.iter().any(|column| column.name == *name);
+    let (condition, unless_fault) = match &passed.op {
+        Op::FeatureRead { keys, alias, .. } => {
+            let adds = |name: &String| alias.as_ref() == Some(name);
+            if !reads.iter().all(|name| there(name) && !adds(name)) {
+                return None;
+            }
+            (condition.clone(), keys.iter().chain(unless_fault).cloned().collect())
+        }
+        Op::IntervalJoin {
+            join: JoinKind::Left,
+            pick: JoinPick::All | JoinPick::First,
+            alias,
+            on,
+            residual: None,
+            ..
+        }
+        | Op::LookupJoin { join: JoinKind::Left, alias, on, residual: None, .. } => {
+            if !reads.iter().all(|name| there(name) && name != alias) {
+                return None;
+            }
+            (condition.clone(), on.iter().map(|(left, _)| left).chain(unless_fault).cloned().collect())
+        }
+        Op::Fused { steps } => {
+            let [Step::Project { columns }] = steps.as_slice() else { return None };
+            let renamed = |expr: &Expr| through(expr, columns);
+            let unless: Option<Vec<Expr>> = unless_fault.iter().map(renamed).collect();
+            (renamed(condition)?, unless?)
+        }
+        _ => return None,
+    };
+    let (below_columns, changes, delay, timed, key) =
+        (below.columns.clone(), below.changes, below.delay, below.timed, below.key.clone());
+    let reason = format!("filters before `{}`, which only adds columns", passed.name);
+    ir.graph.replace(id, above);
+    ir.graph.set_input(id, 0, rows);
+    ir.graph.set_input(above, 0, id);
+    let node = ir.graph.get_mut(id)?;
+    node.op = Op::Fused { steps: vec![Step::Filter { condition, unless_fault }] };
+    node.columns = below_columns;
+    (node.changes, node.delay, node.timed, node.key) = (changes, delay, timed, key);
+    Some(Change { node: node.name.clone(), reason })
+}
+
+/// The expression over the input of a projection, where every column that it reads is only passed on there.
+fn through(expr: &Expr, columns: &[(String, Expr)]) -> Option<Expr> {
+    let mut moved = expr.clone();
+    let mut possible = true;
+    walk::rewrite(&mut moved, &mut |part| {
+        if let ExprKind::Column(name) = &part.kind {
+            match columns.iter().find(|(known, _)| known == name).map(|(_, value)| &value.kind) {
+                Some(ExprKind::Column(inner)) => part.kind = ExprKind::Column(inner.clone()),
+                _ => possible = false,
+            }
+        }
+    });
+    possible.then_some(moved)
+}

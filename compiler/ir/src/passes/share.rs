@@ -1,0 +1,62 @@
+//! One scan a source, and equal operators over equal inputs once, whichever flows they stand in.
+
+use std::collections::BTreeMap;
+
+use crate::graph::NodeId;
+use crate::ir::Ir;
+use crate::op::Op;
+use crate::passes::Change;
+use crate::walk;
+
+pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
+    let mut changes = Vec::new();
+    // Keyed by the cheap part; only nodes that agree in it are compared expression by expression.
+    let mut seen: BTreeMap<(&'static str, Vec<NodeId>, String), Vec<NodeId>> = BTreeMap::new();
+    for id in ir.graph.in_order().unwrap_or_default() {
+        let Some(node) = ir.graph.get(id) else { continue };
+        let label = match &node.op {
+            Op::Scan { source } => source.clone(),
+            Op::Fused { .. } | Op::FeatureRead { .. } | Op::IntervalJoin { .. } | Op::LookupJoin { .. } | Op::Final => {
+                String::new()
+            }
+            _ => continue,
+        };
+        if !node.guards.is_empty() || !ir.graph.bindings(id).is_empty() || node.settings != Default::default() {
+            continue;
+        }
+        let key = (node.op.word(), ir.graph.inputs(id), label);
+        let twins = seen.entry(key).or_default();
+        let twin = twins.iter().copied().find(|twin| {
+            ir.graph.get(*twin).is_some_and(|other| other.columns == node.columns && walk::same_op(&other.op, &node.op))
+        });
+        let Some(twin) = twin else {
+            twins.push(id);
+            continue;
+        };
+        let planes = node.planes.clone();
+        let binding = node.binding.clone();
+        ir.graph.replace(id, twin);
+        let Some(removed) = ir.graph.remove(id) else { continue };
+        if let Some(kept) = ir.graph.get_mut(twin) {
+            kept.planes.extend(planes);
+            kept.planes.sort();
+            kept.planes.dedup();
+            kept.binding = kept.binding.take().or(binding);
+            changes.push(Change {
+                node: kept.name.clone(),
+                reason: format!("serves `{}` too: they are equal", removed.name),
+            });
+        }
+        for node in ir.flows.iter_mut().flat_map(|flow| &mut flow.nodes) {
+            if *node == id {
+                *node = twin;
+            }
+        }
+        for view in &mut ir.views {
+            if view.node == id {
+                view.node = twin;
+            }
+        }
+    }
+    changes
+}

@@ -1,0 +1,237 @@
+//! The invariants of a plan: acyclic, ports fed, columns there that expressions read, time and keys where they are needed.
+
+use std::collections::BTreeSet;
+
+use fec_diagnostics::Span;
+use fec_model::expr::{Expr, ExprKind};
+use fec_model::types::Column;
+
+use crate::graph::{Node, NodeId};
+use crate::ir::Ir;
+use crate::op::{Op, Step};
+use crate::walk;
+
+/// A broken invariant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which, at which node.
+    pub message: String,
+    /// Where that node was written.
+    pub span: Option<Span>,
+}
+
+/// Checks a plan; an empty list means that it is sound.
+#[must_use]
+pub fn verify(ir: &Ir) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if let Err(id) = ir.graph.in_order() {
+        let node = ir.graph.get(id);
+        let name = node.map_or("?", |node| node.name.as_str());
+        found.push(Violation { message: format!("`{name}` feeds itself"), span: node.map(|node| node.span) });
+        return found;
+    }
+    let mut names = BTreeSet::new();
+    for id in ir.graph.ids() {
+        let Some(node) = ir.graph.get(id) else { continue };
+        let mut check = Check { ir, id, node, found: &mut found };
+        if !names.insert(&node.name) {
+            check.fail("has the name of another node".to_owned());
+        }
+        check.node();
+    }
+    found
+}
+
+struct Check<'a> {
+    ir: &'a Ir,
+    id: NodeId,
+    node: &'a Node,
+    found: &'a mut Vec<Violation>,
+}
+
+impl Check<'_> {
+    fn fail(&mut self, what: String) {
+        self.found.push(Violation { message: format!("`{}` {what}", self.node.name), span: Some(self.node.span) });
+    }
+
+    fn node(&mut self) {
+        let inputs: Vec<&Node> =
+            self.ir.graph.inputs(self.id).into_iter().filter_map(|id| self.ir.graph.get(id)).collect();
+        let ports = match &self.node.op {
+            Op::Scan { .. }
+            | Op::SinkRows { .. }
+            | Op::Rows { .. }
+            | Op::Request { .. }
+            | Op::ReadFeatures { .. }
+            | Op::ReadTable { .. }
+            | Op::Predict { .. }
+            | Op::Call { .. }
+            | Op::Scalar { .. }
+            | Op::Respond { .. } => 0..=0,
+            Op::IntervalJoin { .. }
+            | Op::LookupJoin { .. }
+            | Op::HashJoin { .. }
+            | Op::FeatureRead { .. }
+            | Op::Evaluate => 2..=2,
+            Op::Union => 2..=usize::MAX,
+            _ => 1..=1,
+        };
+        if !ports.contains(&inputs.len()) {
+            return self.fail(format!("has {} inputs", inputs.len()));
+        }
+        let first = inputs.first().copied();
+        match (&self.node.op, first, inputs.get(1).copied()) {
+            (Op::Fused { steps }, Some(input), _) => self.steps(steps, &input.columns),
+            (Op::IntervalJoin { on, residual, alias, .. }, Some(left), Some(right)) => {
+                if !left.timed || !right.timed {
+                    self.fail("joins by time rows that have none".to_owned());
+                }
+                self.join(on, residual.as_ref(), alias, left, right);
+            }
+            (
+                Op::LookupJoin { on, residual, alias, .. } | Op::HashJoin { on, residual, alias, .. },
+                Some(left),
+                Some(right),
+            ) => {
+                self.join(on, residual.as_ref(), alias, left, right);
+            }
+            (Op::FeatureRead { keys, set, alias, .. }, Some(rows), Some(features)) => {
+                let Op::Features { sets, .. } = &features.op else {
+                    return self.fail("reads features from a node that has none".to_owned());
+                };
+                let Some(plan) = sets.iter().find(|plan| plan.name == *set) else {
+                    return self.fail(format!("reads set `{set}`, which `{}` does not keep", features.name));
+                };
+                if plan.keys.len() != keys.len() {
+                    self.fail(format!("gives {} keys to set `{set}`", keys.len()));
+                }
+                if !rows.timed {
+                    self.fail("reads features as of rows that have no time".to_owned());
+                }
+                let known = |name: &str| {
+                    has(&rows.columns, name)
+                        || alias.as_deref() == Some(name)
+                        || (alias.is_none() && has(&plan.columns, name))
+                };
+                let missing: Vec<String> = self
+                    .node
+                    .columns
+                    .iter()
+                    .filter(|column| !known(&column.name))
+                    .map(|column| column.name.clone())
+                    .collect();
+                for name in missing {
+                    self.fail(format!("gives column `{name}`, which neither row nor set has"));
+                }
+                self.exprs(keys, &rows.columns, &[]);
+            }
+            (Op::Features { sets, .. }, Some(input), _) => {
+                if !input.timed {
+                    self.fail("aggregates over time rows that have none".to_owned());
+                }
+                for set in sets {
+                    for (_, key) in &set.keys {
+                        self.expr(key, &input.columns, &[]);
+                    }
+                    for aggregate in &set.aggregates {
+                        self.exprs(
+                            aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter),
+                            &input.columns,
+                            &[],
+                        );
+                    }
+                }
+            }
+            (Op::Union, ..) => {
+                for input in &inputs {
+                    let missing = self.node.columns.iter().find(|column| !has(&input.columns, &column.name));
+                    if let Some(column) = missing {
+                        self.fail(format!("misses column `{}` of `{}`", column.name, input.name));
+                    }
+                }
+            }
+            (Op::Sort { keys } | Op::Top { keys, .. }, Some(input), _) => {
+                self.exprs(keys.iter().map(|(key, _)| key), &input.columns, &[]);
+            }
+            (Op::Distinct { keys } | Op::Latest { keys }, Some(input), _) => self.exprs(keys, &input.columns, &[]),
+            (Op::Split { by, .. }, Some(input), _) => self.exprs(by, &input.columns, &[]),
+            (Op::Aggregate { keys, aggregates, .. }, Some(input), _) => {
+                self.exprs(keys.iter().map(|(_, key)| key), &input.columns, &[]);
+                for aggregate in aggregates {
+                    self.exprs(
+                        aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter),
+                        &input.columns,
+                        &[],
+                    );
+                }
+            }
+            (Op::Train { label, features, .. }, Some(input), _) => {
+                self.exprs(features.iter().map(|(_, value)| value).chain([label]), &input.columns, &[]);
+            }
+            (Op::Emit { .. }, Some(input), _) => {
+                if !self.node.columns.iter().map(|c| &c.name).eq(input.columns.iter().map(|c| &c.name)) {
+                    self.fail("gets other columns than its sink has".to_owned());
+                }
+            }
+            (Op::Part { .. }, Some(input), _) if !matches!(input.op, Op::Split { .. }) => {
+                self.fail("is a part of something that is not a split".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    fn steps(&mut self, steps: &[Step], input: &[Column]) {
+        let mut columns: Vec<String> = input.iter().map(|column| column.name.clone()).collect();
+        for step in steps {
+            let reads: BTreeSet<String> = match step {
+                Step::Filter { condition, unless_fault } => {
+                    unless_fault.iter().chain([condition]).flat_map(walk::columns).collect()
+                }
+                Step::Project { columns } => columns.iter().flat_map(|(_, value)| walk::columns(value)).collect(),
+            };
+            if let Some(missing) = reads.iter().find(|name| !columns.contains(name)) {
+                self.fail(format!("reads column `{missing}`, which is not there"));
+            }
+            if let Step::Project { columns: projected } = step {
+                columns = projected.iter().map(|(name, _)| name.clone()).collect();
+            }
+        }
+        if !self.node.columns.iter().map(|column| &column.name).eq(&columns) {
+            self.fail("says other columns than its steps give".to_owned());
+        }
+    }
+
+    fn join(&mut self, on: &[(Expr, Expr)], residual: Option<&Expr>, alias: &str, left: &Node, right: &Node) {
+        for (a, b) in on {
+            self.expr(a, &left.columns, &right.columns);
+            self.expr(b, &left.columns, &right.columns);
+        }
+        self.exprs(residual, &left.columns, &right.columns);
+        let missing = self.node.columns.iter().find(|column| column.name != alias && !has(&left.columns, &column.name));
+        if let Some(column) = missing {
+            self.fail(format!("gives column `{}`, which its left side does not have", column.name));
+        }
+    }
+
+    fn exprs<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>, left: &[Column], right: &[Column]) {
+        for expr in exprs {
+            self.expr(expr, left, right);
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr, left: &[Column], right: &[Column]) {
+        let mut missing = None;
+        walk::visit(expr, &mut |part| match &part.kind {
+            ExprKind::Column(name) if !has(left, name) => missing = Some(name.clone()),
+            ExprKind::Right(name) if !has(right, name) => missing = Some(name.clone()),
+            _ => {}
+        });
+        if let Some(name) = missing {
+            self.fail(format!("reads column `{name}`, which is not there"));
+        }
+    }
+}
+
+fn has(columns: &[Column], name: &str) -> bool {
+    columns.iter().any(|column| column.name == name)
+}

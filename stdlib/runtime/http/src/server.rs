@@ -1,0 +1,310 @@
+//! The server: axum on a runtime of its own, stopped by draining.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{RawPathParams, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, on};
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+use crate::{Answer, Call, Route, Status};
+
+/// The largest body that is read.
+const MOST_BODY: usize = 1 << 20;
+
+/// How long requests may take to end after the stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why a server could not start.
+#[derive(Debug)]
+pub struct ServerError(String);
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServerError {}
+
+/// A running server. Dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections, lets running requests end (for at most ten seconds) and returns.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        // Without a receiver the thread has ended already.
+        let _ = self.stop.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Serves `routes` besides `/healthz /readyz /metrics /openapi.json` on `address`; port 0 takes a free one.
+///
+/// # Errors
+/// A port that is in use or not permitted, in words that name it and the repair.
+pub fn serve(
+    address: SocketAddr,
+    routes: &[Route],
+    status: Arc<dyn Status>,
+    metrics: Arc<Metrics>,
+) -> Result<Server, ServerError> {
+    let refused = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            ServerError(format!("port {} is in use; choose another with --port, or 0 for a free one", address.port()))
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            ServerError(format!("port {} needs more rights than this user has; choose one above 1023", address.port()))
+        }
+        _ => ServerError(format!("cannot listen on {address}: {error}")),
+    };
+    let listener = TcpListener::bind(address).map_err(refused)?;
+    listener.set_nonblocking(true).map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    let router = router(routes, status, metrics);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_name("http")
+        .build()
+        .map_err(|error| ServerError(format!("cannot start the threads of the server: {error}")))?;
+    let (stop, mut stopped) = watch::channel(false);
+    let work = move || {
+        runtime.block_on(async move {
+            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+            let mut draining = stopped.clone();
+            let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+                let _ = stopped.wait_for(|stop| *stop).await;
+            });
+            let overdue = async move {
+                let _ = draining.wait_for(|stop| *stop).await;
+                tokio::time::sleep(DRAIN).await;
+            };
+            tokio::select! {
+                _ = serving => {}
+                () = overdue => {}
+            }
+        });
+        runtime.shutdown_background();
+    };
+    let thread = std::thread::Builder::new()
+        .name("http-server".to_owned())
+        .spawn(work)
+        .map_err(|error| ServerError(format!("cannot start the threads of the server: {error}")))?;
+    Ok(Server { address, stop, thread: Some(thread) })
+}
+
+fn router(routes: &[Route], status: Arc<dyn Status>, metrics: Arc<Metrics>) -> Router {
+    let mut router = Router::new();
+    for route in routes {
+        router = router.route(&axum_path(&route.path), method(route, &metrics));
+    }
+    let ready = Arc::clone(&status);
+    let openapi = Arc::clone(&status);
+    router
+        .route("/healthz", get(|| async { json(StatusCode::OK, b"{\"ok\":true}".to_vec()) }))
+        .route(
+            "/readyz",
+            get(move || async move {
+                let (ready, body) = ready.ready();
+                let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                json(code, body.to_string().into_bytes())
+            }),
+        )
+        .route(
+            "/metrics",
+            get(move || async move {
+                let mut response =
+                    json(StatusCode::OK, format!("{}{}", metrics.render(), status.metrics()).into_bytes());
+                let text = HeaderValue::from_static("text/plain; version=0.0.4");
+                response.headers_mut().insert(header::CONTENT_TYPE, text);
+                response
+            }),
+        )
+        .route(
+            "/openapi.json",
+            get(move || async move { json(StatusCode::OK, openapi.openapi().to_string().into_bytes()) }),
+        )
+        .fallback(|| async {
+            json(StatusCode::NOT_FOUND, b"{\"code\":\"not_found\",\"message\":\"no such path\"}".to_vec())
+        })
+}
+
+/// `/home/:user` in the words of axum, `/home/{user}`.
+fn axum_path(path: &str) -> String {
+    let part = |part: &str| match part.strip_prefix(':') {
+        Some(name) => format!("{{{name}}}"),
+        None => part.to_owned(),
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+fn method(route: &Route, metrics: &Arc<Metrics>) -> MethodRouter {
+    let endpoint = Arc::clone(&route.endpoint);
+    let metrics = Arc::clone(metrics);
+    let name = route.path.clone();
+    let filter =
+        if route.method == "GET" { axum::routing::MethodFilter::GET } else { axum::routing::MethodFilter::POST };
+    on(filter, move |path: RawPathParams, request: Request| async move {
+        let started = Instant::now();
+        let answer = match call(&path, request).await {
+            Ok(call) => endpoint.answer(call),
+            Err(answer) => answer,
+        };
+        metrics.count(&name, answer.status, started.elapsed());
+        respond(answer)
+    })
+}
+
+async fn call(path: &RawPathParams, request: Request) -> Result<Call, Answer> {
+    let query = request.uri().query().map(parse_query).unwrap_or_default();
+    let time = request.headers().get("fec-time").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body: Bytes = to_bytes(request.into_body(), MOST_BODY).await.map_err(|_| Answer {
+        status: 413,
+        body: b"{\"code\":\"too_large\",\"message\":\"the body is larger than 1 MiB\"}".to_vec(),
+        headers: Vec::new(),
+    })?;
+    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Ok(Call { path, query, body: body.to_vec(), time })
+}
+
+fn parse_query(query: &str) -> Vec<(String, String)> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(name), decoded(value))
+        })
+        .collect()
+}
+
+/// `%41+b` as `A b`; what is not an escape stands for itself.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escape = tail
+            .get(..2)
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match (first, escape) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+                continue;
+            }
+            (b'+', _) => bytes.push(b' '),
+            (other, _) => bytes.push(*other),
+        }
+        rest = tail;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn respond(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json(status, answer.body);
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+    use crate::Endpoint;
+
+    struct Echo;
+
+    impl Endpoint for Echo {
+        fn answer(&self, call: Call) -> Answer {
+            let body = format!("{:?} {:?} {}", call.path, call.query, String::from_utf8_lossy(&call.body));
+            Answer { status: 200, body: body.into_bytes(), headers: vec![("fec-time", "now".to_owned())] }
+        }
+    }
+
+    struct Ready;
+
+    impl Status for Ready {
+        fn ready(&self) -> (bool, serde_json::Value) {
+            (false, serde_json::json!({ "models": {} }))
+        }
+        fn openapi(&self) -> serde_json::Value {
+            serde_json::json!({ "openapi": "3.1.0" })
+        }
+        fn metrics(&self) -> String {
+            "own 1\n".to_owned()
+        }
+    }
+
+    fn ask(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn a_server_answers_its_routes_and_speaks_of_itself() {
+        let route = Route { method: "GET", path: "/home/:user".to_owned(), endpoint: Arc::new(Echo) };
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = serve(local, &[route], Arc::new(Ready), Arc::default()).unwrap();
+        let get =
+            |path: &str| ask(server.address(), &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+        let home = get("/home/a%20b?page=x%2By+z");
+        assert!(home.starts_with("HTTP/1.1 200"), "{home}");
+        assert!(home.contains("fec-time: now") && home.contains(r#"[("user", "a b")] [("page", "x+y z")]"#), "{home}");
+        assert!(get("/healthz").starts_with("HTTP/1.1 200"));
+        assert!(get("/readyz").starts_with("HTTP/1.1 503"));
+        assert!(get("/metrics").contains("own 1"));
+        assert!(get("/nowhere").starts_with("HTTP/1.1 404"));
+        let taken = serve(server.address(), &[], Arc::new(Ready), Arc::default()).unwrap_err();
+        assert!(taken.to_string().contains("in use"), "{taken}");
+        server.stop();
+    }
+}
