@@ -29,6 +29,8 @@ pub struct Pipeline {
     gates: BTreeMap<u32, Gate>,
     merger: Merger,
     partitions: BTreeMap<Origin, Reading>,
+    /// Records that arrive at or after this instant are not there yet.
+    until: i64,
 }
 
 /// How far a partition is.
@@ -68,7 +70,7 @@ impl Pipeline {
     pub fn new(dataflow: Dataflow, gates: BTreeMap<u32, Gate>) -> Self {
         let schemas = dataflow.sources.iter().map(|(number, schema)| (*number, std::sync::Arc::clone(schema)));
         let merger = Merger::new(schemas.collect::<Vec<_>>());
-        Self { dataflow, gates, merger, partitions: BTreeMap::new() }
+        Self { dataflow, gates, merger, partitions: BTreeMap::new(), until: i64::MAX }
     }
 
     /// The numbers of its stream sources.
@@ -80,6 +82,11 @@ impl Pipeline {
     pub fn partition(&mut self, origin: Origin) {
         self.merger.add(origin);
         self.partitions.entry(origin).or_default();
+    }
+
+    /// Leaves out what arrives at or after `at`.
+    pub fn until(&mut self, at: i64) {
+        self.until = at;
     }
 
     /// Takes the next records of a partition.
@@ -105,13 +112,18 @@ impl Pipeline {
                 reading.refused.insert(*offset, (fault, detail));
             }
         }
+        // INVARIANT: arrival never decreases within a partition, so what is there at `until` is a prefix.
+        let rows = arrived.partition_point(|arrived| *arrived < self.until);
+        arrived.truncate(rows);
+        let mut offsets = arriving.offsets;
+        offsets.truncate(rows);
         let batch = Batch {
-            columns: arriving.columns,
+            columns: arriving.columns.iter().map(|column| column.slice(0, rows)).collect(),
             rows,
             time: vec![0; rows],
             arrived,
             origin: vec![origin; rows],
-            offset: arriving.offsets,
+            offset: offsets,
             weight: vec![1; rows],
         };
         self.merger.push(origin, batch);

@@ -1,0 +1,361 @@
+//! Data at rest: files and tables of sources, decoded, with their raw bytes kept for dead letters.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fec_ir::Ir;
+use fec_model::model::{Format, Shape, Source, TimeUnit};
+use flow_core::batch::{Batch, Origin};
+use flow_core::column::Column;
+use flow_core::functions::TimeUnit as CoreUnit;
+use flow_core::types::Schema;
+use flow_core::value::{Cell, Value};
+use flow_formats::{Decoded, Decoder, Encoding};
+use flow_operators::accept::{Arriving, Gate, GateSpec};
+
+use crate::error::LocalError;
+use crate::expr::Names;
+use crate::tables::{Loaded, Tables};
+
+/// Records that are decoded at once.
+const CHUNK: usize = 8_192;
+
+/// Consecutive records of one partition: decoded, and as they lie.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The source's number.
+    pub source: u32,
+    /// Decoded.
+    pub arriving: Arriving,
+    /// The bytes that `views` points into.
+    pub payload: Arc<Vec<u8>>,
+    /// Start and end of each record.
+    pub views: Vec<(usize, usize)>,
+}
+
+impl Chunk {
+    /// The records at these positions, which ascend.
+    #[must_use]
+    pub fn rows(&self, rows: &[usize]) -> Self {
+        let arriving = &self.arriving;
+        let refused = arriving
+            .refused
+            .iter()
+            .filter_map(|(row, fault, detail)| rows.binary_search(row).ok().map(|at| (at, *fault, detail.clone())));
+        Self {
+            source: self.source,
+            arriving: Arriving {
+                partition: arriving.partition,
+                offsets: rows.iter().filter_map(|row| arriving.offsets.get(*row)).copied().collect(),
+                stamps: rows.iter().filter_map(|row| arriving.stamps.get(*row)).copied().collect(),
+                columns: arriving.columns.iter().map(|column| column.take(rows)).collect(),
+                refused: refused.collect(),
+            },
+            payload: Arc::clone(&self.payload),
+            views: rows.iter().filter_map(|row| self.views.get(*row)).copied().collect(),
+        }
+    }
+}
+
+/// All records that are at hand.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// Chunks; those of one partition in order of offset.
+    pub chunks: Vec<Chunk>,
+}
+
+impl History {
+    /// The raw bytes of a record.
+    #[must_use]
+    pub fn raw(&self, origin: Origin, offset: i64) -> Option<&[u8]> {
+        self.chunks
+            .iter()
+            .filter(|chunk| chunk.source == origin.source && chunk.arriving.partition == origin.partition)
+            .find_map(|chunk| {
+                let row = chunk.arriving.offsets.binary_search(&offset).ok()?;
+                let (start, end) = *chunk.views.get(row)?;
+                chunk.payload.get(start..end)
+            })
+    }
+
+    /// The partitions that it has.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<Origin> {
+        let mut partitions: Vec<Origin> = self
+            .chunks
+            .iter()
+            .map(|chunk| Origin { source: chunk.source, partition: chunk.arriving.partition })
+            .collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        partitions
+    }
+}
+
+/// What the caller says about where sources lie.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// The solution's folder.
+    pub root: PathBuf,
+    /// Sources that are read from these files instead of their topic, file and history.
+    pub bound: BTreeMap<String, PathBuf>,
+}
+
+impl Places {
+    /// The file or folder in which a source's data lies at rest; nothing where it has none.
+    #[must_use]
+    pub fn at_rest(&self, source: &Source) -> Option<PathBuf> {
+        if let Some(file) = self.bound.get(&source.name) {
+            return Some(file.clone());
+        }
+        let path = source.file.as_ref().or(source.path.as_ref());
+        if let Some(path) = path {
+            return Some(self.root.join(path));
+        }
+        // History is what a deployment archives; a solution that has not been deployed yet has none.
+        source.history.as_ref().map(|history| self.root.join(history)).filter(|path| path.exists())
+    }
+}
+
+/// The number of a source: its rank by name.
+#[must_use]
+pub fn number(ir: &Ir, name: &str) -> Option<u32> {
+    ir.sources.iter().position(|source| source.name == name).and_then(|position| u32::try_from(position).ok())
+}
+
+/// The gates of the plan's stream sources.
+#[must_use]
+pub fn gates(ir: &Ir) -> BTreeMap<u32, Gate> {
+    let mut gates = BTreeMap::new();
+    for (number, source) in (0u32..).zip(&ir.sources) {
+        if source.shape != Shape::Stream {
+            continue;
+        }
+        let position = |name: &String| source.ty.columns.iter().position(|column| column.name == *name);
+        let spec = GateSpec {
+            name: Arc::from(source.name.as_str()),
+            source: number,
+            time: source.time.as_ref().and_then(position),
+            arrival_is_event_time: source.arrival_is_event_time,
+            lateness: source.lateness,
+            ahead: source.ahead,
+            unique: source.unique.iter().filter_map(position).collect(),
+        };
+        gates.insert(number, Gate::new(spec));
+    }
+    gates
+}
+
+/// Reads all data at rest: streams into chunks, tables into [`Tables`].
+///
+/// # Errors
+/// A file that is not there or cannot be read at all; bad rows are no error here.
+pub fn read_all(ir: &Ir, places: &Places, names: &Names) -> Result<(History, Tables), LocalError> {
+    let mut history = History::default();
+    let mut tables = Tables::default();
+    for (number, source) in (0u32..).zip(&ir.sources) {
+        let path = places.at_rest(source);
+        match source.shape {
+            Shape::Stream => {
+                if let Some(path) = path {
+                    history.chunks.extend(read_stream(source, number, &path, names)?);
+                }
+            }
+            Shape::Table | Shape::Rows => tables.insert(&source.name, read_table(source, path.as_deref(), names)?),
+        }
+    }
+    Ok((history, tables))
+}
+
+/// Reads a stream's file or folder.
+///
+/// # Errors
+/// As [`read_all`].
+pub fn read_stream(source: &Source, number: u32, path: &Path, names: &Names) -> Result<Vec<Chunk>, LocalError> {
+    let schema = names.enums.schema(&source.ty.columns);
+    let mut chunks: Vec<Chunk> = Vec::new();
+    for rows in open(source, path)? {
+        let rows = rows.map_err(|error| LocalError::Environment(format!("source `{}`: {error}", source.name)))?;
+        let decoder = Decoder::new(&schema, rows.encoding.clone(), unit(source)).with_positions();
+        let decoded = decoder.decode(rows.records());
+        place(number, rows.first, decoded, &rows.payload, &rows.views, &mut chunks);
+    }
+    // A partition's records are in order of offset, whatever the order of lines.
+    chunks.sort_by_key(|chunk| (chunk.arriving.partition, chunk.arriving.offsets.first().copied()));
+    Ok(chunks)
+}
+
+fn open(source: &Source, path: &Path) -> Result<flow_formats::file::Reader, LocalError> {
+    let declared = match source.format {
+        Format::Json => flow_formats::Format::Json,
+        Format::Csv => flow_formats::Format::Csv,
+        Format::Parquet => flow_formats::Format::Parquet,
+    };
+    // A file that says by its name what it is may be bound to any source.
+    let format = match flow_formats::Format::of_path(path) {
+        Some(_) => None,
+        None if path.is_dir() => None,
+        None => Some(declared),
+    };
+    flow_formats::open(path, format, CHUNK)
+        .map_err(|error| LocalError::Environment(format!("source `{}`: {error}", source.name)))
+}
+
+/// The unit of a source's integer timestamps.
+#[must_use]
+pub fn unit(source: &Source) -> Option<CoreUnit> {
+    source.unit.map(|unit| match unit {
+        TimeUnit::Seconds => CoreUnit::Second,
+        TimeUnit::Milliseconds => CoreUnit::Millisecond,
+        TimeUnit::Microseconds => CoreUnit::Microsecond,
+    })
+}
+
+/// Deals decoded rows of a file to partitions.
+fn place(
+    source: u32,
+    first: i64,
+    decoded: Decoded,
+    payload: &Arc<Vec<u8>>,
+    views: &[(usize, usize)],
+    chunks: &mut Vec<Chunk>,
+) {
+    let mut by_partition: BTreeMap<u32, Vec<(i64, usize, Option<i64>)>> = BTreeMap::new();
+    for (row, number) in (0..views.len()).zip(first..) {
+        let int = |column: Option<&Column>| match column.map(|column| column.cell(row)) {
+            Some(Ok(Cell::Int(value))) => Some(value),
+            _ => None,
+        };
+        let positions = decoded.positions.as_ref();
+        let partition = int(positions.map(|positions| &positions.partition)).and_then(|p| u32::try_from(p).ok());
+        let offset = int(positions.map(|positions| &positions.offset));
+        let arrived = int(positions.map(|positions| &positions.arrived));
+        by_partition.entry(partition.unwrap_or(0)).or_default().push((offset.unwrap_or(number), row, arrived));
+    }
+    let refused: BTreeMap<usize, _> =
+        decoded.refused.into_iter().map(|refused| (refused.row, (refused.fault, refused.detail))).collect();
+    for (partition, mut rows) in by_partition {
+        rows.sort_by_key(|(offset, row, _)| (*offset, *row));
+        let taken: Vec<usize> = rows.iter().map(|(_, row, _)| *row).collect();
+        let columns = decoded.columns.iter().map(|column| column.take(&taken)).collect();
+        let refused = taken
+            .iter()
+            .enumerate()
+            .filter_map(|(at, row)| refused.get(row).map(|(fault, detail)| (at, *fault, detail.clone())));
+        let arriving = Arriving {
+            partition,
+            offsets: rows.iter().map(|(offset, ..)| *offset).collect(),
+            stamps: rows.iter().map(|(_, _, arrived)| *arrived).collect(),
+            columns,
+            refused: refused.collect(),
+        };
+        let views = taken.iter().filter_map(|row| views.get(*row)).copied().collect();
+        chunks.push(Chunk { source, arriving, payload: Arc::clone(payload), views });
+    }
+}
+
+/// Reads a table; without a file it is empty.
+///
+/// # Errors
+/// As [`read_all`]; a row that cannot be read is an error that names it, since a table is a constant of the release.
+pub fn read_table(source: &Source, path: Option<&Path>, names: &Names) -> Result<Loaded, LocalError> {
+    let schema = Arc::new(names.enums.schema(&source.ty.columns));
+    let mut batches = Vec::new();
+    if let Some(path) = path {
+        for rows in open(source, path)? {
+            let rows = rows.map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
+            let decoded = Decoder::new(&schema, rows.encoding.clone(), unit(source)).decode(rows.records());
+            if let Some(refused) = decoded.refused.first() {
+                let row = rows.first + i64::try_from(refused.row).unwrap_or(0);
+                return Err(LocalError::Environment(format!(
+                    "table `{}`: row {row} of `{}` cannot be read: {}; correct it or remove the row",
+                    source.name,
+                    path.display(),
+                    refused.detail
+                )));
+            }
+            batches.push(plain(decoded.columns, rows.views.len()));
+        }
+    }
+    Ok(loaded(source, schema, &batches))
+}
+
+fn loaded(source: &Source, schema: Arc<Schema>, batches: &[Batch]) -> Loaded {
+    let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
+    Loaded { schema, rows, key: source.key.clone(), version: source.versions.clone() }
+}
+
+/// Rows without time and place.
+fn plain(columns: Vec<Column>, rows: usize) -> Batch {
+    Batch {
+        columns,
+        rows,
+        time: vec![0; rows],
+        arrived: vec![0; rows],
+        origin: vec![Origin::default(); rows],
+        offset: vec![0; rows],
+        weight: vec![1; rows],
+    }
+}
+
+/// A table of given rows, each a record of the source's columns.
+#[must_use]
+pub fn given_table(source: &Source, rows: &[Value], names: &Names) -> Loaded {
+    let schema = Arc::new(names.enums.schema(&source.ty.columns));
+    let batch = plain(columns_of(&schema, rows), rows.len());
+    loaded(source, schema, &[batch])
+}
+
+/// Events given as records of the source's columns: partition 0, in the order given, arriving at their event time.
+#[must_use]
+pub fn given_stream(source: &Source, number: u32, rows: &[Value], names: &Names) -> Chunk {
+    let schema = names.enums.schema(&source.ty.columns);
+    let arriving = Arriving {
+        partition: 0,
+        offsets: (0i64..).take(rows.len()).collect(),
+        stamps: vec![None; rows.len()],
+        columns: columns_of(&schema, rows),
+        refused: Vec::new(),
+    };
+    Chunk { source: number, arriving, payload: Arc::default(), views: vec![(0, 0); rows.len()] }
+}
+
+fn columns_of(schema: &Schema, rows: &[Value]) -> Vec<Column> {
+    let cell = |row: &Value, position: usize| match row {
+        Value::Record(cells) => cells.get(position).cloned().unwrap_or(Value::Absent),
+        _ => Value::Absent,
+    };
+    let column = |(position, field): (usize, &flow_core::types::Field)| {
+        let cells: Vec<Value> = rows.iter().map(|row| cell(row, position)).collect();
+        Column::from_values(&field.ty.kind, &cells)
+    };
+    schema.fields.iter().enumerate().map(column).collect()
+}
+
+/// Decodes the records of a log's batch.
+#[must_use]
+pub fn from_log(source: &Source, number: u32, batch: &flow_log::RawBatch, names: &Names) -> Chunk {
+    let schema = names.enums.schema(&source.ty.columns);
+    let encoding = match source.format {
+        Format::Csv => Encoding::Csv(source.ty.columns.iter().map(|column| column.name.clone()).collect()),
+        Format::Json | Format::Parquet => Encoding::Json,
+    };
+    let decoder = Decoder::new(&schema, encoding, unit(source));
+    let decoded = decoder.decode(batch.iter().map(|(_, _, value)| value));
+    let refused = decoded.refused.into_iter().map(|refused| (refused.row, refused.fault, refused.detail));
+    let arriving = Arriving {
+        partition: batch.partition.index,
+        offsets: batch.records.iter().map(|record| record.offset).collect(),
+        stamps: batch.records.iter().map(|record| Some(record.arrived)).collect(),
+        columns: decoded.columns,
+        refused: refused.collect(),
+    };
+    let view = |(start, length): (u32, u32)| (start as usize, start as usize + length as usize);
+    Chunk {
+        source: number,
+        arriving,
+        payload: Arc::clone(&batch.payload),
+        views: batch.records.iter().map(|record| view(record.value)).collect(),
+    }
+}
