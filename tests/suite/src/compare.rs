@@ -6,6 +6,8 @@ use asol_oracle::evaluate::Stop;
 use asol_oracle::read;
 use asol_oracle::value::{Cell, Value};
 use asol_oracle::world::{History, World};
+use fec_diagnostics::{FileId, Severity};
+use fec_model::CheckOptions;
 use fec_model::model::{Model, Plane};
 
 use crate::generate::Program;
@@ -34,6 +36,27 @@ pub struct Question {
     pub key: Vec<Value>,
     /// Microseconds: the time of the read, and before it everything counts that had arrived.
     pub t: i64,
+}
+
+/// The model of a program, or its errors, each with the line that it is in.
+///
+/// # Errors
+/// What the parser or the checker calls an error.
+pub fn checked(program: &Program) -> Result<Model, Vec<String>> {
+    let parsed = fec_syntax::parse(FileId(0), &program.asol);
+    let (model, found) = fec_model::check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
+    let mistakes: Vec<String> = parsed
+        .diagnostics
+        .iter()
+        .chain(&found)
+        .filter(|mistake| mistake.severity == Severity::Error)
+        .map(|mistake| {
+            let before = usize::try_from(mistake.span.start).ok().and_then(|start| program.asol.get(..start));
+            let line = before.and_then(|before| program.asol.lines().nth(before.matches('\n').count()));
+            format!("seed {}: {}\n{}", program.seed, mistake.message, line.unwrap_or_default())
+        })
+        .collect();
+    if mistakes.is_empty() { Ok(model) } else { Err(mistakes) }
 }
 
 /// A program's data as its sources hold it.
