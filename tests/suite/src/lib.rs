@@ -8,5 +8,6 @@ mod generate_types;
 #[cfg(test)]
 mod meaning;
 pub mod random;
+pub mod replayed;
 pub mod shrink;
 pub mod subject;
