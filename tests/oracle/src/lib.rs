@@ -15,5 +15,6 @@ pub mod read;
 mod relation;
 pub mod scope;
 pub mod source;
+pub mod test;
 pub mod value;
 pub mod world;

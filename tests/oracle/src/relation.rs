@@ -202,7 +202,7 @@ impl Scope<'_> {
             for mut change in changes {
                 change.cells = pick(&names, &change.cells, first)?;
                 if first.ty.timed {
-                    change.lineage.insert(0, Place { arrived: number, at: At::Nowhere });
+                    change.lineage.push(Place { arrived: number, at: At::Nowhere });
                 }
                 out.push(change);
             }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use fec_model::expr::{Aggregate, Expr};
+use fec_model::expr::Aggregate;
 use fec_model::model::{Binding, Flow, Item, Model, Plane, Shape, Sink, Source, Write};
 use fec_model::relation::Relation;
 use fec_model::types::Kind;
@@ -378,14 +378,4 @@ pub fn upserted(sink: &Sink, changes: &[Change]) -> Vec<Change> {
         }
     }
     held.into_values().collect()
-}
-
-/// An expression closed but for reads, at the cut and with `now` there: an expectation of a test.
-///
-/// # Errors
-/// The fault that it has instead, or [`Stop::Broken`].
-pub fn closed(world: &World<'_>, expr: &Expr, cut: i64) -> Result<Value, Stop> {
-    let mut scope = Scope::new(world, cut);
-    scope.now = Some(cut);
-    scope.env().value(expr)
 }

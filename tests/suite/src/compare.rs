@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use asol_oracle::evaluate::Stop;
 use asol_oracle::read;
 use asol_oracle::value::{Cell, Value};
-use asol_oracle::world::{History, World};
-use fec_model::model::{Model, Plane};
+use asol_oracle::world::{Emitted, History, World, upserted};
+use fec_diagnostics::{FileId, Severity};
+use fec_model::CheckOptions;
+use fec_model::model::{Model, Plane, Write};
 
 use crate::generate::Program;
 use crate::random::Random;
@@ -34,6 +36,27 @@ pub struct Question {
     pub key: Vec<Value>,
     /// Microseconds: the time of the read, and before it everything counts that had arrived.
     pub t: i64,
+}
+
+/// The model of a program, or its errors, each with the line that it is in.
+///
+/// # Errors
+/// What the parser or the checker calls an error.
+pub fn checked(program: &Program) -> Result<Model, Vec<String>> {
+    let parsed = fec_syntax::parse(FileId(0), &program.asol);
+    let (model, found) = fec_model::check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
+    let mistakes: Vec<String> = parsed
+        .diagnostics
+        .iter()
+        .chain(&found)
+        .filter(|mistake| mistake.severity == Severity::Error)
+        .map(|mistake| {
+            let before = usize::try_from(mistake.span.start).ok().and_then(|start| program.asol.get(..start));
+            let line = before.and_then(|before| program.asol.lines().nth(before.matches('\n').count()));
+            format!("seed {}: {}\n{}", program.seed, mistake.message, line.unwrap_or_default())
+        })
+        .collect();
+    if mistakes.is_empty() { Ok(model) } else { Err(mistakes) }
 }
 
 /// A program's data as its sources hold it.
@@ -115,18 +138,24 @@ pub fn compare(program: &Program, model: &Model, subject: &mut dyn Subject, repo
     }
     for flow in model.flows.iter().filter(|flow| flow.plane != Plane::Online) {
         for emitted in world.emitted(flow, world.end).map_err(broken)? {
-            let Some(sink) = model.sink(&emitted.sink) else { continue };
-            let upsert = sink.write == fec_model::model::Write::Upsert;
-            let rows = if upsert { asol_oracle::world::upserted(sink, &emitted.changes) } else { emitted.changes };
-            let expected: Vec<Written> = rows
-                .into_iter()
-                .map(|row| Written { weight: row.weight, cells: row.cells.into_iter().flatten().collect() })
-                .collect();
-            let got = subject.sink(program, &sink.name)?;
-            report.rows(&expected, &got, &format!("seed {}: {}: sink `{}`", program.seed, subject.name(), sink.name));
+            let sink = emitted.sink.clone();
+            let got = subject.sink(program, &sink)?;
+            let place = format!("seed {}: {}: sink `{sink}`", program.seed, subject.name());
+            report.rows(&written(model, emitted), &got, &place);
         }
     }
     Ok(())
+}
+
+/// What a sink holds after a flow's changes.
+fn written(model: &Model, emitted: Emitted) -> Vec<Written> {
+    let rows = match model.sink(&emitted.sink) {
+        Some(sink) if sink.write == Write::Upsert => upserted(sink, &emitted.changes),
+        _ => emitted.changes,
+    };
+    rows.into_iter()
+        .map(|row| Written { weight: row.weight, cells: row.cells.into_iter().flatten().collect() })
+        .collect()
 }
 
 impl Report {
@@ -178,5 +207,54 @@ mod tests {
         report.rows(&rows(0.0), &rows(-0.0), "a sign");
         report.rows(&rows(0.0), &[], "a row");
         assert_eq!(report.differences.len(), 3, "{:?}", report.differences);
+    }
+
+    /// Answers as the evaluator does.
+    struct Itself;
+
+    impl Subject for Itself {
+        fn name(&self) -> &str {
+            "oracle"
+        }
+
+        fn features(
+            &mut self,
+            program: &Program,
+            set: &str,
+            key: &[Value],
+            t: i64,
+        ) -> Result<Vec<(String, Cell)>, String> {
+            let model = checked(program).map_err(|mistakes| mistakes.join("\n"))?;
+            let history = history(program, &model);
+            World::new(&model, &history).features_before(set, key, t, t).map_err(|stop| format!("{stop:?}"))
+        }
+
+        fn sink(&mut self, program: &Program, sink: &str) -> Result<Vec<Written>, String> {
+            let model = checked(program).map_err(|mistakes| mistakes.join("\n"))?;
+            let history = history(program, &model);
+            let world = World::new(&model, &history);
+            for flow in model.flows.iter().filter(|flow| flow.plane != Plane::Online) {
+                for emitted in world.emitted(flow, world.end).map_err(|stop| format!("{stop:?}"))? {
+                    if emitted.sink == sink {
+                        return Ok(written(&model, emitted));
+                    }
+                }
+            }
+            Err(format!("nothing writes to `{sink}`"))
+        }
+    }
+
+    #[test]
+    fn random_programs_have_answers_and_most_are_values() {
+        let mut report = Report::default();
+        for seed in 1_000..1_040 {
+            let program = crate::generate::generate(seed);
+            let model = checked(&program).unwrap();
+            compare(&program, &model, &mut Itself, &mut report).unwrap();
+        }
+        assert_eq!(report.differences, Vec::<String>::new());
+        assert!(report.compared > 5_000, "{} cells", report.compared);
+        assert!(report.present * 2 > report.compared, "{} of {} cells have a value", report.present, report.compared);
+        assert!(report.distinct.len() > 500, "{} different values", report.distinct.len());
     }
 }

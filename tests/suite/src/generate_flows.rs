@@ -1,7 +1,7 @@
 //! Feature sets, streams, jobs, services and sinks of random programs.
 
 use crate::generate::{DAY, HOUR, SECOND, SourcePlan, Span, capitalised, duration};
-use crate::generate_types::{Col, Ty, condition, literal, present};
+use crate::generate_types::{Col, Ty, condition, literal, present, typed};
 use crate::random::Random;
 
 /// A feature set that flows may read.
@@ -9,6 +9,8 @@ struct Set {
     name: String,
     /// Name of its only key, a text.
     key: String,
+    /// Name of the source whose events it has, where its rows are plain events.
+    source: Option<String>,
     columns: Vec<Col>,
 }
 
@@ -27,6 +29,8 @@ struct Pipeline {
     scope: Vec<Col>,
     /// Rows may be taken back.
     changes: bool,
+    /// Every row is one event of the source, or none.
+    events: bool,
 }
 
 impl Pipeline {
@@ -90,7 +94,7 @@ impl<'r> Flows<'r> {
 
     fn features(&mut self, number: i64) -> String {
         let left = self.source();
-        let mut input = Pipeline { text: left.name.clone(), scope: left.columns.clone(), changes: false };
+        let mut input = Pipeline { text: left.name.clone(), scope: left.columns.clone(), changes: false, events: true };
         if self.random.chance(40) {
             let c = condition(self.random, &input.scope, 1);
             input.step(&format!("where {c}"));
@@ -131,14 +135,14 @@ impl<'r> Flows<'r> {
             columns.push(Col { name: column, ty, optional });
         }
         for at in 0..self.random.between(0, 2) {
-            let ty = self.random.pick(&[Ty::Int, Ty::Float, Ty::Money, Ty::Bool]).clone();
+            let ty = typed(self.random, &columns, &[Ty::Int, Ty::Float, Ty::Money]);
             let column = format!("{name}_s{at}");
             lines.push(format!("  {column} = {}", present(self.random, &columns, &ty, 2)));
             columns.push(Col::new(&column, ty, false));
         }
         let key = by.rsplit('.').next().unwrap_or(&by).to_owned();
         let text = format!("features {name} by {by} from {} {{\n{}\n}}\n", input.text, lines.join("\n"));
-        self.sets.push(Set { name, key, columns });
+        self.sets.push(Set { name, key, source: input.events.then(|| left.name.clone()), columns });
         text
     }
 
@@ -147,8 +151,9 @@ impl<'r> Flows<'r> {
         let scope = &input.scope;
         // What cannot take back stays away from changes.
         let choices = if input.changes { 7 } else { 12 };
-        let numeric = self.random.pick(&[Ty::Int, Ty::Float, Ty::Money]).clone();
-        let any = self.random.pick(&[Ty::Int, Ty::Float, Ty::Money, Ty::Text]).clone();
+        let numeric = typed(self.random, scope, &[Ty::Int, Ty::Float, Ty::Money]);
+        let any = typed(self.random, scope, &[Ty::Int, Ty::Float, Ty::Money, Ty::Text]);
+        let key = typed(self.random, scope, &[Ty::Int, Ty::Money, Ty::Text, Ty::Mood]);
         let mean = if numeric == Ty::Money { Ty::Mean } else { Ty::Float };
         match self.random.below(choices) {
             0 => ("count()".into(), Ty::Int, false),
@@ -159,8 +164,8 @@ impl<'r> Flows<'r> {
             5 => (format!("ratio({})", condition(self.random, scope, 1)), Ty::Float, true),
             6 => {
                 let n = self.random.between(1, 4);
-                let x = present(self.random, scope, &any, 0);
-                (format!("top_k({x}, {n})"), Ty::Top(Box::new(any)), false)
+                let x = present(self.random, scope, &key, 0);
+                (format!("top_k({x}, {n})"), Ty::Top(Box::new(key)), false)
             }
             7 => (format!("min({})", present(self.random, scope, &any, 1)), any, true),
             8 => (format!("max({})", present(self.random, scope, &any, 1)), any, true),
@@ -168,7 +173,7 @@ impl<'r> Flows<'r> {
             10 => (format!("last({})", present(self.random, scope, &any, 1)), any, true),
             _ => {
                 let exact = if self.random.chance(30) { ", exact: true" } else { "" };
-                (format!("count_distinct({}{exact})", present(self.random, scope, &any, 0)), Ty::Int, false)
+                (format!("count_distinct({}{exact})", present(self.random, scope, &key, 0)), Ty::Int, false)
             }
         }
     }
@@ -177,7 +182,8 @@ impl<'r> Flows<'r> {
         let mut parts = Vec::new();
         for _ in 0..self.random.between(1, 2) {
             let name = format!("d{}", pipeline.scope.iter().filter(|c| c.name.starts_with('d')).count());
-            let ty = Ty::random(self.random);
+            let all = [Ty::Int, Ty::Float, Ty::Money, Ty::Text, Ty::Bool, Ty::Mood];
+            let ty = typed(self.random, &pipeline.scope, &all);
             let value = present(self.random, &pipeline.scope, &ty, 2);
             parts.push(format!("{name} = {value}"));
             pipeline.scope.push(Col::new(&name, ty, false));
@@ -205,6 +211,7 @@ impl<'r> Flows<'r> {
         // `join first on …` reads as a relation called `first` and its condition.
         let relation = if right.name == "on" { "(on)" } else { &right.name };
         pipeline.step(&format!("{kind} {relation} as r on {} == r.{} within {within}", left.key, right.key));
+        pipeline.events = false;
         pipeline.changes = !matches!(kind, "join" | "semi join");
         if !kind.contains("semi") && !kind.contains("anti") {
             let optional = kind.starts_with("left");
@@ -228,7 +235,7 @@ impl<'r> Flows<'r> {
         } else {
             String::new()
         };
-        if self.random.chance(30) {
+        if pipeline.events && set.source.as_ref() == Some(&left.name) && self.random.chance(50) {
             text.push_str(" including row");
         }
         pipeline
@@ -240,8 +247,9 @@ impl<'r> Flows<'r> {
     /// A stream or a job.
     fn flow(&mut self, plane: &str, name: &str) -> String {
         let left = self.source();
-        let mut rows = Pipeline { text: left.name.clone(), scope: left.columns.clone(), changes: false };
+        let mut rows = Pipeline { text: left.name.clone(), scope: left.columns.clone(), changes: false, events: true };
         if self.random.chance(15) {
+            rows.events = false;
             rows.text =
                 format!("{} |> union ({} |> where {})", left.name, left.name, condition(self.random, &left.columns, 1));
         }

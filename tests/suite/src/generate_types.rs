@@ -129,6 +129,12 @@ fn bare(random: &mut Random, ty: &Ty) -> String {
     }
 }
 
+/// One of the types, of those that columns have where there are such: a bare constant says little, a bare member nothing.
+pub(crate) fn typed(random: &mut Random, scope: &[Col], types: &[Ty]) -> Ty {
+    let there: Vec<&Ty> = types.iter().filter(|ty| scope.iter().any(|column| column.ty == **ty)).collect();
+    if there.is_empty() { Ty::Int } else { (*random.pick(&there)).clone() }
+}
+
 /// An expression that is never absent.
 pub(crate) fn present(random: &mut Random, scope: &[Col], ty: &Ty, depth: i64) -> String {
     let simple = read(random, scope, ty);

@@ -259,3 +259,33 @@ fn a_service_reads_features_and_falls_back() {
     world.predictions = BTreeMap::from([("scorer".into(), Value::Float(0.25))]);
     assert_eq!(answer(&world, "a", world.end), expected(7, 0.25));
 }
+
+#[test]
+fn a_test_holds_or_not() {
+    let source = sales();
+    let mut model = model(vec![source.clone()]);
+    let sum = aggregate("sold", AggregateFunction::Sum, Some(n()), Kind::Int, (H, S));
+    model.features.push(feature_set("activity", "shop", from(&source), vec![sum]));
+    let literal = |value, kind| expr(ExprKind::Literal(value), kind);
+    let string = |s: &str| literal(Literal::String(s.into()), Kind::String);
+    let row = |n, second| {
+        let at = literal(Literal::Timestamp(second * S), Kind::Timestamp);
+        expr(ExprKind::Record(vec![string("a"), int(n), at]), Kind::Null)
+    };
+    let record = Kind::Record(Record { name: None, fields: columns(&[("sold", Kind::Int)]) });
+    let read = expr(ExprKind::FeatureRead { set: "activity".into(), keys: vec![string("a")] }, record);
+    let sold = expr(ExprKind::Field(Box::new(read), "sold".into()), Kind::Int);
+    let is = |n| binary(fec_model::expr::BinaryOp::Equal, sold.clone(), int(n), Kind::Bool);
+    let mut test = fec_model::model::Test {
+        name: "two sales".into(),
+        given: vec![("sales".into(), vec![row(2, 1), row(3, 2)])],
+        returns: Vec::new(),
+        at: None,
+        expectations: vec![is(5), is(2)],
+        span: span(),
+    };
+    let held = |test: &_| asol_oracle::test::expectations(&model, test).unwrap();
+    assert_eq!(held(&test), vec![Ok(true), Ok(false)]);
+    test.at = Some(2 * S);
+    assert_eq!(held(&test), vec![Ok(false), Ok(true)], "what arrives at T is not there yet");
+}
