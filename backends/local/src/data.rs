@@ -255,28 +255,49 @@ fn place(
     }
 }
 
-/// Reads a table; without a file it is empty.
+/// Reads a table; one whose file does not exist is an error, one without a file is empty.
 ///
 /// # Errors
 /// As [`read_all`]; a row that cannot be read is an error that names it, since a table is a constant of the release.
 pub fn read_table(source: &Source, path: Option<&Path>, names: &Names) -> Result<Loaded, LocalError> {
+    match path {
+        Some(path) => table_rows(source, path, open(source, path)?, names),
+        None => Ok(given_table(source, &[], names)),
+    }
+}
+
+/// Reads a table from the bytes of a CSV file.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_table_bytes(source: &Source, csv: Vec<u8>, names: &Names) -> Result<Loaded, LocalError> {
+    let path = PathBuf::from(format!("{}.csv", source.name));
+    let reader = flow_formats::file::read(&path, csv, flow_formats::Format::Csv, CHUNK)
+        .map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
+    table_rows(source, &path, reader, names)
+}
+
+fn table_rows(
+    source: &Source,
+    path: &Path,
+    reader: flow_formats::file::Reader,
+    names: &Names,
+) -> Result<Loaded, LocalError> {
     let schema = Arc::new(names.enums.schema(&source.ty.columns));
     let mut batches = Vec::new();
-    if let Some(path) = path {
-        for rows in open(source, path)? {
-            let rows = rows.map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
-            let decoded = Decoder::new(&schema, rows.encoding.clone(), unit(source)).decode(rows.records());
-            if let Some(refused) = decoded.refused.first() {
-                let row = rows.first + i64::try_from(refused.row).unwrap_or(0);
-                return Err(LocalError::Environment(format!(
-                    "table `{}`: row {row} of `{}` cannot be read: {}; correct it or remove the row",
-                    source.name,
-                    path.display(),
-                    refused.detail
-                )));
-            }
-            batches.push(plain(decoded.columns, rows.views.len()));
+    for rows in reader {
+        let rows = rows.map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
+        let decoded = Decoder::new(&schema, rows.encoding.clone(), unit(source)).decode(rows.records());
+        if let Some(refused) = decoded.refused.first() {
+            let row = rows.first + i64::try_from(refused.row).unwrap_or(0);
+            return Err(LocalError::Environment(format!(
+                "table `{}`: row {row} of `{}` cannot be read: {}; correct it or remove the row",
+                source.name,
+                path.display(),
+                refused.detail
+            )));
         }
+        batches.push(plain(decoded.columns, rows.views.len()));
     }
     Ok(loaded(source, schema, &batches))
 }

@@ -2,10 +2,16 @@
 
 pub mod data;
 pub mod dataflow;
+pub mod environment;
 pub mod error;
 pub mod expr;
+pub mod job;
 pub mod pipeline;
 pub mod replay;
+pub mod show;
+pub mod simulate;
+pub mod service;
+pub mod stream;
 pub mod tables;
 pub mod types;
 

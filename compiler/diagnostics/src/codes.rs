@@ -164,6 +164,15 @@ codes! {
     E0408 "a flow that never ends"
     E0409 "an attribute in the wrong place"
     E0410 "an `emit` or `return` in the wrong place"
+    E0411 "a service that does not always answer"
+    E0412 "a window that cannot be"
+    E0413 "a route that does not fit"
+    E0414 "a join without an equality"
+    E0415 "`within` without two streams"
+    E0416 "a table on the left of a join"
+    E0417 "relations that do not go together"
+    E0418 "`with` on rows without a time"
+    E0419 "`including row` of other rows"
 
     // Targets and settings.
     E0501 "an unknown setting"

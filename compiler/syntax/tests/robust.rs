@@ -39,9 +39,11 @@ fn check(text: &str) {
 #[test]
 fn every_truncation_of_every_program() {
     for program in programs() {
-        for (at, _) in program.char_indices() {
+        for (nth, (at, _)) in program.char_indices().enumerate() {
             check(&program[..at]);
-            check(&program[at..]);
+            if nth % 31 == 0 {
+                check(&program[at..]);
+            }
         }
     }
 }
@@ -49,7 +51,7 @@ fn every_truncation_of_every_program() {
 #[test]
 fn every_program_without_one_word() {
     for program in programs() {
-        for token in lex(FileId(0), &program).tokens {
+        for token in lex(FileId(0), &program).tokens.iter().filter(|t| !t.kind.is_trivia()) {
             check(&[&program[..token.start as usize], &program[token.end as usize..]].concat());
         }
     }

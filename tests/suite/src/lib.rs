@@ -1,1 +1,13 @@
 //! What every plane must agree on.
+
+pub mod compare;
+pub mod generate;
+mod generate_data;
+mod generate_flows;
+mod generate_types;
+#[cfg(test)]
+mod meaning;
+pub mod random;
+pub mod replayed;
+pub mod shrink;
+pub mod subject;

@@ -303,15 +303,13 @@ impl Parser<'_> {
     /// `( … )`: the value within, with the place of its brackets.
     fn parenthesised(&mut self) -> Expr {
         let from = self.span();
-        let mut value = None;
-        self.list(Kind::RightParen, "`)`", |p| {
-            let found = p.pipeline();
-            if value.is_none() {
-                value = Some(found);
-            } else {
-                p.diagnostics.push(Diagnostic::error(codes::E0101, found.span, "expected one value in parentheses"));
-            }
-        });
+        let mut values = Vec::new();
+        self.list(Kind::RightParen, "`)`", |p| values.push(p.pipeline()));
+        if let Some(second) = values.get(1) {
+            let found = Diagnostic::error(codes::E0101, second.span, "expected one value in parentheses");
+            self.diagnostics.push(found.help("a list is written `[a, b]`"));
+        }
+        let value = values.into_iter().next();
         let span = self.since(from);
         let kind = match value {
             Some(value) => value.kind,

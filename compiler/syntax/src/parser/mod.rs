@@ -88,6 +88,8 @@ struct Parser<'a> {
     pipes: bool,
     /// Column of the declaration whose body is being read.
     owner: Option<u32>,
+    /// Whether the body that comes next lacks its `{`.
+    unopened: bool,
     depth: u32,
     /// Height of the highest tree among the expressions read since the last one was entered.
     height: u32,
@@ -126,6 +128,7 @@ impl<'a> Parser<'a> {
             entries: false,
             pipes: true,
             owner: None,
+            unopened: false,
             depth: 0,
             height: 0,
             attributes_seen: Cell::new((0, 0)),

@@ -109,7 +109,8 @@ impl Parser<'_> {
 
     /// Reads `{ … }`: `item` for each item, until the `}`. With `commas`, items may be separated by commas too.
     pub fn body(&mut self, commas: bool, mut item: impl FnMut(&mut Self)) {
-        let open = self.bump();
+        let unopened = std::mem::take(&mut self.unopened);
+        let open = if unopened { self.last_span() } else { self.bump() };
         let outer = (self.lines, self.entries, self.pipes);
         (self.lines, self.entries, self.pipes) = (true, commas, true);
         if self.enter() {
@@ -326,6 +327,10 @@ impl Parser<'_> {
     pub fn body_follows(&mut self) -> bool {
         if self.kind() != Kind::LeftBrace {
             self.fail("`{`");
+            if self.body_without_brace() {
+                self.unopened = true;
+                return true;
+            }
             while self.kind() != Kind::LeftBrace {
                 if self.kind() == Kind::End || self.first_of_line() || self.kind() == Kind::RightBrace {
                     return false;
@@ -337,11 +342,21 @@ impl Parser<'_> {
         true
     }
 
+    /// Whether what follows is a body whose `{` was forgotten: the lines below are further in.
+    fn body_without_brace(&self) -> bool {
+        let word = self.word_at(0);
+        let below = word.column != super::WITHIN_LINE && self.owner.is_some_and(|owner| word.column > owner);
+        below && !goes_on(word.kind) && !matches!(word.kind, Kind::RightBrace | Kind::End)
+    }
+
     /// Whether a body follows a header that may stand without one.
     pub fn body_may_follow(&mut self) -> bool {
         if self.kind() == Kind::LeftBrace {
             self.same_line_brace();
             return true;
+        }
+        if self.body_without_brace() && self.kind_at(1) == Kind::Colon {
+            return self.body_follows();
         }
         let ended = self.first_of_line() || matches!(self.kind(), Kind::RightBrace | Kind::End);
         !ended && self.body_follows()

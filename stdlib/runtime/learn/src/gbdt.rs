@@ -75,6 +75,19 @@ pub fn gbdt(
     data: &Matrix,
     labels: &[f64],
     options: &GbdtOptions,
+    progress: impl FnMut(usize, usize),
+) -> Result<Ensemble, LearnError> {
+    fit(data, labels, options, KEPT_BINS, progress)
+}
+
+/// Histograms of a level beyond this many bins are built anew instead of being kept for subtraction: 240 MB.
+const KEPT_BINS: usize = 10_000_000;
+
+fn fit(
+    data: &Matrix,
+    labels: &[f64],
+    options: &GbdtOptions,
+    kept_bins: usize,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Ensemble, LearnError> {
     options.check()?;
@@ -95,6 +108,7 @@ pub fn gbdt(
         l2: options.l2,
         learning_rate: options.learning_rate,
         threads,
+        kept_bins,
     };
     let mut forest = Forest::new(binned, labels.len(), limits);
     let mut scores = vec![base; labels.len()];

@@ -21,6 +21,8 @@ pub(crate) struct Limits {
     pub(crate) l2: f64,
     pub(crate) learning_rate: f64,
     pub(crate) threads: usize,
+    /// Most bins of a level's histograms that are kept for the next level.
+    pub(crate) kept_bins: usize,
 }
 
 /// Sums over the rows of a bin or a node.
@@ -98,9 +100,6 @@ struct Pair {
     parent: usize,
 }
 
-/// Histograms of a level beyond this many bins are built anew instead of being kept for subtraction.
-const KEPT_BINS: usize = 10_000_000;
-
 /// Levels with fewer cells than this are done by one thread: starting others takes longer.
 const CELLS_FOR_THREADS: usize = 16_384;
 
@@ -176,7 +175,7 @@ impl Forest {
             gradients,
             scale,
             limits: *limits,
-            keep: depth + 1 < limits.depth && 2 * level.len() * bins <= KEPT_BINS,
+            keep: depth + 1 < limits.depth && 2 * level.len() * bins <= limits.kept_bins,
         };
         let threads = if cells < CELLS_FOR_THREADS { 1 } else { limits.threads.clamp(1, features.len().max(1)) };
         if threads == 1 {

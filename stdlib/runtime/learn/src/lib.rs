@@ -1,7 +1,7 @@
 //! Training and evaluation of models, and the registry that holds their versions.
 //!
-//! [`gbdt`](gbdt::gbdt) fits a tree ensemble, [`evaluate`](evaluate::evaluate) measures it, [`split`] tells training
-//! rows from test rows, and a [`Registry`](registry::Registry) keeps what was published. Every result depends on its
+//! [`gbdt`](fn@gbdt) fits a tree ensemble, [`evaluate`](fn@evaluate) measures it, [`mod@split`] tells training
+//! rows from test rows, and a [`Registry`] keeps what was published. Every result depends on its
 //! inputs alone: neither on the number of threads nor, for the ensemble, on the order of the rows.
 
 mod bins;

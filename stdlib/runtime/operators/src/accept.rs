@@ -1,6 +1,6 @@
 //! The gate of a source: gives every event its arrival, and refuses once what is late, ahead, malformed or repeated.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flow_core::batch::{Batch, Origin};
@@ -12,8 +12,8 @@ use crate::expression::Input;
 use crate::keys::{KeyState, Keys};
 use crate::operator::{DeadLetter, OperatorError, Reason};
 use crate::order::Order;
-use crate::rows::{Reader, put_text};
-use crate::state::StateWriter;
+use crate::rows::Reader;
+use crate::state::{Keyed, Slot, StateWriter};
 
 /// What a source says about time and identity. Times are microseconds.
 #[derive(Debug, Clone)]
@@ -66,17 +66,10 @@ pub struct Counters {
     pub malformed: u64,
 }
 
-/// The accepted ids of a partition: `arrived` by id, and the ids in the order of their arrival, to forget them in.
-#[derive(Debug, Clone, Default)]
-struct Ids {
-    arrived: HashMap<Box<[u8]>, i64>,
-    queue: VecDeque<(i64, Box<[u8]>)>,
-}
-
+/// What is known of one partition.
 #[derive(Debug, Clone)]
 struct Partition {
     arrived: i64,
-    ids: Ids,
     counters: Counters,
 }
 
@@ -84,23 +77,18 @@ struct Partition {
 #[derive(Debug)]
 pub struct Gate {
     spec: GateSpec,
-    partitions: BTreeMap<u32, Partition>,
-    committed: BTreeMap<u32, Partition>,
-    changed: std::collections::BTreeSet<u32>,
-    touched: std::collections::BTreeSet<u32>,
+    partitions: Keyed<Partition>,
+    /// `arrived` by partition and id.
+    ids: Keyed<i64>,
+    /// The same by partition and `arrived`, to forget them in.
+    queues: BTreeMap<u32, BTreeMap<i64, Vec<Slot>>>,
 }
 
 impl Gate {
     /// A gate that has seen nothing.
     #[must_use]
     pub fn new(spec: GateSpec) -> Self {
-        Self {
-            spec,
-            partitions: BTreeMap::new(),
-            committed: BTreeMap::new(),
-            changed: std::collections::BTreeSet::new(),
-            touched: std::collections::BTreeSet::new(),
-        }
+        Self { spec, partitions: Keyed::default(), ids: Keyed::default(), queues: BTreeMap::new() }
     }
 
     /// What the source says.
@@ -112,13 +100,14 @@ impl Gate {
     /// The greatest arrival in a partition so far: no later event there has a smaller one. `None` before the first.
     #[must_use]
     pub fn arrived(&self, partition: u32) -> Option<i64> {
-        self.partitions.get(&partition).map(|partition| partition.arrived).filter(|arrived| *arrived > i64::MIN)
+        let slot = self.partitions.lookup(&partition.to_be_bytes())?;
+        self.partitions.get(slot).map(|partition| partition.arrived).filter(|arrived| *arrived > i64::MIN)
     }
 
     /// What it counted, over all partitions.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.partitions.values().fold(Counters::default(), |sum, partition| Counters {
+        self.partitions.iter().fold(Counters::default(), |sum, (_, partition)| Counters {
             accepted: sum.accepted + partition.counters.accepted,
             late: sum.late + partition.counters.late,
             ahead: sum.ahead + partition.counters.ahead,
@@ -130,16 +119,12 @@ impl Gate {
     /// The accepted events, in order, with weight 1; what is refused goes to `dead`. Consecutive calls give consecutive
     /// records of a partition; how they are cut makes no difference.
     pub fn accept(&mut self, arriving: &Arriving, dead: &mut Vec<DeadLetter>) -> Batch {
-        let spec = &self.spec;
+        let Self { spec, partitions, ids: accepted, queues } = self;
         let origin = Origin { source: spec.source, partition: arriving.partition };
-        let fresh = || Partition { arrived: i64::MIN, ids: Ids::default(), counters: Counters::default() };
-        if self.touched.insert(arriving.partition)
-            && let Some(partition) = self.partitions.get(&arriving.partition)
-        {
-            self.committed.insert(arriving.partition, partition.clone());
-        }
-        self.changed.insert(arriving.partition);
-        let partition = self.partitions.entry(arriving.partition).or_insert_with(fresh);
+        let slot = partitions.intern(&arriving.partition.to_be_bytes());
+        let fresh = || Partition { arrived: i64::MIN, counters: Counters::default() };
+        let Some(partition) = partitions.change(slot, fresh) else { return Batch::default() };
+        let queue = queues.entry(arriving.partition).or_default();
         let rows = arriving.offsets.len();
         let base = Batch { columns: arriving.columns.clone(), rows, ..Batch::default() };
         let ids: Vec<_> = spec.unique.iter().map(|position| Input::column(*position)).collect();
@@ -189,9 +174,17 @@ impl Gate {
                 refuse(Reason::Ahead, "its time is further ahead of its arrival than `ahead` allows".to_owned());
                 continue;
             }
-            if id_state == KeyState::Present && partition.ids.is_repeated(&id, arrived, spec.lateness) {
-                partition.counters.repeated += 1;
-                continue;
+            if id_state == KeyState::Present {
+                forget(accepted, queue, arrived.saturating_sub(spec.lateness));
+                let key = [arriving.partition.to_be_bytes().as_slice(), &id].concat();
+                let slot = accepted.intern(&key);
+                if accepted.get(slot).is_none() {
+                    accepted.change(slot, || arrived);
+                    queue.entry(arrived).or_default().push(slot);
+                } else {
+                    partition.counters.repeated += 1;
+                    continue;
+                }
             }
             partition.counters.accepted += 1;
             kept.push(row);
@@ -208,39 +201,44 @@ impl Gate {
         out
     }
 
-    /// Writes the partitions that changed since the last freeze. Key: the partition.
+    /// Whether changes are remembered for freeze and rollback; true at first. Set before the first record.
+    pub fn track(&mut self, on: bool) {
+        self.partitions.track(on);
+        self.ids.track(on);
+    }
+
+    /// Writes the state that changed since the last freeze. Keys: the partition, and the partition with an id.
     pub fn freeze(&mut self, out: &mut StateWriter) {
-        for number in std::mem::take(&mut self.changed) {
-            let Some(partition) = self.partitions.get(&number) else { continue };
-            let mut bytes = Vec::new();
+        self.partitions.freeze(out, |partition, bytes| {
             let Counters { accepted, late, ahead, repeated, malformed } = partition.counters;
             bytes.extend(partition.arrived.to_le_bytes());
             for count in [accepted, late, ahead, repeated, malformed] {
                 bytes.extend(count.to_le_bytes());
             }
-            for (arrived, id) in &partition.ids.queue {
-                bytes.extend(arrived.to_le_bytes());
-                put_text(id, &mut bytes);
-            }
-            out.put(&number.to_be_bytes(), Some(bytes));
-        }
+        });
+        self.ids.freeze(out, |arrived, bytes| bytes.extend(arrived.to_le_bytes()));
     }
 
     /// What was frozen is durable.
     pub fn commit(&mut self) {
-        self.committed.clear();
-        self.touched.clear();
+        self.partitions.commit();
+        self.ids.commit();
     }
 
     /// Returns to the last commit, or restore.
-    pub fn rollback(&mut self) {
-        for number in std::mem::take(&mut self.touched) {
-            match self.committed.remove(&number) {
-                Some(partition) => self.partitions.insert(number, partition),
-                None => self.partitions.remove(&number),
-            };
+    ///
+    /// # Errors
+    ///
+    /// When state was not tracked.
+    pub fn rollback(&mut self) -> Result<(), OperatorError> {
+        self.partitions.rollback()?;
+        self.ids.rollback()?;
+        self.queues.clear();
+        for (slot, arrived) in self.ids.iter() {
+            let partition = Reader(self.ids.key(slot)).array().map(u32::from_be_bytes)?;
+            self.queues.entry(partition).or_default().entry(*arrived).or_default().push(slot);
         }
-        self.changed.clear();
+        Ok(())
     }
 
     /// Puts back one entry that freeze wrote.
@@ -249,39 +247,29 @@ impl Gate {
     ///
     /// When it was not written by a gate, or is damaged.
     pub fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), OperatorError> {
-        let number = Reader(key).array().map(u32::from_be_bytes)?;
+        let mut id = Reader(key);
+        let number = id.array().map(u32::from_be_bytes)?;
         let mut from = Reader(value);
         let arrived = from.i64()?;
-        let mut count = || from.array().map(u64::from_le_bytes);
-        let counters =
-            Counters { accepted: count()?, late: count()?, ahead: count()?, repeated: count()?, malformed: count()? };
-        let mut ids = Ids::default();
-        while !from.0.is_empty() {
-            let arrived = from.i64()?;
-            let id: Box<[u8]> = from.text()?.into();
-            ids.arrived.insert(id.clone(), arrived);
-            ids.queue.push_back((arrived, id));
+        if id.0.is_empty() {
+            let mut count = || from.array().map(u64::from_le_bytes);
+            let (accepted, late, ahead, repeated, malformed) = (count()?, count()?, count()?, count()?, count()?);
+            let counters = Counters { accepted, late, ahead, repeated, malformed };
+            self.partitions.restore(key, Partition { arrived, counters });
+        } else {
+            self.ids.restore(key, arrived);
+            if let Some(slot) = self.ids.lookup(key) {
+                self.queues.entry(number).or_default().entry(arrived).or_default().push(slot);
+            }
         }
-        self.partitions.insert(number, Partition { arrived, ids, counters });
-        Ok(())
+        from.end()
     }
 }
 
-impl Ids {
-    /// Whether `id` was accepted with an arrival of at least `arrived − lateness`; if not, it is now.
-    fn is_repeated(&mut self, id: &[u8], arrived: i64, lateness: i64) -> bool {
-        let oldest = arrived.saturating_sub(lateness);
-        while self.queue.front().is_some_and(|(seen, _)| *seen < oldest) {
-            if let Some((_, id)) = self.queue.pop_front() {
-                self.arrived.remove(&id);
-            }
-        }
-        if self.arrived.contains_key(id) {
-            return true;
-        }
-        self.arrived.insert(id.into(), arrived);
-        self.queue.push_back((arrived, id.into()));
-        false
+/// Forgets the ids of a partition that were accepted with an arrival before `oldest`.
+fn forget(accepted: &mut Keyed<i64>, queue: &mut BTreeMap<i64, Vec<Slot>>, oldest: i64) {
+    while let Some(entry) = queue.first_entry().filter(|entry| *entry.key() < oldest) {
+        entry.remove().into_iter().for_each(|slot| accepted.remove(slot));
     }
 }
 

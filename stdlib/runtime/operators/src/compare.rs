@@ -1,49 +1,11 @@
-//! The order of cells: what sorting, `top` and ties go by.
+//! The order of rows: what sorting, `top` and ties go by.
 
 use std::cmp::Ordering;
 
+use flow_core::aggregate::compare;
 use flow_core::batch::Batch;
 use flow_core::column::{Column, State};
-use flow_core::value::{Cell, Value};
-
-/// The order of two cells of one type: strings by code point, lists and records cell by cell, absent last. Cells of
-/// unlike types, which no column holds, go by type.
-#[must_use]
-pub fn compare(left: Cell<'_>, right: Cell<'_>) -> Ordering {
-    match (left, right) {
-        (Cell::Bool(left), Cell::Bool(right)) => left.cmp(&right),
-        (Cell::Int(left), Cell::Int(right)) => left.cmp(&right),
-        (Cell::Float(left), Cell::Float(right)) => left.total_cmp(&right),
-        (Cell::Decimal(left), Cell::Decimal(right)) => left.cmp(&right),
-        (Cell::String(left), Cell::String(right)) => left.cmp(right),
-        (Cell::Bytes(left), Cell::Bytes(right)) => left.cmp(right),
-        (Cell::Cells(Value::List(left)), Cell::Cells(Value::List(right)))
-        | (Cell::Cells(Value::Record(left)), Cell::Cells(Value::Record(right))) => compare_all(left, right),
-        _ => rank(left).cmp(&rank(right)),
-    }
-}
-
-fn compare_all(left: &[Value], right: &[Value]) -> Ordering {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| compare(left.as_cell(), right.as_cell()))
-        .find(|order| order.is_ne())
-        .unwrap_or_else(|| left.len().cmp(&right.len()))
-}
-
-fn rank(cell: Cell<'_>) -> u8 {
-    match cell {
-        Cell::Bool(_) => 0,
-        Cell::Int(_) => 1,
-        Cell::Float(_) => 2,
-        Cell::Decimal(_) => 3,
-        Cell::String(_) => 4,
-        Cell::Bytes(_) => 5,
-        Cell::Cells(Value::List(_)) => 6,
-        Cell::Cells(_) => 7,
-        Cell::Absent => 8,
-    }
-}
+use flow_core::fault::Fault;
 
 /// The order of two rows by one column, `descending` or not. Absent cells are last in both directions; faulty ones after
 /// them, by their fault.
@@ -63,7 +25,7 @@ pub fn compare_in(column: &Column, descending: bool, left: usize, right: usize) 
     }
 }
 
-fn state_rank(state: State) -> (u8, Option<flow_core::fault::Fault>) {
+fn state_rank(state: State) -> (u8, Option<Fault>) {
     match state {
         State::Present => (0, None),
         State::Absent => (1, None),

@@ -69,13 +69,18 @@ struct Arguments {
 
 impl Arguments {
     /// The argument cells of a row; none where the filter leaves it out.
-    fn cells(&self, row: usize) -> Result<Option<Vec<Cell<'_>>>, Fault> {
+    fn cells<'a>(&'a self, row: usize) -> Result<Option<Vec<Cell<'a>>>, Fault> {
         if let Some(filter) = &self.filter
             && filter.cell(row)? != Cell::Bool(true)
         {
             return Ok(None);
         }
-        self.arguments.iter().map(|column| column.cell(row)).collect::<Result<_, _>>().map(Some)
+        let cell = |column: &'a Column| match column.cell(row)? {
+            // What may be absent is narrowed before it is aggregated.
+            Cell::Absent => Err(Fault::Malformed),
+            cell => Ok(cell),
+        };
+        self.arguments.iter().map(cell).collect::<Result<_, _>>().map(Some)
     }
 }
 

@@ -177,7 +177,7 @@ pub(crate) fn join(spec: &JoinSpec, left: &Batch, table: &Table, cx: &mut Contex
         }
         let picked = match spec.pick {
             Pick::First => matched.next().into_iter().collect(),
-            Pick::Latest => matched.last().into_iter().collect(),
+            Pick::Latest => matched.next_back().into_iter().collect(),
             Pick::All => matched.collect::<Vec<usize>>(),
         };
         match (spec.kind, picked.is_empty()) {

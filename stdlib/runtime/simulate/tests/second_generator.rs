@@ -1,4 +1,5 @@
 //! A second generator is one file: here is one, on the public interface alone, and what any generator must hold.
+#![cfg(test)]
 
 use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_simulate::outbox::Outbox;

@@ -112,12 +112,6 @@ pub(super) enum How {
     Suffix(usize),
 }
 
-impl Read {
-    pub(super) fn suffix<'a>(&self, spec: &'a SetSpec) -> Option<&'a Suffix> {
-        if let How::Suffix(at) = self.how { spec.suffixes.get(at) } else { None }
-    }
-}
-
 impl SetSpec {
     /// Checks and plans a set: its aggregates, the types of the argument slots, and the length of the head in microseconds
     /// (the greatest lateness of the set's source and of every source whose rows read it).

@@ -86,6 +86,14 @@ fn one_thread_and_many_give_the_same_bits() {
 }
 
 #[test]
+fn subtracted_histograms_are_those_that_were_counted() {
+    let (rows, labels) = sample(3_000, 11);
+    let train = |kept| fit(&matrix(&rows), &labels, &small(), kept, |_, _| {}).unwrap().content_hash();
+    assert_eq!(train(0), train(KEPT_BINS));
+    assert_eq!(train(5_000), train(KEPT_BINS), "where only the upper levels are kept");
+}
+
+#[test]
 fn the_order_of_rows_is_no_matter() {
     for objective in [Objective::Logistic, Objective::Squared] {
         let (mut rows, mut labels) = sample(3_000, 5);
@@ -179,8 +187,61 @@ fn forty_thousand_rows_take_a_few_seconds() {
     assert!(seconds < 10.0, "{seconds} s");
 }
 
+/// Gradient, curvature and rows on both sides of each possible comparison on `cells`: the definition, plainly.
+fn best_gain(cells: &[Option<f64>], gradients: &[f64], options: &GbdtOptions) -> f64 {
+    let score = |sum: f64, rows: f64| if rows + options.l2 > 0.0 { sum * sum / (rows + options.l2) } else { 0.0 };
+    let mut best: f64 = 0.0;
+    for threshold in cells.iter().flatten() {
+        for missing_left in [false, true] {
+            let (mut left, mut right) = ((0.0_f64, 0.0_f64), (0.0, 0.0));
+            for (cell, gradient) in cells.iter().zip(gradients) {
+                let side = if cell.map_or(missing_left, |cell| cell <= *threshold) { &mut left } else { &mut right };
+                *side = (side.0 + gradient, side.1 + 1.0);
+            }
+            if left.1.min(right.1) >= options.min_leaf as f64 {
+                let children = score(left.0, left.1) + score(right.0, right.1);
+                best = best.max(children - score(left.0 + right.0, left.1 + right.1));
+            }
+        }
+    }
+    best
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The root's split is the best of all that there are, and its leaves are the Newton steps of their rows.
+    #[test]
+    fn the_first_split_is_the_best_there_is(
+        rows in prop::collection::vec((prop::option::of(-9_i8..9), prop::option::of(-9_i8..9), -99_i8..99), 2..60),
+        min_leaf in 1_usize..4, l2 in prop::sample::select(vec![0.0, 1.5]),
+    ) {
+        let mut data = Matrix::new(["a", "b"].map(|name| (name, ColumnKind::Numeric)));
+        let columns = [0, 1].map(|column| {
+            rows.iter().map(|row| [row.0, row.1][column].map(f64::from)).collect::<Vec<_>>()
+        });
+        for (a, b) in columns[0].iter().zip(&columns[1]) {
+            data.push(&[*a, *b].map(|cell| cell.map_or(Input::Missing, Input::Number))).unwrap();
+        }
+        let labels: Vec<f64> = rows.iter().map(|row| f64::from(row.2)).collect();
+        let objective = Objective::Squared;
+        let options =
+            GbdtOptions { objective, trees: 1, depth: 1, learning_rate: 1.0, min_leaf, l2, ..GbdtOptions::default() };
+        let model = gbdt(&data, &labels, &options, |_, _| {}).unwrap();
+        let mean = labels.iter().sum::<f64>() / labels.len() as f64;
+        let gradients: Vec<f64> = labels.iter().map(|label| mean - label).collect();
+        let best = columns.iter().map(|cells| best_gain(cells, &gradients, &options)).fold(0.0, f64::max);
+        let found: f64 = model.features().iter().map(|feature| feature.gain).sum();
+        prop_assert!((found - best).abs() <= 1e-4 * (1.0 + best), "found {found}, the best is {best}");
+
+        let predicted = data.predict(&model).unwrap();
+        for value in &predicted {
+            let side: Vec<f64> =
+                predicted.iter().zip(&gradients).filter(|(other, _)| *other == value).map(|(_, g)| *g).collect();
+            let step = -side.iter().sum::<f64>() / (side.len() as f64 + l2);
+            prop_assert!((value - mean - step).abs() < 1e-4, "{value} is not {mean} + {step}");
+        }
+    }
 
     /// Any small table trains, and predicts finite probabilities.
     #[test]

@@ -1,0 +1,283 @@
+//! `fec test`: the tests of a solution, each in every plane that the tested thing has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fec_ir::ir::TestPlan;
+use fec_ir::{Ir, NodeId, Op};
+use flow_core::value::Value;
+
+use crate::data::{History, given_stream, given_table, number, read_all, Places};
+use crate::dataflow::Parts;
+use crate::environment::Environment;
+use crate::error::LocalError;
+use crate::job::{self, JobInput};
+use crate::replay::{Replay, Replayed, replay, states};
+use crate::service::{PublishedModel, Reads, Services, SinkRows};
+use crate::stream::{emits, feature_nodes};
+use crate::tables::Tables;
+
+/// The outcome of one test in one plane.
+#[derive(Debug, Clone)]
+pub struct TestOutcome {
+    /// What the test says.
+    pub test: String,
+    /// `batch`, `stream` or `online`.
+    pub plane: &'static str,
+    /// What went wrong; nothing where it passed.
+    pub failure: Option<String>,
+    /// How long it took, milliseconds.
+    pub ms: u128,
+}
+
+/// Runs the tests whose name contains `only`.
+///
+/// # Errors
+/// A plan that cannot be built, or a table that cannot be read. A failing test is an outcome.
+pub fn run(
+    ir: &Arc<Ir>,
+    places: &Places,
+    only: Option<&str>,
+    outcome: &mut dyn FnMut(TestOutcome),
+) -> Result<(), LocalError> {
+    let environment = Environment::new(ir)?;
+    let (_, tables) = read_all(&without_streams(ir), places, &environment.names)?;
+    for test in ir.tests.iter().filter(|test| only.is_none_or(|only| test.name.contains(only))) {
+        for plane in planes(ir, test) {
+            let started = Instant::now();
+            let failure = one(ir, test, plane, &environment, &tables)?;
+            let ms = started.elapsed().as_millis();
+            outcome(TestOutcome { test: test.name.clone(), plane, failure, ms });
+        }
+    }
+    Ok(())
+}
+
+/// Tests give the events themselves: only tables are read from files.
+fn without_streams(ir: &Ir) -> Ir {
+    let mut ir = ir.clone();
+    for source in &mut ir.sources {
+        if source.shape == fec_model::model::Shape::Stream {
+            (source.file, source.path, source.history) = (None, None, None);
+        }
+    }
+    ir
+}
+
+/// The planes of what a test asks: services answer online, sinks belong to their flow, features are in all three.
+fn planes(ir: &Ir, test: &TestPlan) -> Vec<&'static str> {
+    let mut planes = Vec::new();
+    let mut add = |plane: &'static str| {
+        if !planes.contains(&plane) {
+            planes.push(plane);
+        }
+    };
+    for id in test.expectations.iter().flat_map(|one| &one.nodes) {
+        for id in ir.graph.upstream(&[*id]) {
+            match ir.graph.get(id).map(|node| &node.op) {
+                Some(Op::Call { .. } | Op::ReadTable { .. }) => add("online"),
+                Some(Op::ReadFeatures { .. }) => {
+                    add("batch");
+                    add("stream");
+                    add("online");
+                }
+                Some(Op::SinkRows { sink }) => {
+                    let (in_stream, in_job) = writers(ir, sink);
+                    if in_job {
+                        add("batch");
+                    }
+                    if in_stream || !in_job {
+                        add("stream");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    if planes.is_empty() {
+        planes.push("online");
+    }
+    planes.sort_unstable();
+    planes
+}
+
+/// Whether streams, and whether jobs, write to a sink.
+fn writers(ir: &Ir, wanted: &str) -> (bool, bool) {
+    let in_stream = emits(ir).iter().any(|(_, _, sink)| sink == wanted);
+    let writes = |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sink == wanted);
+    let in_job = job::jobs(ir).flat_map(|flow| &flow.nodes).any(writes);
+    (in_stream, in_job)
+}
+
+fn one(
+    ir: &Arc<Ir>,
+    test: &TestPlan,
+    plane: &'static str,
+    environment: &Environment,
+    tables: &Tables,
+) -> Result<Option<String>, LocalError> {
+    let mut history = History::default();
+    let mut tables = tables.clone();
+    for (name, rows) in &test.given {
+        let Some(source) = ir.source(name) else {
+            return Ok(Some(format!("`given {name}`: there is no such source")));
+        };
+        let mut values = Vec::with_capacity(rows.len());
+        for (position, row) in rows.iter().enumerate() {
+            match environment.constant(row, test.at.unwrap_or(0))? {
+                Ok(value) => values.push(value),
+                Err(fault) => return Ok(Some(format!("row {} of `given {name}`: {fault}", position + 1))),
+            }
+        }
+        match source.shape {
+            fec_model::model::Shape::Stream => {
+                let number = number(ir, name).unwrap_or(u32::MAX);
+                history.chunks.push(given_stream(source, number, &values, &environment.names));
+            }
+            _ => tables.insert(name, given_table(source, &values, &environment.names)),
+        }
+    }
+    let mut models = BTreeMap::new();
+    for (name, value) in &test.returns {
+        match environment.constant(value, test.at.unwrap_or(0))? {
+            Ok(value) => models.insert(name.clone(), Arc::new(PublishedModel::fixed(value))),
+            Err(fault) => return Ok(Some(format!("`given {name} returns`: {fault}"))),
+        };
+    }
+    let given = BTreeMap::new();
+    let parts = Parts {
+        ir,
+        names: &environment.names,
+        slots: &environment.slots,
+        tables: &tables,
+        given: &given,
+        now: None,
+    };
+    let records: usize = history.chunks.iter().map(|chunk| chunk.arriving.offsets.len()).sum();
+    // The stream's answer is that of a task that was stopped and restored half way.
+    let restart_after = (plane == "stream").then_some(records / 2);
+    let taps: Vec<NodeId> = emits(ir).into_iter().map(|(_, rows, _)| rows).collect();
+    let taps = if plane == "batch" { Vec::new() } else { taps };
+    let how = Replay { at: test.at, restart_after, ..Replay::default() };
+    let replayed = replay(parts, &taps, &feature_nodes(ir), &history, how)?;
+    let at = test.at.unwrap_or(replayed.at);
+    let mut rows: SinkRows = BTreeMap::new();
+    if plane == "batch" {
+        for flow in job::jobs(ir).filter(|flow| asked(ir, test, flow)) {
+            let registry = flow_learn::Registry::new(scratch());
+            let input = JobInput { ir, environment, history: &history, tables: &tables, registry: &registry, at };
+            let done = job::run(input, flow, &mut |_, _, _| {});
+            match done {
+                Ok(done) => {
+                    for (sink, batch) in done.emitted {
+                        rows.entry(sink).or_default().extend((0..batch.rows).filter_map(|row| batch.row(row).ok()));
+                    }
+                }
+                Err(error) => return Ok(Some(error.to_string())),
+            }
+        }
+    } else {
+        rows = sink_rows(ir, &replayed);
+    }
+    let reads = TestReads { at, state: states(&replayed), models, ir: Arc::clone(ir) };
+    let services = Services::new(Arc::clone(ir), environment.clone(), Arc::new(tables))?;
+    for expectation in &test.expectations {
+        match services.expect(&expectation.nodes, at, &reads, &rows)? {
+            Ok(()) => {}
+            Err(failure) => return Ok(Some(failure)),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a test asks for a sink that the job writes.
+fn asked(ir: &Ir, test: &TestPlan, job: &fec_ir::ir::FlowPlan) -> bool {
+    let nodes: Vec<NodeId> = test.expectations.iter().flat_map(|one| one.nodes.iter().copied()).collect();
+    let sinks: Vec<String> = ir
+        .graph
+        .upstream(&nodes)
+        .into_iter()
+        .filter_map(|id| match ir.graph.get(id).map(|node| &node.op) {
+            Some(Op::SinkRows { sink }) => Some(sink.clone()),
+            _ => None,
+        })
+        .collect();
+    let writes = |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sinks.contains(sink));
+    job.nodes.iter().any(writes)
+}
+
+/// A folder for models that no test reads again.
+fn scratch() -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("fec-test-{}", std::process::id()))
+}
+
+/// What each sink has received, in arrival order; of a table the last row of each key.
+fn sink_rows(ir: &Ir, replayed: &Replayed) -> SinkRows {
+    let mut rows: SinkRows = BTreeMap::new();
+    for (_, node, sink) in emits(ir) {
+        let received = rows.entry(sink.clone()).or_default();
+        let key: Vec<usize> = match ir.sink(&sink) {
+            Some(sink) if sink.shape == fec_model::model::Shape::Table => {
+                let position = |name: &String| sink.columns.iter().position(|column| column.name == *name);
+                sink.key.iter().filter_map(position).collect()
+            }
+            _ => Vec::new(),
+        };
+        for batch in replayed.produced.rows.get(&node).map(Vec::as_slice).unwrap_or_default() {
+            for row in 0..batch.rows {
+                let Ok(record) = batch.row(row) else { continue };
+                let same = |other: &Value| key.iter().all(|at| cell(other, *at) == cell(&record, *at));
+                if !key.is_empty() {
+                    received.retain(|other| !same(other));
+                }
+                if batch.weight.get(row).is_none_or(|weight| *weight > 0) {
+                    received.push(record);
+                }
+            }
+        }
+    }
+    rows
+}
+
+fn cell(record: &Value, position: usize) -> Option<&Value> {
+    match record {
+        Value::Record(cells) => cells.get(position),
+        _ => None,
+    }
+}
+
+/// Reads from states at rest.
+pub struct TestReads {
+    /// `now`.
+    pub at: i64,
+    /// State by node name and key.
+    pub state: BTreeMap<(String, Vec<u8>), Vec<u8>>,
+    /// What models answer.
+    pub models: BTreeMap<String, Arc<PublishedModel>>,
+    /// The plan.
+    pub ir: Arc<Ir>,
+}
+
+impl Reads for TestReads {
+    fn now(&self) -> i64 {
+        self.at
+    }
+
+    fn state(&self, features: NodeId, key: &[u8]) -> Result<Option<Vec<u8>>, LocalError> {
+        let name = self.ir.graph.get(features).map(|node| node.name.clone()).unwrap_or_default();
+        Ok(self.state.get(&(name, key.to_vec())).cloned())
+    }
+
+    fn model(&self, name: &str) -> Option<Arc<PublishedModel>> {
+        self.models.get(name).cloned()
+    }
+
+    fn cut(&self) -> String {
+        String::new()
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,351 @@
+//! Jobs and streams, and the statements of all flows.
+
+use std::rc::Rc;
+
+use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, Statement, StatementKind};
+
+use crate::check::Checker;
+use crate::expr::Expr;
+use crate::model::{Binding, Flow, FlowSettings, Item, Plane};
+use crate::names::{Decl, DeclId, DeclKind, Known};
+use crate::scope::{Bound, FlowScope, Place, Scope};
+use crate::types::{Column, Kind, Type};
+
+/// A flow in hand.
+pub(crate) struct Body<'s> {
+    pub place: Place,
+    pub engine: Option<&'s str>,
+    pub names: FlowScope,
+    /// A service's result.
+    pub result: Option<Type>,
+    /// Path, for published models.
+    pub path: String,
+}
+
+impl Body<'_> {
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope { flow: Some(&self.names), ..Scope::new(self.place, self.engine) }
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// All jobs, then streams and services, which may use what jobs publish.
+    pub(crate) fn flows(&mut self) {
+        for id in 0..self.decls.len() {
+            self.check_job(id);
+        }
+        for id in 0..self.decls.len() {
+            let Some(decl) = self.decls.get(id).copied() else { continue };
+            let DeclKind::Item(item) = decl.kind else { continue };
+            match &item.kind {
+                ItemKind::Stream { body, .. } => self.stream(&decl, item, body),
+                ItemKind::Service { params, body, .. } => self.service(id, &decl, item, params, body),
+                _ => {}
+            }
+        }
+    }
+
+    /// Checks a job, once.
+    pub(crate) fn check_job(&mut self, id: DeclId) {
+        let Some(decl) = self.decls.get(id).copied() else { return };
+        let DeclKind::Item(item) = decl.kind else { return };
+        let ItemKind::Job { params, body: statements, .. } = &item.kind else { return };
+        if !self.checked.insert(id) {
+            return;
+        }
+        let depth = std::mem::take(&mut self.depth);
+        let mut body = Body {
+            place: Place::Job,
+            engine: decl.engine,
+            names: FlowScope::default(),
+            result: None,
+            path: decl.path(),
+        };
+        let params = self.job_params(params, &mut body);
+        let items = self.statements(statements, &mut body);
+        let flow = Flow {
+            engine: decl.engine.map(str::to_owned),
+            name: decl.name.text.clone(),
+            docs: item.docs.join("\n"),
+            plane: Plane::Batch,
+            params,
+            result: None,
+            items,
+            settings: self.flow_settings(&item.attributes),
+            span: decl.name.span,
+        };
+        self.model.flows.push(flow);
+        self.depth = depth;
+    }
+
+    fn job_params(&mut self, params: &'a [ast::Param], body: &mut Body<'_>) -> Vec<(Column, Option<Expr>)> {
+        let mut list = Vec::with_capacity(params.len());
+        for param in params {
+            let declared = param.ty.as_ref().map(|ty| self.type_of(ty, body.engine));
+            let default = param.default.as_ref().map(|default| match &declared {
+                Some(ty) => self.demand(default, &body.scope(), ty, format_args!("`{}`", param.name.text)),
+                None => self.infer(default, &body.scope(), None),
+            });
+            let ty = match (declared, &default) {
+                (Some(ty), _) => ty,
+                (None, Some(default)) => default.ty.clone(),
+                (None, None) => {
+                    self.report(Diagnostic::error(
+                        codes::E0303,
+                        param.name.span,
+                        format!("the parameter `{}` needs a type or a default", param.name.text),
+                    ));
+                    Type::error()
+                }
+            };
+            if default.is_none() && ty.kind != Kind::Error {
+                let found = Diagnostic::error(
+                    codes::E0503,
+                    param.name.span,
+                    format!("the parameter `{}` has no default", param.name.text),
+                );
+                self.report(found.help("a job that runs by schedule needs a value: `day: date = date(now - 1d)`"));
+            }
+            self.bind(body, &param.name, Bound::Scalar(ty.clone()));
+            list.push((Column { name: param.name.text.clone(), ty }, default));
+        }
+        list
+    }
+
+    fn stream(&mut self, decl: &Decl<'a>, item: &'a ast::Item, statements: &'a [Statement]) {
+        let mut body = Body {
+            place: Place::Stream,
+            engine: decl.engine,
+            names: FlowScope::default(),
+            result: None,
+            path: decl.path(),
+        };
+        let items = self.statements(statements, &mut body);
+        let flow = Flow {
+            engine: decl.engine.map(str::to_owned),
+            name: decl.name.text.clone(),
+            docs: item.docs.join("\n"),
+            plane: Plane::Stream,
+            params: Vec::new(),
+            result: None,
+            items,
+            settings: self.flow_settings(&item.attributes),
+            span: decl.name.span,
+        };
+        self.model.flows.push(flow);
+    }
+
+    /// Binds a name of a flow; a repetition is an error.
+    pub(crate) fn bind(&mut self, body: &mut Body<'_>, name: &ast::Name, bound: Bound) {
+        if !body.names.bind(&name.text, bound) {
+            self.report(Diagnostic::error(codes::E0202, name.span, format!("`{}` is bound twice", name.text)));
+        }
+    }
+
+    pub(crate) fn statements(&mut self, statements: &'a [Statement], body: &mut Body<'_>) -> Vec<Item> {
+        let mut items = Vec::with_capacity(statements.len());
+        for statement in statements {
+            if let Some(Item::Return { .. }) = items.last() {
+                let found = Diagnostic::error(codes::E0314, statement.span, "this is never reached");
+                self.report(found.help("`return` ends the service"));
+                break;
+            }
+            self.statement(statement, body, &mut items);
+        }
+        items
+    }
+
+    fn statement(&mut self, statement: &'a Statement, body: &mut Body<'_>, items: &mut Vec<Item>) {
+        let span = statement.span;
+        if !matches!(statement.kind, StatementKind::Bind { .. } | StatementKind::NotYet { .. })
+            && let Some(attribute) = statement.attributes.first()
+        {
+            let found = Diagnostic::error(
+                codes::E0409,
+                attribute.span,
+                format!("`@{}` belongs to a binding or a declaration", attribute.name.text),
+            );
+            self.report(found);
+        }
+        match &statement.kind {
+            StatementKind::Bind { name, value } => {
+                let item = self.binding(statement, name, value, body);
+                items.extend(item);
+            }
+            StatementKind::Emit { value, sink } => {
+                if let Some((relation, sink)) = self.emitted(value, sink, &body.scope()) {
+                    items.push(Item::Emit { relation, sink, span });
+                }
+            }
+            StatementKind::Publish { model, name, when } => {
+                let item = self.publish(model, name, when.as_ref(), span, body);
+                items.extend(item);
+            }
+            StatementKind::Return(value) => match body.result.clone() {
+                Some(result) => {
+                    let value = self.demand(value, &body.scope(), &result, format_args!("the result"));
+                    items.push(Item::Return { value, span });
+                }
+                None => {
+                    let found = Diagnostic::error(codes::E0410, span, "only services return something");
+                    self.report(found.help("rows leave a job or stream with `emit … to …`"));
+                }
+            },
+            StatementKind::If { condition, then, otherwise } => {
+                if body.place == Place::Stream {
+                    let found = Diagnostic::error(codes::E0401, span, "a stream has no `if` around statements");
+                    self.report(found.help("choose rows with `where`, values with `if … then … else …`"));
+                    return;
+                }
+                let condition = self.condition(condition, &body.scope(), "`if`");
+                let then = self.inner(then, body);
+                let otherwise = self.inner(otherwise, body);
+                items.push(Item::If { condition, then, otherwise, span });
+            }
+            StatementKind::Match { subjects, arms } => {
+                if body.place == Place::Stream {
+                    self.report(Diagnostic::error(codes::E0401, span, "a stream has no `match` around statements"));
+                    return;
+                }
+                self.match_statement(subjects, arms, span, body, items);
+            }
+            StatementKind::NotYet { keyword } => {
+                self.report(Diagnostic::not_yet(keyword.span, &format!("`{}`", keyword.text)));
+            }
+            StatementKind::Error => {}
+        }
+    }
+
+    fn inner(&mut self, statements: &'a [Statement], body: &mut Body<'_>) -> Vec<Item> {
+        let mark = body.names.mark();
+        let items = self.statements(statements, body);
+        body.names.leave(mark);
+        items
+    }
+
+    fn match_statement(
+        &mut self,
+        subjects: &'a [ast::Expr],
+        arms: &'a [(Vec<ast::Pattern>, Vec<Statement>)],
+        span: Span,
+        body: &mut Body<'_>,
+        items: &mut Vec<Item>,
+    ) {
+        let Some(subjects) = self.subjects(subjects, &body.scope()) else { return };
+        if let Some((_, value)) = subjects.lets.first() {
+            let found = Diagnostic::error(codes::E0301, value.span, "`match` around statements wants a name here");
+            self.report(found.help("bind the value first: `x = …`"));
+            return;
+        }
+        let patterns: Vec<&'a [ast::Pattern]> = arms.iter().map(|(patterns, _)| patterns.as_slice()).collect();
+        let Some(conditions) = self.conditions(&subjects, &patterns, span, &body.scope()) else { return };
+        let mut branches = Vec::with_capacity(arms.len());
+        for ((_, statements), condition) in arms.iter().zip(conditions) {
+            branches.push((condition, self.inner(statements, body)));
+        }
+        let mut branches = branches.into_iter().rev();
+        let Some((_, mut otherwise)) = branches.next() else { return };
+        for (condition, then) in branches {
+            let Some(condition) = condition else { continue };
+            otherwise = vec![Item::If { condition, then, otherwise, span }];
+        }
+        items.extend(otherwise);
+    }
+
+    fn binding(
+        &mut self,
+        statement: &'a Statement,
+        name: &'a ast::Name,
+        value: &'a ast::Expr,
+        body: &mut Body<'_>,
+    ) -> Option<Item> {
+        let (mut settings, fallback) = self.binding_settings(&statement.attributes, &body.scope());
+        if let Some(training) = self.training(value, body) {
+            let (binding, bound) = match training {
+                Some(both) => both,
+                None => {
+                    self.bind(body, name, Bound::Error);
+                    return None;
+                }
+            };
+            self.bind(body, name, bound);
+            return Some(Item::Bind { name: name.text.clone(), value: binding, settings, span: statement.span });
+        }
+        let is_relation = self.is_relation(value, &body.scope());
+        if is_relation {
+            let piped = self.relation(value, &body.scope());
+            if let Some(fallback) = fallback {
+                self.relation_fallback(fallback, &piped.relation.ty.columns, &mut settings, &body.scope());
+            }
+            if piped.is_wrong() {
+                self.bind(body, name, Bound::Error);
+                return None;
+            }
+            let ty = Rc::new(piped.relation.ty.clone());
+            self.bind(body, name, Bound::Relation { ty, events: piped.events });
+            return Some(Item::Bind {
+                name: name.text.clone(),
+                value: Binding::Relation(piped.relation),
+                settings,
+                span: statement.span,
+            });
+        }
+        let value = self.infer(value, &body.scope(), None);
+        let mut ty = value.ty.clone();
+        if let Some(fallback) = fallback {
+            let wanted = Type::required(ty.kind.clone());
+            let fallback = self.infer(fallback, &body.scope(), Some(&wanted));
+            let to = Type { kind: ty.kind.clone(), optional: fallback.ty.optional };
+            let fallback = self.fit(fallback, &to, format_args!("the fallback of `{}`", name.text));
+            ty.optional &= fallback.ty.optional;
+            settings.fallback = Some(fallback);
+        }
+        if ty.kind == Kind::Null {
+            let found = Diagnostic::error(codes::E0301, value.span, "`null` alone has no type");
+            self.report(found);
+            ty = Type::error();
+        }
+        if ty.kind == Kind::Error {
+            self.bind(body, name, Bound::Error);
+            return None;
+        }
+        self.bind(body, name, Bound::Scalar(ty));
+        Some(Item::Bind { name: name.text.clone(), value: Binding::Scalar(value), settings, span: statement.span })
+    }
+
+    fn relation_fallback(
+        &mut self,
+        fallback: &'a ast::Expr,
+        columns: &[Column],
+        settings: &mut FlowSettings,
+        scope: &Scope<'_>,
+    ) {
+        let record = Kind::Record(crate::types::Record { name: None, fields: columns.to_vec() });
+        let ty = Type::required(Kind::List(Box::new(Type::required(record))));
+        settings.fallback = Some(self.demand(fallback, scope, &ty, format_args!("the fallback")));
+    }
+
+    /// Whether an expression is a relation rather than a value.
+    fn is_relation(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> bool {
+        match &e.kind {
+            Ast::Pipe { .. } => true,
+            Ast::Name(name) => self.names_relation(name, scope),
+            Ast::Field { of, .. } => match &of.kind {
+                Ast::Name(split) => {
+                    matches!(scope.flow.and_then(|flow| flow.get(split)), Some(Bound::Split { .. }))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// The signature of a service.
+    pub(crate) fn signature(&self, id: DeclId) -> Option<(Vec<Column>, Type)> {
+        match self.settled(id)? {
+            Known::Service(service) => Some((service.params.clone(), service.result.clone())),
+            _ => None,
+        }
+    }
+}

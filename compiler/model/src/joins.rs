@@ -1,0 +1,373 @@
+//! Joins, and feature sets as of a row.
+
+use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::ast::{self, ExprKind as Ast, JoinKind, JoinPick, OperatorKind};
+
+use crate::check::Checker;
+use crate::expr::{BinaryOp, Expr, ExprKind};
+use crate::names::Known;
+use crate::pipeline::{Piped, own_column};
+use crate::relation::{Relation, RelationOp};
+use crate::scope::{Place, Scope, narrow_columns, present};
+use crate::types::{Boundedness, Column, Kind, Record, Type};
+
+/// The conditions of a join, taken apart.
+struct Conditions {
+    on: Vec<(Expr, Expr)>,
+    residual: Option<Expr>,
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn join(&mut self, left: Piped, op: &'a ast::Operator, scope: &Scope<'_>) -> Piped {
+        let OperatorKind::Join { kind, pick, right, alias, on, within } = &op.kind else {
+            return Piped::wrong(op.span);
+        };
+        let right_span = right.span;
+        let right_ast = right;
+        let right = self.relation(right_ast, scope);
+        if right.is_wrong() {
+            return right;
+        }
+        let alias = match (alias, &right_ast.kind) {
+            (Some(alias), _) => (alias.text.clone(), alias.span),
+            (None, Ast::Name(name)) => (name.clone(), right_span),
+            (None, Ast::Field { name, .. }) => (name.text.clone(), name.span),
+            _ => {
+                let found = Diagnostic::error(codes::E0303, right_span, "a pipeline on the right needs a name");
+                self.report(found.help("as in `join (…) as r on …`"));
+                return Piped::wrong(op.span);
+            }
+        };
+        let keeps_column = matches!(kind, JoinKind::Inner | JoinKind::Left);
+        if keeps_column && left.relation.ty.column(&alias.0).is_some() {
+            let found = Diagnostic::error(codes::E0310, alias.1, format!("the column `{}` is there already", alias.0));
+            self.report(found.help("name the right side: `as r`"));
+            return Piped::wrong(op.span);
+        }
+        let Some(bounds) = self.bounds(&left, &right, right_span, within.as_ref(), op, scope) else {
+            return Piped::wrong(op.span);
+        };
+        let Some(conditions) = self.on(&left, &right, &alias.0, on.as_ref(), op, scope) else {
+            return Piped::wrong(op.span);
+        };
+        self.joined(left, right, *kind, *pick, alias.0, conditions, bounds, op.span)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one operator")]
+    fn joined(
+        &self,
+        left: Piped,
+        right: Piped,
+        kind: JoinKind,
+        pick: JoinPick,
+        alias: String,
+        conditions: Conditions,
+        within: Option<(i64, i64)>,
+        span: Span,
+    ) -> Piped {
+        let mut ty = left.relation.ty.clone();
+        let mut fields = right.relation.ty.columns.clone();
+        if matches!(kind, JoinKind::Inner | JoinKind::Semi) {
+            // An absent key matches nothing, so the keys of a match are there.
+            let mut known = Vec::new();
+            for (a, b) in &conditions.on {
+                present(a, &mut known);
+                present(b, &mut known);
+            }
+            narrow_columns(&mut ty.columns, &known, "c:");
+            narrow_columns(&mut fields, &known, "r:");
+        }
+        if matches!(kind, JoinKind::Inner | JoinKind::Left) {
+            let optional = kind == JoinKind::Left;
+            let record = Kind::Record(Record { name: None, fields });
+            ty.columns.push(Column { name: alias.clone(), ty: Type { kind: record, optional } });
+        }
+        ty.changes |= right.relation.ty.changes;
+        if within.is_some() {
+            ty.late = true;
+            ty.changes |= matches!(kind, JoinKind::Left | JoinKind::Anti) || pick != JoinPick::All;
+        }
+        let (events, origin, base) = (left.events, left.origin, left.base);
+        let bounded_only = left.bounded_only.or(right.bounded_only);
+        let op = RelationOp::Join {
+            left: Box::new(left.relation),
+            right: Box::new(right.relation),
+            kind,
+            pick,
+            alias,
+            on: conditions.on,
+            residual: conditions.residual,
+            within,
+        };
+        Piped { relation: Relation { op, ty, span }, events, origin, base, bounded_only }
+    }
+
+    /// The bounds of `within`, after a check of what is joined with what. None where something is wrong.
+    #[expect(clippy::option_option, reason = "the outer says whether it is right, the inner whether there are bounds")]
+    fn bounds(
+        &mut self,
+        left: &Piped,
+        right: &Piped,
+        right_span: Span,
+        within: Option<&'a ast::Expr>,
+        op: &'a ast::Operator,
+        scope: &Scope<'_>,
+    ) -> Option<Option<(i64, i64)>> {
+        let endless = matches!(scope.place, Place::Stream | Place::Features | Place::View);
+        if endless && !left.events && right.events {
+            let found = Diagnostic::error(codes::E0416, op.word, "a table stands on the right of a join")
+                .label(left.relation.span, "this is a table")
+                .label(right_span, "this is a stream");
+            self.report(found.help("begin with the stream, and join the table to it"));
+            return None;
+        }
+        match (within, left.events && right.events) {
+            (None, false) => Some(None),
+            (Some(within), true) => self.window_bounds(within).map(Some),
+            (None, true) => {
+                let found = Diagnostic::error(codes::E0402, op.word, "two streams are joined without `within`")
+                    .label(right_span, "this is a stream")
+                    .help("say how far apart two events may be: `within 1h`, or `within -30m..30m`");
+                self.report(found);
+                None
+            }
+            (Some(within), false) => {
+                let found = Diagnostic::error(codes::E0415, within.span, "`within` stands between two streams")
+                    .label(right_span, "this is no stream");
+                self.report(found.help("leave it out: a table is read as it is"));
+                None
+            }
+        }
+    }
+
+    /// `d` is `0s..d`; both ends are included.
+    fn window_bounds(&mut self, within: &'a ast::Expr) -> Option<(i64, i64)> {
+        let bounds = match &within.kind {
+            Ast::Range { low: Some(low), high: Some(high), .. } => {
+                let low = self.constant_duration(low, "a bound of `within`")?;
+                (low, self.constant_duration(high, "a bound of `within`")?)
+            }
+            Ast::Range { .. } => {
+                self.report(Diagnostic::error(codes::E0412, within.span, "`within` has two bounds"));
+                return None;
+            }
+            _ => (0, self.constant_duration(within, "`within`")?),
+        };
+        if bounds.0 > bounds.1 {
+            let found = Diagnostic::error(codes::E0412, within.span, "no two events are that far apart");
+            self.report(found.help("the lower bound comes first: `-30m..0s`"));
+            return None;
+        }
+        Some(bounds)
+    }
+
+    fn on(
+        &mut self,
+        left: &Piped,
+        right: &Piped,
+        alias: &str,
+        on: Option<&'a ast::Expr>,
+        op: &'a ast::Operator,
+        scope: &Scope<'_>,
+    ) -> Option<Conditions> {
+        let Some(on) = on else {
+            let found = Diagnostic::error(codes::E0414, op.word, "a join says which rows belong together");
+            self.report(found.help(format!("as in `on id == {alias}.id`")));
+            return None;
+        };
+        let inner = scope.over(&left.relation.ty.columns, left.origin.as_ref());
+        let inner = Scope { right: Some((alias, &right.relation.ty.columns)), ..inner };
+        let condition = self.condition(on, &inner, "`on`");
+        if condition.ty.kind == Kind::Error {
+            return None;
+        }
+        let mut conditions = Conditions { on: Vec::new(), residual: None };
+        self.take_apart(condition, &mut conditions);
+        if conditions.on.is_empty() {
+            let found = Diagnostic::error(codes::E0414, on.span, "a join needs an equality of both sides");
+            self.report(
+                found.help(format!("as in `on id == {alias}.id`, with the columns of the right side after `{alias}.`")),
+            );
+            return None;
+        }
+        Some(conditions)
+    }
+
+    fn take_apart(&mut self, condition: Expr, out: &mut Conditions) {
+        let span = condition.span;
+        match condition.kind {
+            ExprKind::Binary(BinaryOp::And, a, b) => {
+                self.take_apart(*a, out);
+                self.take_apart(*b, out);
+            }
+            ExprKind::Binary(BinaryOp::Equal, a, b) => match (sides(&a), sides(&b)) {
+                ((true, false), (false, true)) => out.on.push((*a, *b)),
+                ((false, true), (true, false)) => out.on.push((*b, *a)),
+                _ => {
+                    let ty = condition.ty;
+                    let whole = Expr { kind: ExprKind::Binary(BinaryOp::Equal, a, b), ty, span };
+                    self.remains(whole, out);
+                }
+            },
+            kind => self.remains(Expr { kind, ty: condition.ty, span }, out),
+        }
+    }
+
+    fn remains(&self, condition: Expr, out: &mut Conditions) {
+        let span = condition.span;
+        out.residual = Some(match out.residual.take() {
+            Some(others) => self.boolean(BinaryOp::And, others, condition, span),
+            None => condition,
+        });
+    }
+
+    pub(crate) fn with(&mut self, input: Piped, op: &'a ast::Operator, scope: &Scope<'_>) -> Piped {
+        let OperatorKind::With { features, on, alias, including_row } = &op.kind else {
+            return Piped::wrong(op.span);
+        };
+        let Ast::Name(name) = &features.kind else {
+            if !matches!(features.kind, Ast::Error) {
+                self.report(Diagnostic::error(codes::E0306, features.span, "`with` wants the name of a feature set"));
+            }
+            return Piped::wrong(op.span);
+        };
+        let Some(id) = self.resolve(scope.engine, name) else {
+            self.unknown_relation(name, features.span, scope);
+            return Piped::wrong(op.span);
+        };
+        let set = match self.known(id, Some(features.span)) {
+            Known::Features(set) => set,
+            Known::Failed => return Piped::wrong(op.span),
+            Known::View(_) => {
+                self.report(Diagnostic::not_yet(features.span, "`with` and a view"));
+                return Piped::wrong(op.span);
+            }
+            _ => {
+                let found = Diagnostic::error(codes::E0306, features.span, format!("`{name}` is not a feature set"));
+                self.report(found.help("tables are joined: `|> join t on …`"));
+                return Piped::wrong(op.span);
+            }
+        };
+        if set.failed || !self.may_read(&input, op, scope) {
+            return Piped::wrong(op.span);
+        }
+        if *including_row && (scope.place == Place::Service || set.base.is_none() || set.base != input.base) {
+            let found = Diagnostic::error(codes::E0419, op.span, format!("these rows are no events of `{name}`"));
+            self.report(found.help("`including row` counts a row in the set that is made from its own stream"));
+            return Piped::wrong(op.span);
+        }
+        let Some(keys) = self.set_keys(&input, name, &set.keys, on, op, scope) else { return Piped::wrong(op.span) };
+        let mut columns = input.relation.ty.columns.clone();
+        match alias {
+            Some(alias) => {
+                if input.relation.ty.column(&alias.text).is_some() {
+                    self.report(Diagnostic::error(
+                        codes::E0310,
+                        alias.span,
+                        format!("the column `{}` is there already", alias.text),
+                    ));
+                    return Piped::wrong(op.span);
+                }
+                let record = Kind::Record(set.record.clone());
+                columns.push(Column { name: alias.text.clone(), ty: Type::required(record) });
+            }
+            None => {
+                let clash: Vec<String> = set
+                    .record
+                    .fields
+                    .iter()
+                    .filter(|field| input.relation.ty.column(&field.name).is_some())
+                    .map(|field| format!("`{}`", field.name))
+                    .collect();
+                if !clash.is_empty() {
+                    let columns = if clash.len() == 1 { "the column" } else { "the columns" };
+                    let verb = if clash.len() == 1 { "is" } else { "are" };
+                    let found = Diagnostic::error(
+                        codes::E0310,
+                        features.span,
+                        format!("{columns} {} {verb} there already", clash.join(", ")),
+                    );
+                    self.report(found.help(format!("keep the set in one column: `with {name} as f`")));
+                    return Piped::wrong(op.span);
+                }
+                columns.extend(set.record.fields.iter().cloned());
+            }
+        }
+        let alias = alias.as_ref().map(|alias| alias.text.clone());
+        let (path, including_row) = (set.path.clone(), *including_row);
+        input.then(|relation| {
+            let ty = crate::types::RelationType { columns, ..relation.ty.clone() };
+            let op_ = RelationOp::With { input: Box::new(relation), set: path, keys, alias, including_row };
+            Relation { op: op_, ty, span: op.span }
+        })
+    }
+
+    /// Whether these rows can take features as of their time.
+    fn may_read(&mut self, input: &Piped, op: &'a ast::Operator, scope: &Scope<'_>) -> bool {
+        if matches!(scope.place, Place::Service | Place::Test) {
+            return true;
+        }
+        let ty = &input.relation.ty;
+        if ty.late {
+            let found =
+                Diagnostic::error(codes::E0403, op.word, "these rows may come later than their source's lateness")
+                    .label(input.relation.span, "after this, a row can come long after its own time")
+                    .help("put `with` first: before the join, and before `final`");
+            self.report(found);
+            return false;
+        }
+        if !ty.timed {
+            let found = Diagnostic::error(codes::E0418, op.word, "these rows have no time to read features at");
+            let found = match ty.boundedness {
+                Boundedness::Table => found.help("features are read as of events: begin with a stream"),
+                _ => found.help("put `with` before the operator that loses the time of its rows"),
+            };
+            self.report(found);
+            return false;
+        }
+        true
+    }
+
+    /// The key of a feature set over a row: `on`, else the columns named as the key.
+    fn set_keys(
+        &mut self,
+        input: &Piped,
+        set: &str,
+        key: &[Column],
+        on: &'a [ast::Expr],
+        op: &'a ast::Operator,
+        scope: &Scope<'_>,
+    ) -> Option<Vec<Expr>> {
+        let inner = scope.over(&input.relation.ty.columns, input.origin.as_ref());
+        if !on.is_empty() {
+            return self.keys(key, on, set, op.span, &inner);
+        }
+        let mut keys = Vec::with_capacity(key.len());
+        for column in key {
+            let Some(own) = input.relation.ty.column(&column.name) else {
+                let found = Diagnostic::error(
+                    codes::E0317,
+                    op.span,
+                    format!("`{set}` is by `{}`, and there is no such column here", column.name),
+                );
+                self.report(found.help("say which columns are the key: `on …`"));
+                return None;
+            };
+            let ty = Type::maybe(column.ty.kind.clone());
+            let value = own_column(own, op.span);
+            let value = self.fit(value, &ty, format_args!("the key `{}` of `{set}`", column.name));
+            if value.ty.kind == Kind::Error {
+                return None;
+            }
+            keys.push(value);
+        }
+        Some(keys)
+    }
+}
+
+/// Whether an expression reads the left row, and the right one.
+fn sides(expr: &Expr) -> (bool, bool) {
+    let left = expr.any(&mut |part| matches!(part.kind, ExprKind::Column(_)));
+    let right = expr.any(&mut |part| matches!(part.kind, ExprKind::Right(_)));
+    (left, right)
+}

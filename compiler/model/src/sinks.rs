@@ -1,0 +1,178 @@
+//! Sinks, and what may be emitted to them.
+
+use std::rc::Rc;
+
+use fec_diagnostics::{Diagnostic, codes};
+use fec_syntax::ast;
+
+use crate::check::Checker;
+use crate::convert::{Misfit, type_misfit};
+use crate::model::{Shape, Sink, Write};
+use crate::names::{Decl, Known, SinkInfo};
+use crate::pipeline::Piped;
+use crate::relation::Relation;
+use crate::scope::{Place, Scope};
+use crate::sources::format_of;
+
+const KNOWN: &[&str] = &["topic", "file", "path", "key", "format", "write"];
+
+impl<'a> Checker<'a> {
+    pub(crate) fn declare_sink(
+        &mut self,
+        decl: &Decl<'a>,
+        item: &'a ast::Item,
+        ty: &'a ast::TypeExpr,
+        key: &'a [ast::Name],
+        list: &'a [ast::Setting],
+    ) -> Known {
+        let path = decl.path();
+        let settings = self.settings(list, "a sink", KNOWN, &[]);
+        let Some((shape, Some(record))) = self.shape_of(ty, decl.engine) else { return Known::Failed };
+        let columns = record.fields;
+        let mut key: Vec<String> = self.key_columns(key, &columns);
+        if key.is_empty() {
+            key = self.columns_setting(&settings, "key", &columns);
+        }
+        let write = match self.word_setting(&settings, "write", &["append", "upsert", "replace"]) {
+            Some("append") => Write::Append,
+            Some("upsert") => Write::Upsert,
+            Some(_) => Write::Replace,
+            None => match shape {
+                Shape::Stream => Write::Append,
+                Shape::Table => Write::Upsert,
+                Shape::Rows => Write::Replace,
+            },
+        };
+        if key.is_empty() && (shape == Shape::Table || write == Write::Upsert) && settings.get("key").is_none() {
+            let found = Diagnostic::error(codes::E0503, decl.name.span, format!("`{}` has no key", decl.name.text));
+            self.report(found.help("rows are replaced by key: `table<T> key id`"));
+        }
+        let file = self.text_setting(&settings, "file");
+        let place = self.text_setting(&settings, "path").or(file);
+        let format = self.word_setting(&settings, "format", &["json", "csv", "parquet"]);
+        let format = format_of(format, place.as_deref());
+        let topic = self.text_setting(&settings, "topic");
+        let info = SinkInfo {
+            path: path.clone(),
+            columns: columns.clone(),
+            key: key.clone(),
+            append: write == Write::Append,
+            span: decl.name.span,
+        };
+        self.model.sinks.push(Sink {
+            name: path.clone(),
+            docs: item.docs.join("\n"),
+            shape,
+            columns,
+            key,
+            write,
+            topic: topic.unwrap_or(path),
+            path: place,
+            format,
+            span: decl.name.span,
+        });
+        Known::Sink(Rc::new(info))
+    }
+
+    /// The rows of an `emit` in the sink's order, with its path.
+    pub(crate) fn emitted(
+        &mut self,
+        value: &'a ast::Expr,
+        to: &'a ast::Name,
+        scope: &Scope<'_>,
+    ) -> Option<(Relation, String)> {
+        let piped = self.relation(value, scope);
+        let sink = match self.resolve(scope.engine, &to.text) {
+            Some(id) => match self.known(id, Some(to.span)) {
+                Known::Sink(sink) => sink,
+                Known::Failed => return None,
+                _ => {
+                    self.report(Diagnostic::error(codes::E0201, to.span, format!("`{}` is not a sink", to.text)));
+                    return None;
+                }
+            },
+            None => {
+                self.unknown_sink(to);
+                return None;
+            }
+        };
+        if piped.is_wrong() || !self.suits(&piped, &sink, value, to, scope) {
+            return None;
+        }
+        let relation = self.conform(piped.relation, &sink.columns);
+        Some((relation, sink.path.clone()))
+    }
+
+    fn unknown_sink(&mut self, to: &ast::Name) {
+        if let Some(engine) = self.engine_of(&to.text) {
+            let found =
+                Diagnostic::error(codes::E0210, to.span, format!("`{}` belongs to the engine `{engine}`", to.text));
+            return self.report(found.help("declare at top level what several engines use"));
+        }
+        let sinks: Vec<&str> = self.model.sinks.iter().map(|sink| sink.name.as_str()).collect();
+        let found = Diagnostic::error(codes::E0201, to.span, format!("there is no sink `{}`", to.text));
+        let found = match fec_diagnostics::closest(&to.text, sinks) {
+            Some(near) => found.fix(format!("write `{near}`"), to.span, near),
+            None => found.help(format!("declare it: `sink {}: stream<{{ … }}> {{ }}`", to.text)),
+        };
+        self.report(found);
+    }
+
+    fn suits(&mut self, piped: &Piped, sink: &SinkInfo, value: &ast::Expr, to: &ast::Name, scope: &Scope<'_>) -> bool {
+        let mut wrong: Vec<String> = Vec::new();
+        let mut misfits: Vec<(String, Misfit)> = Vec::new();
+        for column in &sink.columns {
+            match piped.relation.ty.column(&column.name) {
+                None => wrong.push(format!("`{}` is missing", column.name)),
+                Some(own) => {
+                    if let Some(misfit) = type_misfit(&own.ty, &column.ty) {
+                        misfits.push((column.name.clone(), misfit));
+                    }
+                }
+            }
+        }
+        for own in &piped.relation.ty.columns {
+            if !sink.columns.iter().any(|column| column.name == own.name) {
+                wrong.push(format!("`{}` is too much", own.name));
+            }
+        }
+        for (name, misfit) in &misfits {
+            let from = piped.relation.ty.column(name).map(|column| column.ty.to_string()).unwrap_or_default();
+            let wanted = sink.columns.iter().find(|column| column.name == *name);
+            let wanted = wanted.map(|column| column.ty.to_string()).unwrap_or_default();
+            wrong.push(match misfit {
+                Misfit::Absent => format!("`{name}` may be absent, and the sink wants `{wanted}`"),
+                Misfit::Scale => format!("`{name}` is `{from}`, with more digits after the point than `{wanted}`"),
+                _ => format!("`{name}` is `{from}`, and the sink wants `{wanted}`"),
+            });
+        }
+        if !wrong.is_empty() {
+            let found = Diagnostic::error(
+                codes::E0309,
+                to.span,
+                format!("the rows do not fit `{}`: {}", to.text, wrong.join(", ")),
+            )
+            .label(sink.span, "the sink says its columns here")
+            .help("choose and convert the columns with `select`");
+            self.report(found);
+            return false;
+        }
+        if piped.relation.ty.changes && sink.append {
+            let found = Diagnostic::error(
+                codes::E0405,
+                to.span,
+                format!("`{}` only takes rows that stay as they are", to.text),
+            )
+            .label(piped.relation.span, "these rows change when a match arrives");
+            self.report(found.fix("take only rows that are over", value.span.after(), " |> final"));
+            return false;
+        }
+        if scope.place == Place::Stream && !piped.events {
+            let found =
+                Diagnostic::error(codes::E0306, value.span, "a stream emits events, and these are rows of a table");
+            self.report(found.help("begin with a stream, or emit the table in a job"));
+            return false;
+        }
+        true
+    }
+}

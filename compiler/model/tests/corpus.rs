@@ -1,0 +1,98 @@
+//! Programs of `tests/corpus/check`, each with the messages that it gets beside it.
+//!
+//! A broken program names what it expects in comments, one a line: `// error[E0301] 12:7: the message`. All messages
+//! are compared, in order. Programs in `good` get none.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fec_diagnostics::{Diagnostic, Sources, in_source_order};
+use fec_model::model::Model;
+use fec_model::{CheckOptions, check};
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/check")
+}
+
+fn programs(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "asol"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn checked(name: &str, text: &str) -> (Model, Vec<Diagnostic>, Sources) {
+    let mut sources = Sources::new();
+    let file = sources.add(name, text);
+    let parsed = fec_syntax::parse(file, text);
+    let (model, found) = check(&[(file, &parsed.file)], &CheckOptions::default());
+    let all = in_source_order(parsed.diagnostics.into_iter().chain(found).collect());
+    (model, all, sources)
+}
+
+fn line_of(found: &Diagnostic, sources: &Sources) -> String {
+    let at = sources.position(found.span.file, found.span.start);
+    format!("{}[{}] {}:{}: {}", found.severity.name(), found.code, at.line, at.column, found.message)
+}
+
+fn messages(name: &str, text: &str) -> Vec<String> {
+    let (_, all, sources) = checked(name, text);
+    all.iter().map(|found| line_of(found, &sources)).collect()
+}
+
+#[test]
+fn broken_programs_get_the_messages_beside_them() {
+    let mut wrong = Vec::new();
+    let files = programs(&corpus());
+    assert!(files.len() >= 45, "only {} broken programs", files.len());
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        let expected: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("// "))
+            .filter(|line| line.starts_with("error[") || line.starts_with("warning["))
+            .collect();
+        assert!(!expected.is_empty(), "{} expects nothing", path.display());
+        let found = messages("a.asol", &text);
+        if found != expected {
+            let found: Vec<String> = found.iter().map(|line| format!("// {line}")).collect();
+            wrong.push(format!("{}\n{}", path.display(), found.join("\n")));
+        }
+    }
+    assert!(wrong.is_empty(), "these get other messages:\n\n{}\n", wrong.join("\n\n"));
+}
+
+#[test]
+fn good_programs_get_no_message() {
+    for path in programs(&corpus().join("good")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let found = messages("a.asol", &text);
+        assert!(found.is_empty(), "{}\n{}", path.display(), found.join("\n"));
+    }
+}
+
+#[test]
+fn constructs_of_later_versions_are_named_as_such() {
+    for path in programs(&corpus().join("later")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let found = messages("a.asol", &text);
+        assert!(!found.is_empty(), "{} has nothing of a later version", path.display());
+        let other: Vec<&String> = found.iter().filter(|line| !line.starts_with("error[E0900]")).collect();
+        assert!(other.is_empty(), "{}\n{other:#?}", path.display());
+    }
+}
+
+#[test]
+fn no_prefix_of_a_program_makes_the_checker_panic() {
+    for path in programs(&corpus().join("good")) {
+        let text = fs::read_to_string(&path).unwrap();
+        for end in (0..text.len()).step_by(7).filter(|end| text.is_char_boundary(*end)) {
+            messages("a.asol", &text[..end]);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Joins (`spec/semantics.md`, 5): what every left row gives at every place, and the differences.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fec_model::expr::Expr;
+use fec_model::relation::Relation;
+use fec_model::types::Boundedness;
+use fec_syntax::ast::{JoinKind, JoinPick};
+
+use crate::change::{Change, Identity, Place, add_up};
+use crate::evaluate::{Env, Frame, Stop};
+use crate::relation::names;
+use crate::scope::Scope;
+use crate::value::{Value, compare_cells, same};
+
+/// A join's parts.
+#[derive(Debug, Clone, Copy)]
+pub struct Join<'j> {
+    /// Left input.
+    pub left: &'j Relation,
+    /// Right input.
+    pub right: &'j Relation,
+    /// Kind.
+    pub kind: JoinKind,
+    /// Which matches.
+    pub pick: JoinPick,
+    /// Pairs that are equal.
+    pub on: &'j [(Expr, Expr)],
+    /// What else holds.
+    pub residual: Option<&'j Expr>,
+    /// Bounds on right time − left time.
+    pub within: Option<(i64, i64)>,
+}
+
+/// A change with the values of its side of `on`; none where one is absent, so that it matches nothing.
+struct Keyed {
+    change: Change,
+    keys: Option<Vec<Value>>,
+}
+
+impl Scope<'_> {
+    pub(crate) fn join(&self, join: &Join<'_>) -> Result<Vec<Change>, Stop> {
+        let left = self.keyed(join, self.changes(join.left)?, true)?;
+        if join.within.is_some() {
+            let right = self.keyed(join, self.changes(join.right)?, false)?;
+            return self.interval(join, left, &right);
+        }
+        let mut out = Vec::new();
+        let at_cut = self.keyed(join, self.rows(join.right)?, false)?;
+        for left in left {
+            let looked_up = if join.right.ty.boundedness == Boundedness::Table && left.change.place != Place::nowhere()
+            {
+                Some(self.as_of(left.change.place.arrived, |scope| scope.keyed(join, scope.rows(join.right)?, false))?)
+            } else {
+                None
+            };
+            let mut matches = Vec::new();
+            for right in looked_up.as_ref().unwrap_or(&at_cut) {
+                if self.matches(join, &left, right)? {
+                    matches.push(right.change.clone());
+                }
+            }
+            for mut row in joined(join, &left.change, &matches) {
+                row.place =
+                    matches.iter().map(|right| &right.place).fold(left.change.place.clone(), |a, b| a.max(b.clone()));
+                row.weight *= left.change.weight;
+                out.push(row);
+            }
+        }
+        Ok(out)
+    }
+
+    fn keyed(&self, join: &Join<'_>, changes: Vec<Change>, left: bool) -> Result<Vec<Keyed>, Stop> {
+        let names = names(if left { &join.left.ty.columns } else { &join.right.ty.columns });
+        let mut out = Vec::new();
+        for change in changes {
+            let mut env = self.row(&names, &change.cells, change.time, &change.place);
+            if !left {
+                env.right = env.left.take();
+            }
+            let keys = self.keys(&env, join.on.iter().map(|(l, r)| if left { l } else { r }));
+            if let Some(keys) = self.needed(&change.place, keys)? {
+                let keys = if keys.iter().any(Value::is_absent) { None } else { Some(keys) };
+                out.push(Keyed { change, keys });
+            }
+        }
+        Ok(out)
+    }
+
+    fn matches(&self, join: &Join<'_>, left: &Keyed, right: &Keyed) -> Result<bool, Stop> {
+        let (Some(a), Some(b)) = (&left.keys, &right.keys) else { return Ok(false) };
+        if !a.iter().zip(b).all(|(a, b)| same(a, b)) {
+            return Ok(false);
+        }
+        if let Some((low, high)) = join.within {
+            let apart = i128::from(right.change.time) - i128::from(left.change.time);
+            if apart < i128::from(low) || apart > i128::from(high) {
+                return Ok(false);
+            }
+        }
+        let Some(residual) = join.residual else { return Ok(true) };
+        let (left_names, right_names) = (names(&join.left.ty.columns), names(&join.right.ty.columns));
+        let env = self.row(&left_names, &left.change.cells, left.change.time, &left.change.place);
+        let env = Env { right: Some(Frame { names: &right_names, cells: &right.change.cells }), ..env };
+        let later = left.change.place.clone().max(right.change.place.clone());
+        Ok(self.needed(&later, env.holds(residual))?.unwrap_or(false))
+    }
+
+    fn interval(&self, join: &Join<'_>, left: Vec<Keyed>, right: &[Keyed]) -> Result<Vec<Change>, Stop> {
+        let mut lefts: BTreeMap<Identity, Vec<Keyed>> = BTreeMap::new();
+        for left in left {
+            lefts.entry(left.change.identity()).or_default().push(left);
+        }
+        let mut out = Vec::new();
+        for group in lefts.values() {
+            let Some(row) = group.first() else { continue };
+            let mut matches = Vec::new();
+            for right in right {
+                if self.matches(join, row, right)? {
+                    matches.push(&right.change);
+                }
+            }
+            let places: BTreeSet<&Place> =
+                group.iter().map(|left| &left.change.place).chain(matches.iter().map(|right| &right.place)).collect();
+            let mut before: BTreeMap<Identity, Change> = BTreeMap::new();
+            for place in places {
+                let there: i64 =
+                    group.iter().filter(|left| left.change.place <= *place).map(|left| left.change.weight).sum();
+                let live = add_up(matches.iter().copied().filter(|right| right.place <= *place));
+                let mut now: BTreeMap<Identity, Change> = BTreeMap::new();
+                if there != 0 {
+                    for mut output in joined(join, &row.change, &live) {
+                        output.weight *= there;
+                        output.place = place.clone();
+                        now.insert(output.identity(), output);
+                    }
+                }
+                for (identity, old) in &before {
+                    let weight = now.get(identity).map_or(0, |new| new.weight).min(old.weight) - old.weight;
+                    if weight < 0 {
+                        out.push(Change { weight, place: place.clone(), ..old.clone() });
+                    }
+                }
+                for (identity, new) in &now {
+                    let weight = new.weight - before.get(identity).map_or(0, |old| old.weight);
+                    if weight > 0 {
+                        out.push(Change { weight, ..new.clone() });
+                    }
+                }
+                before = now;
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// What a left row gives with the right rows that match it and are there.
+fn joined(join: &Join<'_>, left: &Change, matches: &[Change]) -> Vec<Change> {
+    let mut matches: Vec<&Change> = matches.iter().collect();
+    matches.sort_by(|a, b| {
+        (a.time, &a.place, &a.lineage)
+            .cmp(&(b.time, &b.place, &b.lineage))
+            .then_with(|| compare_cells(&a.cells, &b.cells))
+    });
+    let alone = |record: Option<Value>| {
+        let mut row = Change { weight: 1, ..left.clone() };
+        row.cells.extend(record.map(Ok));
+        row
+    };
+    match (join.kind, matches.is_empty()) {
+        (JoinKind::Semi, true) | (JoinKind::Anti, false) | (JoinKind::Inner, true) => Vec::new(),
+        (JoinKind::Semi, false) | (JoinKind::Anti, true) => vec![alone(None)],
+        (JoinKind::Left, true) => vec![alone(Some(Value::Absent))],
+        (JoinKind::Inner | JoinKind::Left, false) => {
+            let picked: Vec<&Change> = match join.pick {
+                JoinPick::All => matches,
+                JoinPick::First => matches.first().copied().into_iter().collect(),
+                JoinPick::Latest => matches.last().copied().into_iter().collect(),
+            };
+            let pair = |right: &Change| {
+                let mut row = alone(Some(Value::Record(right.cells.clone())));
+                row.lineage.extend(right.lineage.iter().cloned());
+                row.weight = if join.pick == JoinPick::All { right.weight } else { 1 };
+                row
+            };
+            picked.into_iter().map(pair).collect()
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Feature sets, streams, jobs, services and sinks of random programs.
+
+use crate::generate::{DAY, HOUR, SECOND, SourcePlan, Span, capitalised, duration};
+use crate::generate_types::{Col, Ty, condition, literal, present, typed};
+use crate::random::Random;
+
+/// A feature set that flows may read.
+struct Set {
+    name: String,
+    /// Name of its only key, a text.
+    key: String,
+    /// Name of the source whose events it has, where its rows are plain events.
+    source: Option<String>,
+    columns: Vec<Col>,
+}
+
+/// Writes the flows of a program.
+pub(crate) struct Flows<'r> {
+    random: &'r mut Random,
+    sources: &'r [SourcePlan],
+    span: Span,
+    sets: Vec<Set>,
+    sinks: usize,
+}
+
+/// A pipeline as it grows.
+struct Pipeline {
+    text: String,
+    scope: Vec<Col>,
+    /// Rows may be taken back.
+    changes: bool,
+    /// Every row is one event of the source, or none.
+    events: bool,
+}
+
+impl Pipeline {
+    fn step(&mut self, text: &str) {
+        self.text.push_str("\n    |> ");
+        self.text.push_str(text);
+    }
+}
+
+impl<'r> Flows<'r> {
+    pub fn new(random: &'r mut Random, sources: &'r [SourcePlan], span: Span) -> Self {
+        Self { random, sources, span, sets: Vec::new(), sinks: 0 }
+    }
+
+    pub fn text(mut self) -> String {
+        let mut text = String::new();
+        for number in 0..self.random.between(1, 4) {
+            text.push('\n');
+            text.push_str(&self.features(number));
+        }
+        for number in 0..self.random.between(1, 2) {
+            text.push('\n');
+            text.push_str(&self.flow("stream", &format!("live{number}")));
+        }
+        text.push('\n');
+        text.push_str(&self.flow("job", "nightly"));
+        for number in 0..self.sets.len() {
+            text.push('\n');
+            text.push_str(&self.service(number));
+        }
+        text
+    }
+
+    fn streams(&self) -> Vec<&'r SourcePlan> {
+        self.sources.iter().filter(|plan| !plan.table).collect()
+    }
+
+    fn source(&mut self) -> &'r SourcePlan {
+        let streams = self.streams();
+        let found: &&SourcePlan = self.random.pick(&streams);
+        found
+    }
+
+    /// A window, long or short against the span of the events.
+    fn window(&mut self) -> i64 {
+        let all = [10 * SECOND, 60 * SECOND, 15 * 60 * SECOND, HOUR, 3 * HOUR, DAY, 7 * DAY, 30 * DAY, 60 * DAY];
+        let fitting: Vec<i64> =
+            all.into_iter().filter(|w| *w <= self.span.length * 2 && *w * 100 >= self.span.length).collect();
+        *self.random.pick(&fitting)
+    }
+
+    fn within(&mut self) -> String {
+        let high = self.window();
+        if self.random.chance(50) {
+            return duration(high);
+        }
+        let low = self.window();
+        let high = if self.random.chance(30) { "0s".into() } else { duration(high) };
+        format!("-{}..{high}", duration(low))
+    }
+
+    fn features(&mut self, number: i64) -> String {
+        let left = self.source();
+        let mut input = Pipeline { text: left.name.clone(), scope: left.columns.clone(), changes: false, events: true };
+        if self.random.chance(40) {
+            let c = condition(self.random, &input.scope, 1);
+            input.step(&format!("where {c}"));
+        }
+        if self.random.chance(30) {
+            self.derive(&mut input);
+        }
+        if self.random.chance(40) {
+            self.join_stream(&mut input, left);
+        }
+        let keys: Vec<Col> = input
+            .scope
+            .iter()
+            .filter(|c| c.ty == Ty::Text && (!c.optional || !c.name.contains('.')))
+            .cloned()
+            .collect();
+        let by = if self.random.chance(70) { left.key.clone() } else { self.random.pick(&keys).name.clone() };
+        let name = format!("f{number}");
+        let mut columns: Vec<Col> = Vec::new();
+        let mut lines = Vec::new();
+        for at in 0..self.random.between(1, 5) {
+            let (call, ty, optional) = self.aggregate(&input);
+            let column = format!("{name}_{at}");
+            let filter = if self.random.chance(30) {
+                format!(" where {}", condition(self.random, &input.scope, 1))
+            } else {
+                String::new()
+            };
+            let size = self.window();
+            let steps: Vec<i64> =
+                [SECOND, 7 * SECOND, 60 * SECOND, HOUR, DAY].into_iter().filter(|step| *step <= size).collect();
+            let every = if self.random.chance(25) {
+                format!(" every {}", duration(*self.random.pick(&steps)))
+            } else {
+                String::new()
+            };
+            lines.push(format!("  {column} = {call}{filter} over {}{every}", duration(size)));
+            columns.push(Col { name: column, ty, optional });
+        }
+        for at in 0..self.random.between(0, 2) {
+            let ty = typed(self.random, &columns, &[Ty::Int, Ty::Float, Ty::Money]);
+            let column = format!("{name}_s{at}");
+            lines.push(format!("  {column} = {}", present(self.random, &columns, &ty, 2)));
+            columns.push(Col::new(&column, ty, false));
+        }
+        let key = by.rsplit('.').next().unwrap_or(&by).to_owned();
+        let text = format!("features {name} by {by} from {} {{\n{}\n}}\n", input.text, lines.join("\n"));
+        self.sets.push(Set { name, key, source: input.events.then(|| left.name.clone()), columns });
+        text
+    }
+
+    /// An aggregate's call, its type and whether it may be absent.
+    fn aggregate(&mut self, input: &Pipeline) -> (String, Ty, bool) {
+        let scope = &input.scope;
+        // What cannot take back stays away from changes.
+        let choices = if input.changes { 7 } else { 12 };
+        let numeric = typed(self.random, scope, &[Ty::Int, Ty::Float, Ty::Money]);
+        let any = typed(self.random, scope, &[Ty::Int, Ty::Float, Ty::Money, Ty::Text]);
+        let key = typed(self.random, scope, &[Ty::Int, Ty::Money, Ty::Text, Ty::Mood]);
+        let mean = if numeric == Ty::Money { Ty::Mean } else { Ty::Float };
+        match self.random.below(choices) {
+            0 => ("count()".into(), Ty::Int, false),
+            1 => (format!("sum({})", present(self.random, scope, &numeric, 1)), numeric, false),
+            2 => (format!("mean({})", present(self.random, scope, &numeric, 1)), mean, true),
+            3 => (format!("var({})", present(self.random, scope, &numeric, 0)), Ty::Float, true),
+            4 => (format!("stddev({})", present(self.random, scope, &numeric, 0)), Ty::Float, true),
+            5 => (format!("ratio({})", condition(self.random, scope, 1)), Ty::Float, true),
+            6 => {
+                let n = self.random.between(1, 4);
+                let x = present(self.random, scope, &key, 0);
+                (format!("top_k({x}, {n})"), Ty::Top(Box::new(key)), false)
+            }
+            7 => (format!("min({})", present(self.random, scope, &any, 1)), any, true),
+            8 => (format!("max({})", present(self.random, scope, &any, 1)), any, true),
+            9 => (format!("first({})", present(self.random, scope, &any, 1)), any, true),
+            10 => (format!("last({})", present(self.random, scope, &any, 1)), any, true),
+            _ => {
+                let exact = if self.random.chance(30) { ", exact: true" } else { "" };
+                (format!("count_distinct({}{exact})", present(self.random, scope, &key, 0)), Ty::Int, false)
+            }
+        }
+    }
+
+    fn derive(&mut self, pipeline: &mut Pipeline) {
+        let mut parts = Vec::new();
+        for _ in 0..self.random.between(1, 2) {
+            let name = format!("d{}", pipeline.scope.iter().filter(|c| c.name.starts_with('d')).count());
+            let all = [Ty::Int, Ty::Float, Ty::Money, Ty::Text, Ty::Bool, Ty::Mood];
+            let ty = typed(self.random, &pipeline.scope, &all);
+            let value = present(self.random, &pipeline.scope, &ty, 2);
+            parts.push(format!("{name} = {value}"));
+            pipeline.scope.push(Col::new(&name, ty, false));
+        }
+        pipeline.step(&format!("derive {}", parts.join(", ")));
+    }
+
+    /// Joins another stream by the common key, so that the row comes late.
+    fn join_stream(&mut self, pipeline: &mut Pipeline, left: &SourcePlan) {
+        let others: Vec<&SourcePlan> = self.streams().into_iter().filter(|other| other.name != left.name).collect();
+        if others.is_empty() {
+            return;
+        }
+        let right = *self.random.pick(&others);
+        let kind = *self.random.pick(&[
+            "join",
+            "join",
+            "left join first",
+            "left join",
+            "join first",
+            "semi join",
+            "anti join",
+        ]);
+        let within = self.within();
+        // `join first on …` reads as a relation called `first` and its condition.
+        let relation = if right.name == "on" { "(on)" } else { &right.name };
+        pipeline.step(&format!("{kind} {relation} as r on {} == r.{} within {within}", left.key, right.key));
+        pipeline.events = false;
+        pipeline.changes = !matches!(kind, "join" | "semi join");
+        if !kind.contains("semi") && !kind.contains("anti") {
+            let optional = kind.starts_with("left");
+            let columns = right.columns.iter();
+            pipeline
+                .scope
+                .extend(columns.map(|c| Col::new(&format!("r.{}", c.name), c.ty.clone(), c.optional || optional)));
+        }
+    }
+
+    fn with_features(&mut self, pipeline: &mut Pipeline, left: &SourcePlan, alias: &str) {
+        let set = self.random.below(i64::try_from(self.sets.len()).unwrap_or(1));
+        let Some(set) = self.sets.get(usize::try_from(set).unwrap_or(0)) else { return };
+        let mut text = format!("with {}", set.name);
+        if !pipeline.scope.iter().any(|c| c.name == set.key && c.ty == Ty::Text) || self.random.chance(30) {
+            text.push_str(&format!(" on {}", left.key));
+        }
+        let prefix = if pipeline.text.contains(&format!("with {}", set.name)) || self.random.chance(30) {
+            text.push_str(&format!(" as {alias}"));
+            format!("{alias}.")
+        } else {
+            String::new()
+        };
+        if pipeline.events && set.source.as_ref() == Some(&left.name) && self.random.chance(50) {
+            text.push_str(" including row");
+        }
+        pipeline
+            .scope
+            .extend(set.columns.iter().map(|c| Col::new(&format!("{prefix}{}", c.name), c.ty.clone(), c.optional)));
+        pipeline.step(&text);
+    }
+
+    /// A stream or a job.
+    fn flow(&mut self, plane: &str, name: &str) -> String {
+        let left = self.source();
+        let mut rows = Pipeline { text: left.name.clone(), scope: left.columns.clone(), changes: false, events: true };
+        if self.random.chance(15) {
+            rows.events = false;
+            rows.text =
+                format!("{} |> union ({} |> where {})", left.name, left.name, condition(self.random, &left.columns, 1));
+        }
+        if self.random.chance(40) {
+            let c = condition(self.random, &rows.scope, 1);
+            rows.step(&format!("where {c}"));
+        }
+        if let Some(table) = self.sources.iter().find(|plan| plan.table)
+            && self.random.chance(50)
+        {
+            let kind = *self.random.pick(&["join", "left join"]);
+            rows.step(&format!("{kind} {} as p on {} == p.{}", table.name, left.key, table.key));
+            let optional = kind == "left join";
+            let columns = table.columns.iter();
+            rows.scope
+                .extend(columns.map(|c| Col::new(&format!("p.{}", c.name), c.ty.clone(), c.optional || optional)));
+        }
+        for alias in ["g", "h"] {
+            if self.random.chance(70) {
+                self.with_features(&mut rows, left, alias);
+            }
+        }
+        if self.random.chance(50) {
+            self.derive(&mut rows);
+        }
+        if self.random.chance(30) {
+            let c = condition(self.random, &rows.scope, 1);
+            rows.step(&format!("where {c}"));
+        }
+        if self.random.chance(40) {
+            self.join_stream(&mut rows, left);
+            if rows.changes && self.random.chance(60) {
+                rows.step("final");
+                rows.changes = false;
+            }
+        }
+        let mut chosen = vec![Col::new(&left.id, Ty::Text, false)];
+        let mut parts = vec![left.id.clone()];
+        let mut others: Vec<Col> = rows.scope.iter().filter(|c| c.name != left.id).cloned().collect();
+        self.random.shuffle(&mut others);
+        let count = usize::try_from(self.random.between(1, 8)).unwrap_or(8);
+        for (column, at) in others.into_iter().take(count).zip(0..) {
+            if column.name.contains('.') || self.random.chance(20) {
+                let named = format!("c{at}");
+                parts.push(format!("{named} = {}", column.name));
+                chosen.push(Col::new(&named, column.ty, column.optional));
+            } else {
+                parts.push(column.name.clone());
+                chosen.push(column);
+            }
+        }
+        rows.step(&format!("select {}", parts.join(", ")));
+        let sink = format!("out{}", self.sinks);
+        self.sinks += 1;
+        let fields: Vec<String> = chosen.iter().map(|c| format!("{}: {}", c.name, c.declared())).collect();
+        let row = format!("{{ {} }}", fields.join(", "));
+        let declared = match (plane, rows.changes) {
+            ("job", _) => format!("sink {sink}: rows<{row}> {{ path: \"out/{sink}.jsonl\" }}"),
+            (_, true) => format!("sink {sink}: table<{row}> key {} {{ write: upsert }}", left.id),
+            (_, false) => format!("sink {sink}: stream<{row}> {{ topic: \"{sink}\" }}"),
+        };
+        format!("{plane} {name} {{\n  rows = {}\n  emit rows to {sink}\n}}\n\n{declared}\n", rows.text)
+    }
+
+    fn service(&mut self, number: usize) -> String {
+        let Some(set) = self.sets.get(number) else { return String::new() };
+        let ty = format!("Read{}", capitalised(&set.name));
+        let mut fields: Vec<String> = set.columns.iter().map(|c| format!("  {}: {}", c.name, c.declared())).collect();
+        let mut values: Vec<String> = set.columns.iter().map(|c| format!("{0}: f.{0}", c.name)).collect();
+        if self.random.chance(50) {
+            fields.push("  extra: int".into());
+            let scope: Vec<Col> =
+                set.columns.iter().map(|c| Col::new(&format!("f.{}", c.name), c.ty.clone(), c.optional)).collect();
+            let extra = if self.random.chance(50) {
+                present(self.random, &scope, &Ty::Int, 2)
+            } else {
+                literal(self.random, &Ty::Int)
+            };
+            values.push(format!("extra: {extra}"));
+        }
+        format!(
+            "type {ty} {{\n{}\n}}\n\n@post(\"/{name}\")\nservice read_{name}(k: string) -> {ty} {{\n  f = {name}[k]\n  return {{ {} }}\n}}\n",
+            fields.join("\n"),
+            values.join(", "),
+            name = set.name
+        )
+    }
+}

@@ -1,0 +1,274 @@
+//! The local target's replay as a subject: the whole history through the dataflow, with a restart in the middle where
+//! that is asked for.
+
+use std::collections::BTreeMap;
+
+use asol_oracle::value::{Cell, Value};
+use fec_ir::{Ir, NodeId, Op, lower, optimise};
+use fec_local::data::{History, Places, read_all};
+use fec_local::dataflow::Parts;
+use fec_local::dataflow::features::{descriptor, set_columns};
+use fec_local::environment::Environment;
+use fec_local::error::LocalError;
+use fec_local::job::consolidated;
+use fec_local::pipeline::StateEntry;
+use fec_local::replay::{Replay, replay};
+use fec_local::tables::Tables;
+use fec_model::model::{Plane, Write};
+use flow_core::batch::Batch;
+use flow_core::types::Schema;
+use flow_core::value::Value as RunValue;
+use flow_operators::feature_set::FeatureReader;
+
+use crate::compare::checked;
+use crate::generate::Program;
+use crate::subject::{self, Subject, Written};
+
+/// How the history is taken through.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How {
+    /// The plan after all passes.
+    pub optimised: bool,
+    /// Rows in a micro-batch; 0 is the usual size.
+    pub size: usize,
+    /// A checkpoint after this many records, and on from there.
+    pub restart_after: Option<usize>,
+}
+
+/// A replay of each program that it is asked about.
+pub struct Replayed {
+    how: How,
+    ready: Option<Ready>,
+}
+
+struct Ready {
+    program: Program,
+    ir: Ir,
+    environment: Environment,
+    history: History,
+    tables: Tables,
+    /// State of the features by T.
+    states: BTreeMap<i64, Vec<StateEntry>>,
+}
+
+fn words(error: LocalError) -> String {
+    error.to_string()
+}
+
+impl Replayed {
+    /// A subject that has not run yet.
+    #[must_use]
+    pub fn new(how: How) -> Self {
+        Self { how, ready: None }
+    }
+
+    fn ready(&mut self, program: &Program) -> Result<&mut Ready, String> {
+        if self.ready.as_ref().is_none_or(|ready| ready.program != *program) {
+            self.ready = Some(Ready::new(program, self.how.optimised)?);
+        }
+        self.ready.as_mut().ok_or_else(|| "not ready".to_owned())
+    }
+
+    fn replay(&self, at: Option<i64>, finish: bool) -> Replay {
+        Replay { at, finish, size: self.how.size, restart_after: self.how.restart_after }
+    }
+}
+
+impl Ready {
+    fn new(program: &Program, optimised: bool) -> Result<Self, String> {
+        let model = checked(program).map_err(|mistakes| mistakes.join("\n"))?;
+        let mut ir = lower(&model);
+        if optimised {
+            let (plan, _, broken) = optimise(ir);
+            if let Some(first) = broken.first() {
+                return Err(first.message.clone());
+            }
+            ir = plan;
+        }
+        let environment = Environment::new(&ir).map_err(words)?;
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        for (path, text) in &program.files {
+            let path = folder.path().join(path);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(|error| error.to_string())?;
+            }
+            std::fs::write(path, text).map_err(|error| error.to_string())?;
+        }
+        let places = Places { root: folder.path().to_owned(), bound: BTreeMap::new() };
+        let (history, tables) = read_all(&ir, &places, &environment.names).map_err(words)?;
+        Ok(Self { program: program.clone(), ir, environment, history, tables, states: BTreeMap::new() })
+    }
+
+    fn parts<'p>(&'p self, given: &'p BTreeMap<NodeId, u32>, now: Option<i64>) -> Parts<'p> {
+        let Environment { names, slots } = &self.environment;
+        Parts { ir: &self.ir, names, slots, tables: &self.tables, given, now }
+    }
+
+    fn state(&mut self, t: i64, how: Replay) -> Result<&[StateEntry], String> {
+        if !self.states.contains_key(&t) {
+            let nodes: Vec<NodeId> = self.ir.features.iter().map(|set| set.node).collect();
+            let given = BTreeMap::new();
+            let replayed = replay(self.parts(&given, None), &[], &nodes, &self.history, how).map_err(words)?;
+            self.states.insert(t, replayed.state);
+        }
+        Ok(self.states.get(&t).map_or(&[], Vec::as_slice))
+    }
+}
+
+impl Subject for Replayed {
+    fn name(&self) -> &str {
+        match (self.how.optimised, self.how.restart_after) {
+            (false, None) => "replay",
+            (false, Some(_)) => "replay, restarted",
+            (true, None) => "optimised replay",
+            (true, Some(_)) => "optimised replay, restarted",
+        }
+    }
+
+    fn features(&mut self, program: &Program, set: &str, key: &[Value], t: i64) -> Result<Vec<(String, Cell)>, String> {
+        let how = self.replay(Some(t), false);
+        let ready = self.ready(program)?;
+        let state = ready.state(t, how)?.to_vec();
+        let missing = || format!("no feature set `{set}`");
+        let declared = ready.ir.features.iter().find(|known| known.name == set).ok_or_else(missing)?;
+        let node = ready.ir.graph.get(declared.node).ok_or_else(missing)?;
+        let Op::Features { sets, head } = &node.op else { return Err(missing()) };
+        let (features, _) = descriptor(&node.name, sets, *head, &ready.environment.names).map_err(words)?;
+        let reader = FeatureReader::new(features);
+        let key: Vec<RunValue> = key.iter().map(runtime).collect::<Option<_>>().ok_or("a key of no plain type")?;
+        let stored = reader.key(&key).and_then(|key| {
+            let entries = state.iter().filter(|entry| entry.node.starts_with(&node.name) && entry.key == key);
+            entries.filter_map(|entry| entry.value.clone()).next_back()
+        });
+        let cells = reader.read(stored.as_deref(), t, &ready.environment.slots).map_err(|error| error.to_string())?;
+        let positions = set_columns(sets, set);
+        let columns = declared.columns.iter().zip(positions).map(|(column, at)| {
+            let ty = ready.environment.names.enums.data_type(&column.ty);
+            let cell = cells.get(at).ok_or("a column is missing")?;
+            let cell = match cell {
+                Ok(value) => Ok(subject::cell(value, &ty).ok_or_else(|| format!("{value:?} is no {ty:?}"))?),
+                Err(fault) => Err(subject::fault(*fault).ok_or_else(|| fault.to_string())?),
+            };
+            Ok((column.name.clone(), cell))
+        });
+        columns.collect()
+    }
+
+    fn sink(&mut self, program: &Program, sink: &str) -> Result<Vec<Written>, String> {
+        let stream = self.replay(None, false);
+        let job = self.replay(None, true);
+        let ready = self.ready(program)?;
+        let given = BTreeMap::new();
+        for flow in ready.ir.flows.iter().filter(|flow| flow.plane != Plane::Online) {
+            for id in &flow.nodes {
+                let emit = ready.ir.graph.get(*id).map(|node| &node.op);
+                let tap = ready.ir.graph.inputs(*id).first().copied();
+                let (Some(Op::Emit { sink: to }), Some(tap)) = (emit, tap) else { continue };
+                if to != sink {
+                    continue;
+                }
+                let batch = flow.plane == Plane::Batch;
+                let how = if batch { job } else { stream };
+                let replayed = replay(ready.parts(&given, None), &[tap], &[], &ready.history, how).map_err(words)?;
+                let node = ready.ir.graph.get(tap).ok_or("no tap")?;
+                let schema = ready.environment.names.enums.schema(&node.columns);
+                let batches = replayed.produced.rows.get(&tap).map_or(&[][..], Vec::as_slice);
+                let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
+                let rows = if batch && node.changes { consolidated(&rows) } else { rows };
+                let changes = written(&rows, &schema)?;
+                let declared = ready.ir.sinks.iter().find(|known| known.name == sink);
+                return Ok(match declared {
+                    Some(declared) if declared.write == Write::Upsert => {
+                        let at = declared.key.iter().filter_map(|key| schema.position(key)).collect::<Vec<_>>();
+                        held(changes, &at)
+                    }
+                    _ => changes,
+                });
+            }
+        }
+        Err(format!("nothing writes to `{sink}`"))
+    }
+}
+
+/// Rows without a bad cell.
+fn written(rows: &Batch, schema: &Schema) -> Result<Vec<Written>, String> {
+    let mut out = Vec::new();
+    for row in 0..rows.rows {
+        let cells: Result<Vec<RunValue>, _> = rows.columns.iter().map(|column| column.value(row)).collect();
+        let Ok(cells) = cells else { continue };
+        let cells = cells.iter().zip(&schema.fields).map(|(value, field)| subject::cell(value, &field.ty));
+        let cells: Option<Vec<Value>> = cells.collect();
+        let weight = rows.weight.get(row).copied().unwrap_or(0).into();
+        out.push(Written { weight, cells: cells.ok_or("a cell that is not of its type")? });
+    }
+    Ok(out)
+}
+
+/// What an upsert sink holds by key after changes in order.
+fn held(changes: Vec<Written>, key: &[usize]) -> Vec<Written> {
+    let mut rows: BTreeMap<String, Written> = BTreeMap::new();
+    for change in changes {
+        // Keys of random programs are texts.
+        let key = key.iter().map(|at| match change.cells.get(*at) {
+            Some(Value::String(text)) => text.clone(),
+            other => format!("{other:?}"),
+        });
+        let key = key.collect::<Vec<_>>().join("\0");
+        if change.weight > 0 {
+            rows.insert(key, change);
+        } else if rows.get(&key).is_some_and(|row| row.cells == change.cells) {
+            rows.remove(&key);
+        }
+    }
+    rows.into_values().collect()
+}
+
+fn runtime(value: &Value) -> Option<RunValue> {
+    Some(match value {
+        Value::Absent => RunValue::Absent,
+        Value::Bool(x) => RunValue::Bool(*x),
+        Value::Int(x) | Value::Timestamp(x) | Value::Duration(x) => RunValue::Int(*x),
+        Value::Date(x) => RunValue::Int((*x).into()),
+        Value::Member(x) => RunValue::Int((*x).into()),
+        Value::Float(x) => RunValue::Float(*x),
+        Value::Decimal(x, _) => RunValue::Decimal(*x),
+        Value::String(x) => RunValue::String(x.as_str().into()),
+        Value::Bytes(_) | Value::List(_) | Value::Record(_) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::{Report, compare};
+    use crate::generate::generate;
+
+    fn against(how: How, seeds: std::ops::Range<u64>) {
+        let mut report = Report::default();
+        for seed in seeds {
+            let program = generate(seed);
+            let model = checked(&program).unwrap();
+            if let Err(why) = compare(&program, &model, &mut Replayed::new(how), &mut report) {
+                report.differences.push(format!("seed {seed}: {why}"));
+            }
+        }
+        assert!(
+            report.differences.is_empty(),
+            "{} differences in {} cells:\n{}",
+            report.differences.len(),
+            report.compared,
+            report.differences.join("\n")
+        );
+        assert!(report.present * 2 > report.compared, "{} of {} cells have a value", report.present, report.compared);
+    }
+
+    #[test]
+    fn a_replay_gives_what_the_evaluator_gives() {
+        against(How::default(), 2_000..2_060);
+    }
+
+    #[test]
+    fn passes_batches_and_restarts_change_nothing() {
+        against(How { optimised: true, size: 3, restart_after: Some(20) }, 3_000..3_060);
+    }
+}
