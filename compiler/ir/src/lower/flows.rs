@@ -2,7 +2,7 @@
 
 use fec_diagnostics::Span;
 use fec_model::expr::Expr;
-use fec_model::model::{Binding, Flow, FlowSettings, Item, Plane};
+use fec_model::model::{Binding, Flow, FlowSettings, Item, Plane, evaluation};
 use fec_model::types::{Kind, Type};
 
 use super::{Lowering, Scope};
@@ -157,7 +157,7 @@ impl Lowering<'_> {
                 let rows = self.relation(input, scope);
                 let mut inputs: Vec<NodeId> = scope.bindings.get(model).copied().into_iter().collect();
                 inputs.push(rows);
-                (self.value_node(scope, name, Op::Evaluate, &Type::error(), span), inputs)
+                (self.value_node(scope, name, Op::Evaluate, &Type::required(Kind::Record(evaluation())), span), inputs)
             }
         };
         let mut node = node;

@@ -25,7 +25,16 @@ use proptest::prelude::*;
 const LATENESS: i64 = 10 * SECOND;
 
 fn event() -> impl Strategy<Value = (u32, u32, i64, i64, Option<usize>, u8, i64, Option<i64>)> {
-    (0_u32..2, 0_u32..2, 0_i64..4, -3_i64..13, proptest::option::weighted(0.9, 0_usize..3), 0_u8..20, -5_i64..5, proptest::option::of(0_i64..60))
+    (
+        0_u32..2,
+        0_u32..2,
+        0_i64..4,
+        -3_i64..13,
+        proptest::option::weighted(0.9, 0_usize..3),
+        0_u8..20,
+        -5_i64..5,
+        proptest::option::of(0_i64..60),
+    )
 }
 
 /// Events whose stamps mostly rise, with disorder inside and outside of the lateness, equal times, absent keys and faults.
@@ -105,8 +114,7 @@ fn join_spec(kind: JoinKind, pick: Pick, left: Arc<Schema>) -> JoinSpec {
 fn graph(kind: JoinKind, pick: Pick) -> Graph {
     let mut graph = Graph::new(Environment::default());
     let (left, right) = (graph.source(0, schema()), graph.source(1, schema()));
-    let interval =
-        Interval { low: -5 * SECOND, high: 15 * SECOND, left_lateness: LATENESS, right_lateness: LATENESS };
+    let interval = Interval { low: -5 * SECOND, high: 15 * SECOND, left_lateness: LATENESS, right_lateness: LATENESS };
     let first = IntervalJoin::new(join_spec(kind, pick, schema()), interval);
     let first_schema = first.schema();
     let first = Feed::Output(graph.add(Box::new(first), vec![left, right]).unwrap(), 0);
