@@ -168,10 +168,10 @@ impl Check<'_> {
             (Op::Train { label, features, .. }, Some(input), _) => {
                 self.exprs(features.iter().map(|(_, value)| value).chain([label]), &input.columns, &[]);
             }
-            (Op::Emit { .. }, Some(input), _) => {
-                if !self.node.columns.iter().map(|c| &c.name).eq(input.columns.iter().map(|c| &c.name)) {
-                    self.fail("gets other columns than its sink has".to_owned());
-                }
+            (Op::Emit { .. }, Some(input), _)
+                if !self.node.columns.iter().map(|c| &c.name).eq(input.columns.iter().map(|c| &c.name)) =>
+            {
+                self.fail("gets other columns than its sink has".to_owned());
             }
             (Op::Part { .. }, Some(input), _) if !matches!(input.op, Op::Split { .. }) => {
                 self.fail("is a part of something that is not a split".to_owned());

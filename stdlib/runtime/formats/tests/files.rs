@@ -1,5 +1,7 @@
 //! Files and folders: what is written is read, byte for byte and row for row.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+
 use std::path::Path;
 use std::sync::Arc;
 
