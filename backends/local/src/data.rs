@@ -1,6 +1,6 @@
 //! Data at rest: files and tables of sources, decoded, with their raw bytes kept for dead letters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,6 +100,8 @@ pub struct Places {
     pub root: PathBuf,
     /// Sources that are read from these files instead of their topic, file and history.
     pub bound: BTreeMap<String, PathBuf>,
+    /// Sources that the local target fills.
+    pub simulated: BTreeSet<String>,
 }
 
 impl Places {
@@ -109,9 +111,10 @@ impl Places {
         if let Some(file) = self.bound.get(&source.name) {
             return Some(file.clone());
         }
-        let path = source.file.as_ref().or(source.path.as_ref());
+        let path = source.file.as_ref().or(source.path.as_ref()).map(|path| self.root.join(path));
         if let Some(path) = path {
-            return Some(self.root.join(path));
+            // What the local target simulates need not be there.
+            return (path.exists() || !self.simulated.contains(&source.name)).then_some(path);
         }
         // History is what a deployment archives; a solution that has not been deployed yet has none.
         source.history.as_ref().map(|history| self.root.join(history)).filter(|path| path.exists())

@@ -12,6 +12,7 @@ pub mod service;
 pub mod show;
 pub mod simulate;
 pub mod stream;
+pub mod suite;
 pub mod tables;
 pub mod types;
 

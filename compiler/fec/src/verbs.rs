@@ -7,3 +7,4 @@ pub mod graph;
 pub mod init;
 pub mod show;
 pub mod simulate;
+pub mod test;
