@@ -1,4 +1,5 @@
 //! The same log gives the same rows, dead letters and state whatever the batching, the restarts and the rollbacks.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests: a failure is the test's failure")]
 
 mod common;
 

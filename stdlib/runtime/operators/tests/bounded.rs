@@ -1,4 +1,5 @@
 //! The operators over bounded relations (`spec/semantics.md`, 3.6, 5.3 and 7), on rows small enough to be read.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests: a failure is the test's failure")]
 
 mod common;
 

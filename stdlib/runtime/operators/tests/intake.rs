@@ -1,4 +1,5 @@
 //! The gate of a source and the merge of partitions (`spec/semantics.md`, 1 and 2).
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests: a failure is the test's failure")]
 
 mod common;
 

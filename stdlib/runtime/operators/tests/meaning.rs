@@ -1,4 +1,5 @@
 //! Joins, `final` and reads as of each row against the plainest way to say what they mean (`spec/semantics.md`, 4 and 5).
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests: a failure is the test's failure")]
 
 mod common;
 
