@@ -20,10 +20,10 @@ use crate::fault::Fault;
 use crate::types::{DataType, Field, Kind, RecordType};
 use crate::value::{Cell, Value};
 pub use accumulator::Accumulator;
-pub(crate) use edge::{Edge, better};
+pub(crate) use edge::{Edge, PackedEdge, better};
 pub use order::compare;
 pub(crate) use top::{Key, Tops, finish_top, is_gone};
-pub(crate) use total::{Measure, Total};
+pub(crate) use total::{Measure, Part, Total};
 
 /// An aggregate function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

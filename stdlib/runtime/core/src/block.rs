@@ -13,12 +13,12 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use crate::aggregate::{Order, Total};
+use crate::aggregate::{AggregateFunc, Order, Total};
 use crate::bytes::{DecodeError, Reader};
 use crate::fault::Fault;
 use crate::value::{Cell, Value};
 use head::{Head, Row};
-use plan::How;
+use plan::{How, Read};
 pub use plan::{SetSpec, WindowedAggregate, default_step};
 use rows::Rows;
 use state::{Pending, State};
@@ -45,7 +45,7 @@ impl Block {
     ///
     /// # Errors
     /// [`Fault::Malformed`] where a needed cell is absent or not of its type, or where a row is taken back from a set with an
-    /// aggregate that is not [invertible](crate::aggregate::AggregateFunc::invertible); [`Fault::NotFinite`] for a float that is not finite.
+    /// aggregate that is not [invertible](AggregateFunc::invertible); [`Fault::NotFinite`] for a float that is not finite.
     /// Nothing is changed then.
     pub fn update(
         &mut self,
@@ -68,7 +68,7 @@ impl Block {
             }
         }
         if !settled {
-            self.head.insert(&Row { time, order, weight, args: &head::encode_args(args) });
+            self.head.insert(time, order, weight, args);
         }
         Ok(())
     }
@@ -79,32 +79,27 @@ impl Block {
     /// Each is an error by itself where the final value is out of range ([`Fault::Overflow`], [`Fault::NotFinite`]).
     pub fn read(&self, spec: &SetSpec, t: i64, out: &mut Vec<Result<Value, Fault>>) {
         out.clear();
-        match self.collect(spec, t) {
-            Ok((totals, pending)) => {
-                let mut pending = pending.into_iter();
-                out.extend(spec.reads.iter().map(|read| match &read.how {
-                    How::Totals(uses) => match uses.as_slice() {
-                        [one] => read.aggregate.finish(&[total(&totals, *one)?]),
-                        [one, two] => read.aggregate.finish(&[total(&totals, *one)?, total(&totals, *two)?]),
-                        more => {
-                            let parts = more.iter().map(|at| total(&totals, *at)).collect::<Result<Vec<_>, _>>()?;
-                            read.aggregate.finish(&parts)
-                        }
-                    },
-                    How::Suffix(_) => pending.next().ok_or(Fault::Malformed)?.finish(&read.aggregate),
-                }));
-            }
+        match self.totals(spec, t) {
+            Ok(totals) => out.extend(spec.reads.iter().map(|read| match &read.how {
+                How::Totals(uses) => match uses.as_slice() {
+                    [one] => read.aggregate.finish(&[total(&totals, *one)?]),
+                    [one, two] => read.aggregate.finish(&[total(&totals, *one)?, total(&totals, *two)?]),
+                    more => {
+                        let parts = more.iter().map(|at| total(&totals, *at)).collect::<Result<Vec<_>, _>>()?;
+                        read.aggregate.finish(&parts)
+                    }
+                },
+                How::Suffix(at) => self.suffix(spec, *at, read, t),
+            })),
             Err(fault) => out.extend(spec.reads.iter().map(|_| Err(fault))),
         }
     }
 
-    fn collect<'a>(&'a self, spec: &'a SetSpec, t: i64) -> Result<(Vec<Total>, Vec<Pending<'a>>), Fault> {
+    /// The totals at `t`: of all tiles, less the head's rows that are newer.
+    fn totals(&self, spec: &SetSpec, t: i64) -> Result<Vec<Total>, Fault> {
         let mut totals: Vec<Total> = spec.totals.iter().map(|total| self.rows.total(spec, total, t)).collect();
-        let mut pending: Vec<Pending<'a>> = Vec::new();
-        for read in &spec.reads {
-            if let (How::Suffix(at), Some(suffix)) = (&read.how, read.suffix(spec)) {
-                pending.push(Pending::new(self.states.get(*at), suffix, read, t));
-            }
+        if totals.is_empty() {
+            return Ok(totals);
         }
         for row in self.head.newest().take_while(|row| row.time > t) {
             row.with_cells(spec.arguments.len(), |cells| {
@@ -115,18 +110,45 @@ impl Block {
                         total.add(column.measure.part(cells)?, -row.weight)?;
                     }
                 }
-                pending.iter_mut().try_for_each(|pending| pending.take_back(cells, row.time, row.weight))
+                Ok(())
             })?;
         }
-        if pending.iter().any(|pending| !pending.covers_head()) {
-            for row in self.head.oldest().take_while(|row| row.time <= t) {
-                row.with_cells(spec.arguments.len(), |cells| {
-                    pending.iter_mut().for_each(|pending| pending.add(cells, row.time, row.order));
-                    Ok(())
-                })?;
+        Ok(totals)
+    }
+
+    /// A suffix aggregate at `t`: its state, and the head's rows up to `t`, or less those that are newer.
+    fn suffix(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Result<Value, Fault> {
+        let suffix = spec.suffixes.get(at).ok_or(Fault::Malformed)?;
+        let mut pending = Pending::new(self.states.get(at), suffix, read, t);
+        if suffix.covers_head() {
+            for row in self.head.newest().take_while(|row| row.time > t) {
+                row.with_cells(spec.arguments.len(), |cells| pending.take_back(cells, row.time, row.weight))?;
             }
+        } else if suffix.func == AggregateFunc::Last {
+            let rows = self.head.newest().skip_while(|row| row.time > t);
+            Self::add_until_decided(spec, &mut pending, rows)?;
+        } else {
+            let rows = self.head.oldest().take_while(|row| row.time <= t);
+            Self::add_until_decided(spec, &mut pending, rows)?;
         }
-        Ok((totals, pending))
+        pending.finish(&read.aggregate)
+    }
+
+    fn add_until_decided<'a>(
+        spec: &SetSpec,
+        pending: &mut Pending<'_>,
+        rows: impl Iterator<Item = Row<'a>>,
+    ) -> Result<(), Fault> {
+        for row in rows {
+            if pending.is_decided(row.time, row.order) {
+                break;
+            }
+            row.with_cells(spec.arguments.len(), |cells| {
+                pending.add(cells, row.time, row.order);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Lets the frontier go on without a change: what no read from then on can reach is dropped. It never changes an answer.

@@ -91,10 +91,10 @@ impl Accumulator {
             (State::Totals(totals), State::Totals(more)) => {
                 totals.iter_mut().zip(more).for_each(|((_, total), (_, more))| total.merge(more));
             }
-            (State::Extreme(best), State::Extreme(Some(other))) => {
-                if best.as_ref().is_none_or(|best| better(aggregate.func, other.as_cell(), best.as_cell())) {
-                    *best = Some(other.clone());
-                }
+            (State::Extreme(best), State::Extreme(Some(other)))
+                if best.as_ref().is_none_or(|best| better(aggregate.func, other.as_cell(), best.as_cell())) =>
+            {
+                *best = Some(other.clone());
             }
             (State::Edge(edge), State::Edge(Some(other))) => other.clone().keep(aggregate.func, edge),
             (State::Distinct(values), State::Distinct(more)) => values.merge(more),

@@ -30,11 +30,8 @@ pub(super) struct Row<'a> {
 const FIXED: usize = 33;
 const LENGTH: usize = 4;
 
-pub(super) fn encode_args(args: &[Cell<'_>]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(16);
-    args.iter().for_each(|cell| write_cell(&mut bytes, *cell));
-    bytes
-}
+/// Room for one change of a few short cells.
+const LEAST: usize = 56;
 
 impl Row<'_> {
     fn compare(&self, other: &Self) -> Ordering {
@@ -91,36 +88,40 @@ impl Head {
 
     /// Changes from the newest back.
     pub(super) fn newest(&self) -> impl Iterator<Item = Row<'_>> {
-        let mut rest = self.bytes.get(self.start..).unwrap_or_default();
-        std::iter::from_fn(move || {
-            let (before, length) = rest.split_last_chunk::<LENGTH>()?;
-            let start = before.len().checked_sub(u32::from_le_bytes(*length) as usize + LENGTH)?;
-            let (before, row) = rest.split_at_checked(start)?;
-            rest = before;
-            first(row).map(|(row, _)| row)
-        })
+        newest(self.bytes.get(self.start..).unwrap_or_default())
     }
 
-    pub(super) fn insert(&mut self, row: &Row<'_>) {
-        let after: usize = self.newest().take_while(|newer| newer.compare(row).is_gt()).map(|newer| newer.size()).sum();
-        let size = row.size();
-        if self.bytes.capacity() - self.bytes.len() < size {
+    /// Adds a change at its place.
+    pub(super) fn insert(&mut self, time: i64, order: Order, weight: i8, cells: &[Cell<'_>]) {
+        if self.bytes.len() == self.bytes.capacity() {
             self.compact();
-            self.bytes.reserve_exact(size + self.bytes.len() / 4);
+            self.bytes.reserve_exact(LEAST + self.bytes.len() / 4);
         }
-        let at = self.bytes.len() - after;
-        let length = u32::try_from(size - 2 * LENGTH).unwrap_or(u32::MAX).to_le_bytes();
-        let mut put = |bytes: &[u8]| self.bytes.extend_from_slice(bytes);
-        put(&length);
-        put(&row.time.to_le_bytes());
-        put(&row.order.arrived.to_le_bytes());
-        put(&row.order.offset.to_le_bytes());
-        put(&row.order.source.to_le_bytes());
-        put(&row.order.partition.to_le_bytes());
-        put(&row.weight.to_le_bytes());
-        put(row.args);
-        put(&length);
-        if let Some(moved) = self.bytes.get_mut(at..) {
+        // Written behind the last change, then turned to its place among the newer ones, of which there are mostly none.
+        let end = self.bytes.len();
+        let put = |out: &mut Vec<u8>, bytes: &[u8]| out.extend_from_slice(bytes);
+        let out = &mut self.bytes;
+        put(out, &[0; LENGTH]);
+        put(out, &time.to_le_bytes());
+        put(out, &order.arrived.to_le_bytes());
+        put(out, &order.offset.to_le_bytes());
+        put(out, &order.source.to_le_bytes());
+        put(out, &order.partition.to_le_bytes());
+        put(out, &weight.to_le_bytes());
+        cells.iter().for_each(|cell| write_cell(out, *cell));
+        let length = u32::try_from(out.len() - end - LENGTH).unwrap_or(u32::MAX).to_le_bytes();
+        put(out, &length);
+        if let Some(front) = out.get_mut(end..end + LENGTH) {
+            front.copy_from_slice(&length);
+        }
+        let (older, new) = self.bytes.split_at(end);
+        let Some((row, _)) = first(new) else { return };
+        let newer = newest(older.get(self.start..).unwrap_or_default());
+        let after: usize = newer.take_while(|newer| newer.compare(&row).is_gt()).map(|newer| newer.size()).sum();
+        let size = new.len();
+        if after > 0
+            && let Some(moved) = self.bytes.get_mut(end - after..)
+        {
             moved.rotate_right(size);
         }
     }
@@ -172,7 +173,7 @@ impl Head {
             let cells: Vec<Cell<'_>> = values.iter().map(Value::as_cell).collect();
             spec.check(&cells, weight).map_err(|_| DecodeError)?;
             let order = Order { arrived, source, partition, offset };
-            head.insert(&Row { time, order, weight, args: &encode_args(&cells) });
+            head.insert(time, order, weight, &cells);
         }
         head.bytes.shrink_to_fit();
         Ok(head)
@@ -181,6 +182,17 @@ impl Head {
     pub(super) fn heap(&self) -> usize {
         self.bytes.capacity()
     }
+}
+
+/// The changes of some bytes from the last back.
+fn newest(mut rest: &[u8]) -> impl Iterator<Item = Row<'_>> {
+    std::iter::from_fn(move || {
+        let (before, length) = rest.split_last_chunk::<LENGTH>()?;
+        let start = before.len().checked_sub(u32::from_le_bytes(*length) as usize + LENGTH)?;
+        let (before, row) = rest.split_at_checked(start)?;
+        rest = before;
+        first(row).map(|(row, _)| row)
+    })
 }
 
 /// The first change of some bytes and what follows it.

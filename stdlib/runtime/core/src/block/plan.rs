@@ -27,15 +27,16 @@ pub fn default_step(size: i64) -> i64 {
     const MINUTE: i64 = 60 * SECOND;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
-    match size {
-        ..=600_000_000 => 10 * SECOND,
-        ..=3_600_000_000 => MINUTE,
-        ..=21_600_000_000 => 5 * MINUTE,
-        ..=86_400_000_000 => 30 * MINUTE,
-        ..=604_800_000_000 => 3 * HOUR,
-        ..=2_592_000_000_000 => 12 * HOUR,
-        _ => DAY,
-    }
+    // The longest window of each step.
+    let steps = [
+        (10 * MINUTE, 10 * SECOND),
+        (HOUR, MINUTE),
+        (6 * HOUR, 5 * MINUTE),
+        (DAY, 30 * MINUTE),
+        (7 * DAY, 3 * HOUR),
+        (30 * DAY, 12 * HOUR),
+    ];
+    steps.iter().find(|(longest, _)| size <= *longest).map_or(DAY, |(_, step)| *step)
 }
 
 /// A feature set over one input, checked and planned: the descriptor that drives every [`Block`](super::Block) of it.
@@ -109,12 +110,6 @@ pub(super) enum How {
     Totals(Vec<usize>),
     /// From this suffix state.
     Suffix(usize),
-}
-
-impl Read {
-    pub(super) fn suffix<'a>(&self, spec: &'a SetSpec) -> Option<&'a Suffix> {
-        if let How::Suffix(at) = self.how { spec.suffixes.get(at) } else { None }
-    }
 }
 
 impl SetSpec {

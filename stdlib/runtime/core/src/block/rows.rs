@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::plan::{Ring, TotalUse, tail};
 use super::{Fault, SetSpec};
-use crate::aggregate::{Measure, Total};
+use crate::aggregate::{Measure, Part, Total};
 use crate::bytes::{DecodeError, Reader, write_signed, write_unsigned};
 use crate::exact::{Exact, Mantissa};
 use crate::value::Cell;
@@ -20,6 +20,7 @@ pub(super) struct Rows {
     /// The number of rows of each ring, then the rows ring by ring. Empty before the first row.
     words: Vec<u32>,
     /// Totals too wide for their words, by column and tile.
+    #[expect(clippy::box_collection, reason = "seldom there, and every key of every feature set pays for its place")]
     aside: Option<Box<BTreeMap<(usize, i64), Total>>>,
 }
 
@@ -106,6 +107,11 @@ impl Rows {
             }
             let words = &mut self.words[place + column.at..place + column.at + words(column.measure)];
             let part = column.measure.part(cells)?;
+            if let Part::Whole(value) = part
+                && add_narrow(&mut words[0], value, weight)
+            {
+                continue;
+            }
             let mut total = match load(column.measure, words) {
                 Some(total) => total,
                 None => {
@@ -130,7 +136,7 @@ impl Rows {
         let column = &spec.columns[used.column];
         let ring = &spec.rings[column.ring];
         let first = tail(t, used.size, ring.step);
-        let inside = self.ring(spec, column.ring).rev().take_while(|row| index(row) >= first);
+        let inside = self.ring_from(spec, column.ring, first);
         let mut total = column.measure.zero();
         match &mut total {
             Total::Whole(sum) => {
@@ -173,6 +179,17 @@ impl Rows {
         let width = spec.rings[ring].width;
         let count = self.words.get(ring).map_or(0, |count| *count as usize);
         self.words.get(start..start + count * width).unwrap_or_default().chunks_exact(width)
+    }
+
+    /// The rows of a ring from tile `first` on.
+    fn ring_from(&self, spec: &SetSpec, ring: usize, first: i64) -> std::slice::ChunksExact<'_, u32> {
+        let mut rows = self.ring(spec, ring);
+        // Mostly nothing has expired since the last change.
+        if rows.clone().next().is_some_and(|row| index(row) < first) {
+            let before = partition(rows.len(), |row| rows.clone().nth(row).is_some_and(|row| index(row) < first));
+            rows.nth(before - 1);
+        }
+        rows
     }
 
     /// Drops the tiles that no read from `boundary` on can reach.
@@ -282,6 +299,22 @@ fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
         if before(middle) { low = middle + 1 } else { high = middle }
     }
     low
+}
+
+/// Adds to a whole that stands in its word and still does afterwards; whether it did.
+fn add_narrow(word: &mut u32, value: i128, weight: i8) -> bool {
+    let held = word.cast_signed();
+    let sum = i64::try_from(value)
+        .ok()
+        .and_then(|value| value.checked_mul(i64::from(weight))?.checked_add(i64::from(held)))
+        .and_then(|sum| i32::try_from(sum).ok());
+    match sum {
+        Some(sum) if held != ASIDE && sum != ASIDE => {
+            *word = sum.cast_unsigned();
+            true
+        }
+        _ => false,
+    }
 }
 
 /// The total that the words hold; `None` where it stands aside.

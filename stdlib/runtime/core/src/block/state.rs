@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::plan::{Read, Suffix, tail};
-use crate::aggregate::{Aggregate, AggregateFunc, Edge, Key, Order, Tops, Total, better, finish_top, is_gone};
+use crate::aggregate::{
+    Aggregate, AggregateFunc, Edge, Key, Order, PackedEdge, Tops, Total, better, finish_top, is_gone,
+};
 use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
 use crate::fault::Fault;
 use crate::hll::SlidingDistinct;
@@ -17,8 +19,8 @@ pub(super) enum State {
     /// Each tile's first row, tiles ascending.
     First(Vec<(i64, Edge)>),
     /// The last row of all: it is that of every window it lies in.
-    Last(Option<Box<Edge>>),
-    Distinct(Box<Distinct>),
+    Last(PackedEdge),
+    Distinct(Distinct),
     /// Rows and sum by tile and value.
     Top(BTreeMap<(i64, Key), (i64, Option<Total>)>),
 }
@@ -34,7 +36,7 @@ impl State {
     pub(super) fn new(suffix: &Suffix) -> Self {
         match suffix.func {
             AggregateFunc::First => Self::First(Vec::new()),
-            AggregateFunc::Last => Self::Last(None),
+            AggregateFunc::Last => Self::Last(PackedEdge::default()),
             AggregateFunc::CountDistinct { exact } => Self::distinct(SlidingDistinct::new(exact)),
             AggregateFunc::TopK { .. } => Self::Top(BTreeMap::new()),
             _ => Self::Extreme(Vec::new()),
@@ -42,14 +44,14 @@ impl State {
     }
 
     fn distinct(values: SlidingDistinct) -> Self {
-        Self::Distinct(Box::new(Distinct { values, first: i64::MIN }))
+        Self::Distinct(Distinct { values, first: i64::MIN })
     }
 
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Extreme(tiles) => tiles.is_empty(),
             Self::First(tiles) => tiles.is_empty(),
-            Self::Last(edge) => edge.is_none(),
+            Self::Last(last) => last.is_empty(),
             Self::Distinct(distinct) => distinct.values.is_empty(),
             Self::Top(tiles) => tiles.is_empty(),
         }
@@ -85,12 +87,7 @@ impl State {
                     Err(at) => tiles.insert(at, (tile, edge)),
                 }
             }
-            Self::Last(last) => {
-                let edge = Edge { time, order, value: cell.to_value() };
-                if last.as_ref().is_none_or(|held| held.precedes(&edge)) {
-                    *last = Some(Box::new(edge));
-                }
-            }
+            Self::Last(last) => last.offer(time, order, cell),
             Self::Distinct(distinct) => distinct.values.insert(cell, tile),
             Self::Top(tiles) => {
                 let key = (tile, Key(cell.to_value()));
@@ -113,8 +110,8 @@ impl State {
             Self::Extreme(tiles) => drop_before(tiles, first),
             Self::First(tiles) => drop_before(tiles, first),
             Self::Last(last) => {
-                if last.as_ref().is_some_and(|edge| edge.time.div_euclid(step) < first) {
-                    *last = None;
+                if last.place().is_some_and(|(time, _)| time.div_euclid(step) < first) {
+                    *last = PackedEdge::default();
                 }
             }
             Self::Distinct(distinct) => {
@@ -147,8 +144,8 @@ impl State {
                 tiles.iter().for_each(|(_, edge)| edge.encode(out));
             }
             Self::Last(last) => {
-                write_unsigned(out, u64::from(last.is_some()));
-                last.iter().for_each(|edge| edge.encode(out));
+                write_unsigned(out, u64::from(!last.is_empty()));
+                last.edge().iter().for_each(|edge| edge.encode(out));
             }
             Self::Distinct(distinct) => distinct.values.encode(out),
             Self::Top(tiles) => {
@@ -175,8 +172,13 @@ impl State {
                 if tiles.is_sorted_by(|a, b| a.0 < b.0) { Ok(Self::First(tiles)) } else { Err(DecodeError) }
             }
             AggregateFunc::Last => match count {
-                0 => Ok(Self::Last(None)),
-                1 => Ok(Self::Last(Some(Box::new(Edge::decode(from)?)))),
+                0 => Ok(Self::Last(PackedEdge::default())),
+                1 => {
+                    let Edge { time, order, value } = Edge::decode(from)?;
+                    let mut last = PackedEdge::default();
+                    last.offer(time, order, value.as_cell());
+                    Ok(Self::Last(last))
+                }
                 _ => Err(DecodeError),
             },
             AggregateFunc::TopK { .. } => {
@@ -207,8 +209,8 @@ impl State {
                 let texts: usize = tiles.iter().map(|(_, edge)| text(&edge.value)).sum();
                 tiles.capacity() * size_of::<(i64, Edge)>() + texts
             }
-            Self::Last(last) => last.as_ref().map_or(0, |edge| size_of::<Edge>() + text(&edge.value)),
-            Self::Distinct(distinct) => size_of::<Distinct>() + distinct.values.heap(),
+            Self::Last(last) => last.heap(),
+            Self::Distinct(distinct) => distinct.values.heap(),
             Self::Top(tiles) => {
                 let entry = size_of::<((i64, Key), (i64, Option<Total>))>();
                 tiles.keys().map(|(_, key)| entry + text(&key.0)).sum()
@@ -276,8 +278,8 @@ impl<'a> Pending<'a> {
                 SoFar::Edge(edge.map(|(_, edge)| edge.clone()))
             }
             (_, Some(State::Last(last))) => {
-                let inside = last.as_deref().filter(|edge| edge.time.div_euclid(suffix.step) >= first);
-                SoFar::Edge(inside.cloned())
+                let inside = last.place().is_some_and(|(time, _)| time.div_euclid(suffix.step) >= first);
+                SoFar::Edge(if inside { last.edge() } else { None })
             }
             (_, Some(State::Distinct(distinct))) => SoFar::Distinct { state: Some(&distinct.values), more: Vec::new() },
             (_, Some(State::Top(tiles))) => {
@@ -305,8 +307,13 @@ impl<'a> Pending<'a> {
         Self { suffix, first, so_far }
     }
 
-    pub(super) fn covers_head(&self) -> bool {
-        self.suffix.covers_head()
+    /// Whether no row from this place on, in the direction that the aggregate looks, can change the answer.
+    pub(super) fn is_decided(&self, time: i64, order: Order) -> bool {
+        match (&self.so_far, self.suffix.func) {
+            (SoFar::Edge(Some(edge)), AggregateFunc::Last) => (time, order) < (edge.time, edge.order),
+            (SoFar::Edge(Some(edge)), _) => (time, order) > (edge.time, edge.order),
+            _ => false,
+        }
     }
 
     /// Adds a row of the head that lies before the window's end.
