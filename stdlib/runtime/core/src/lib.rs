@@ -1,7 +1,9 @@
 //! Values, arithmetic, batches, tiles, aggregates, rules and trees: pure, without I/O.
 
+pub mod aggregate;
 pub mod arith;
 pub mod batch;
+pub mod block;
 pub mod builder;
 pub mod bytes;
 pub mod calendar;
@@ -10,6 +12,7 @@ pub mod convert;
 pub mod exact;
 pub mod fault;
 pub mod functions;
+pub mod hll;
 pub mod json;
 pub mod key;
 pub mod program;

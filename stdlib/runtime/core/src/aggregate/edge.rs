@@ -1,0 +1,122 @@
+//! The first and the last row, the least and the greatest value.
+
+use super::{AggregateFunc, Order, compare};
+use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
+use crate::value::{Cell, Value};
+
+/// A row with its place. Rows of one time and one place in arrival order go by value.
+#[derive(Debug, Clone)]
+pub(crate) struct Edge {
+    pub(crate) time: i64,
+    pub(crate) order: Order,
+    pub(crate) value: Value,
+}
+
+impl Edge {
+    /// Whether it stands before another row.
+    pub(crate) fn precedes(&self, other: &Self) -> bool {
+        let places = (self.time, self.order).cmp(&(other.time, other.order));
+        places.then_with(|| compare(self.value.as_cell(), other.value.as_cell())).is_lt()
+    }
+
+    /// Takes the place of `held` where it is later, for `last`, or earlier, for `first`.
+    pub(crate) fn keep(self, func: AggregateFunc, held: &mut Option<Self>) {
+        let replaces = held.as_ref().is_none_or(|held| match func {
+            AggregateFunc::Last => held.precedes(&self),
+            _ => self.precedes(held),
+        });
+        if replaces {
+            *held = Some(self);
+        }
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        write_signed(out, self.time);
+        write_signed(out, self.order.arrived.wrapping_sub(self.time));
+        write_unsigned(out, u64::from(self.order.source));
+        write_unsigned(out, u64::from(self.order.partition));
+        write_signed(out, self.order.offset);
+        write_cell(out, self.value.as_cell());
+    }
+
+    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let time = from.signed()?;
+        let arrived = time.wrapping_add(from.signed()?);
+        let source = u32::try_from(from.unsigned()?).map_err(|_| DecodeError)?;
+        let partition = u32::try_from(from.unsigned()?).map_err(|_| DecodeError)?;
+        let order = Order { arrived, source, partition, offset: from.signed()? };
+        Ok(Self { time, order, value: from.value()? })
+    }
+}
+
+/// The last row so far, or none, in one run of bytes: it is replaced at every row, and then mostly by one as long.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PackedEdge(Box<[u8]>);
+
+impl PackedEdge {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Time and place in arrival order.
+    pub(crate) fn place(&self) -> Option<(i64, Order)> {
+        self.parts().map(|(time, order, _)| (time, order))
+    }
+
+    /// The row.
+    pub(crate) fn edge(&self) -> Option<Edge> {
+        let (time, order, cell) = self.parts()?;
+        let value = Reader::new(cell).value().ok()?;
+        Some(Edge { time, order, value })
+    }
+
+    /// Takes a row where it is later than the one that is held.
+    pub(crate) fn offer(&mut self, time: i64, order: Order, cell: Cell<'_>) {
+        if let Some(held) = self.place() {
+            if held > (time, order) {
+                return;
+            }
+            if held == (time, order) && self.edge().is_some_and(|edge| compare(edge.value.as_cell(), cell).is_ge()) {
+                return;
+            }
+        }
+        let mut bytes = Vec::with_capacity(48);
+        bytes.extend_from_slice(&time.to_le_bytes());
+        bytes.extend_from_slice(&order.arrived.to_le_bytes());
+        bytes.extend_from_slice(&order.offset.to_le_bytes());
+        bytes.extend_from_slice(&order.source.to_le_bytes());
+        bytes.extend_from_slice(&order.partition.to_le_bytes());
+        write_cell(&mut bytes, cell);
+        if bytes.len() == self.0.len() {
+            self.0.copy_from_slice(&bytes);
+        } else {
+            self.0 = bytes.into();
+        }
+    }
+
+    fn parts(&self) -> Option<(i64, Order, &[u8])> {
+        let (time, rest) = self.0.split_first_chunk::<8>()?;
+        let (arrived, rest) = rest.split_first_chunk::<8>()?;
+        let (offset, rest) = rest.split_first_chunk::<8>()?;
+        let (source, rest) = rest.split_first_chunk::<4>()?;
+        let (partition, cell) = rest.split_first_chunk::<4>()?;
+        let order = Order {
+            arrived: i64::from_le_bytes(*arrived),
+            source: u32::from_le_bytes(*source),
+            partition: u32::from_le_bytes(*partition),
+            offset: i64::from_le_bytes(*offset),
+        };
+        Some((i64::from_le_bytes(*time), order, cell))
+    }
+}
+
+/// Whether `cell` is to replace the least or greatest one so far.
+pub(crate) fn better(func: AggregateFunc, cell: Cell<'_>, best: Cell<'_>) -> bool {
+    let order = compare(cell, best);
+    if func == AggregateFunc::Max { order.is_gt() } else { order.is_lt() }
+}

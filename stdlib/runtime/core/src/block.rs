@@ -1,0 +1,225 @@
+//! The state of one key of one feature set.
+//!
+//! Totals stand in sparse sorted tiles, one ring per step shared by all aggregates with that step; they hold every change.
+//! The *head* keeps the raw changes with `time > frontier − head`: a read at `t` takes back from the totals those newer than
+//! `t`. Aggregates that cannot take back stand in suffix states over the older, *settled* changes, and a read adds the
+//! head's rows up to `t` to them. So a read is exact for every `t ≥ frontier − head`, where the frontier is the greatest
+//! one passed so far; tiles that no such read can reach are dropped.
+
+mod head;
+mod plan;
+mod rows;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use crate::aggregate::{AggregateFunc, Order, Total};
+use crate::bytes::{DecodeError, Reader};
+use crate::fault::Fault;
+use crate::value::{Cell, Value};
+use head::{Head, Row};
+use plan::{How, Read};
+pub use plan::{SetSpec, WindowedAggregate, default_step};
+use rows::Rows;
+use state::{Pending, State};
+
+/// The state of one key of one feature set. All methods take the [`SetSpec`] that the block was made with.
+#[derive(Debug, Clone, Default)]
+pub struct Block {
+    rows: Rows,
+    head: Head,
+    /// One per suffix state of the set, from the first update on.
+    states: Box<[State]>,
+}
+
+impl Block {
+    /// The state before the first change.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a change: the row's event time in microseconds, its place in arrival order, its cells by argument slot, and
+    /// whether it comes (weight 1) or takes an equal earlier row back (−1). `frontier` is the arrival up to which reads
+    /// have gone: the greatest arrival so far, this row's included; it should not go back.
+    ///
+    /// # Errors
+    /// [`Fault::Malformed`] where a needed cell is absent or not of its type, or where a row is taken back from a set with an
+    /// aggregate that is not [invertible](AggregateFunc::invertible); [`Fault::NotFinite`] for a float that is not finite.
+    /// Nothing is changed then.
+    pub fn update(
+        &mut self,
+        spec: &SetSpec,
+        time: i64,
+        order: Order,
+        args: &[Cell<'_>],
+        weight: i8,
+        frontier: i64,
+    ) -> Result<(), Fault> {
+        spec.check(args, weight)?;
+        let boundary = spec.boundary(frontier);
+        self.settle(spec, boundary);
+        self.rows.add(spec, time, args, weight, boundary)?;
+        self.prepare(spec);
+        let settled = time <= boundary;
+        for (suffix, state) in spec.suffixes.iter().zip(&mut self.states) {
+            if settled || suffix.covers_head() {
+                state.apply(suffix, time, order, args, weight, boundary)?;
+            }
+        }
+        if !settled {
+            self.head.insert(time, order, weight, args);
+        }
+        Ok(())
+    }
+
+    /// The values of all aggregates at `t`, in the set's order, into `out`, which is emptied first. Exact for every
+    /// `t ≥ frontier − head`.
+    ///
+    /// Each is an error by itself where the final value is out of range ([`Fault::Overflow`], [`Fault::NotFinite`]).
+    pub fn read(&self, spec: &SetSpec, t: i64, out: &mut Vec<Result<Value, Fault>>) {
+        out.clear();
+        match self.totals(spec, t) {
+            Ok(totals) => out.extend(spec.reads.iter().map(|read| match &read.how {
+                How::Totals(uses) => match uses.as_slice() {
+                    [one] => read.aggregate.finish(&[total(&totals, *one)?]),
+                    [one, two] => read.aggregate.finish(&[total(&totals, *one)?, total(&totals, *two)?]),
+                    more => {
+                        let parts = more.iter().map(|at| total(&totals, *at)).collect::<Result<Vec<_>, _>>()?;
+                        read.aggregate.finish(&parts)
+                    }
+                },
+                How::Suffix(at) => self.suffix(spec, *at, read, t),
+            })),
+            Err(fault) => out.extend(spec.reads.iter().map(|_| Err(fault))),
+        }
+    }
+
+    /// The totals at `t`: of all tiles, less the head's rows that are newer.
+    fn totals(&self, spec: &SetSpec, t: i64) -> Result<Vec<Total>, Fault> {
+        let mut totals: Vec<Total> = spec.totals.iter().map(|total| self.rows.total(spec, total, t)).collect();
+        if totals.is_empty() {
+            return Ok(totals);
+        }
+        for row in self.head.newest().take_while(|row| row.time > t) {
+            row.with_cells(spec.arguments.len(), |cells| {
+                for (used, total) in spec.totals.iter().zip(&mut totals) {
+                    if let Some(column) = spec.columns.get(used.column)
+                        && column.takes(cells)
+                    {
+                        total.add(column.measure.part(cells)?, -row.weight)?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(totals)
+    }
+
+    /// A suffix aggregate at `t`: its state, and the head's rows up to `t`, or less those that are newer.
+    fn suffix(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Result<Value, Fault> {
+        let suffix = spec.suffixes.get(at).ok_or(Fault::Malformed)?;
+        let mut pending = Pending::new(self.states.get(at), suffix, read, t);
+        if suffix.covers_head() {
+            for row in self.head.newest().take_while(|row| row.time > t) {
+                row.with_cells(spec.arguments.len(), |cells| pending.take_back(cells, row.time, row.weight))?;
+            }
+        } else if suffix.func == AggregateFunc::Last {
+            let rows = self.head.newest().skip_while(|row| row.time > t);
+            Self::add_until_decided(spec, &mut pending, rows)?;
+        } else {
+            let rows = self.head.oldest().take_while(|row| row.time <= t);
+            Self::add_until_decided(spec, &mut pending, rows)?;
+        }
+        pending.finish(&read.aggregate)
+    }
+
+    fn add_until_decided<'a>(
+        spec: &SetSpec,
+        pending: &mut Pending<'_>,
+        rows: impl Iterator<Item = Row<'a>>,
+    ) -> Result<(), Fault> {
+        for row in rows {
+            if pending.is_decided(row.time, row.order) {
+                break;
+            }
+            row.with_cells(spec.arguments.len(), |cells| {
+                pending.add(cells, row.time, row.order);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Lets the frontier go on without a change: what no read from then on can reach is dropped. It never changes an answer.
+    pub fn expire(&mut self, spec: &SetSpec, frontier: i64) {
+        let boundary = spec.boundary(frontier);
+        self.settle(spec, boundary);
+    }
+
+    /// Whether it equals the state before the first change, so that its key may be forgotten.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.head.is_empty() && self.states.iter().all(State::is_empty)
+    }
+
+    /// Appends the canonical encoding: the same set of changes and the same last frontier give the same bytes.
+    pub fn encode(&self, spec: &SetSpec, out: &mut Vec<u8>) {
+        self.rows.encode(spec, out);
+        self.head.encode(out);
+        if self.states.is_empty() {
+            spec.suffixes.iter().for_each(|suffix| State::new(suffix).encode(out));
+        }
+        self.states.iter().for_each(|state| state.encode(out));
+    }
+
+    /// Reads what [`Block::encode`] wrote.
+    ///
+    /// # Errors
+    /// Where the bytes are not the encoding of a block of this set.
+    pub fn decode(spec: &SetSpec, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes);
+        let rows = Rows::decode(spec, &mut from)?;
+        let head = Head::decode(spec, &mut from)?;
+        let states =
+            spec.suffixes.iter().map(|suffix| State::decode(suffix, &mut from)).collect::<Result<Box<[_]>, _>>()?;
+        if from.is_empty() { Ok(Self { rows, head, states }) } else { Err(DecodeError) }
+    }
+
+    /// Bytes of memory: the block itself and what it holds on the heap, without the allocator's own.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let states: usize = self.states.iter().map(|state| size_of::<State>() + state.heap()).sum();
+        size_of::<Self>() + self.rows.heap() + self.head.heap() + states
+    }
+
+    fn prepare(&mut self, spec: &SetSpec) {
+        if self.states.is_empty() && !spec.suffixes.is_empty() {
+            self.states = spec.suffixes.iter().map(State::new).collect();
+        }
+    }
+
+    /// Moves the head's rows up to `boundary` into the suffix states and drops what lies before every window.
+    fn settle(&mut self, spec: &SetSpec, boundary: i64) {
+        let Self { rows, head, states } = self;
+        head.drain(boundary, |row| {
+            for (suffix, state) in spec.suffixes.iter().zip(states.iter_mut()) {
+                if !suffix.covers_head() {
+                    // INVARIANT: the cells were checked when the row came in, so nothing is refused here.
+                    let applied = row.with_cells(spec.arguments.len(), |cells| {
+                        state.apply(suffix, row.time, row.order, cells, row.weight, boundary)
+                    });
+                    debug_assert_eq!(applied, Ok(()));
+                }
+            }
+        });
+        rows.expire(spec, boundary);
+        for (suffix, state) in spec.suffixes.iter().zip(states.iter_mut()) {
+            state.expire(suffix.first_tile(boundary), suffix.step);
+        }
+    }
+}
+
+fn total(totals: &[Total], at: usize) -> Result<&Total, Fault> {
+    totals.get(at).ok_or(Fault::Malformed)
+}

@@ -1,0 +1,216 @@
+//! The head: raw changes that are not settled yet, in (time, arrival, weight, cells) order, in one run of bytes.
+
+use std::cmp::Ordering;
+
+use super::SetSpec;
+use crate::aggregate::Order;
+use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
+use crate::fault::Fault;
+use crate::value::{Cell, Value};
+
+/// Each change is its length, its fixed part, its cells, and its length again, so that it can be read from either end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Head {
+    bytes: Vec<u8>,
+    /// Where the first change starts: what lies before was drained.
+    start: usize,
+}
+
+/// One change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row<'a> {
+    pub(super) time: i64,
+    pub(super) order: Order,
+    pub(super) weight: i8,
+    /// The encoded cells.
+    pub(super) args: &'a [u8],
+}
+
+/// time, arrived, offset (8 each), source, partition (4 each), weight.
+const FIXED: usize = 33;
+const LENGTH: usize = 4;
+
+/// Room for one change of a few short cells.
+const LEAST: usize = 56;
+
+impl Row<'_> {
+    fn compare(&self, other: &Self) -> Ordering {
+        (self.time, self.order, self.weight, self.args).cmp(&(other.time, other.order, other.weight, other.args))
+    }
+
+    fn size(&self) -> usize {
+        FIXED + self.args.len() + 2 * LENGTH
+    }
+
+    /// Calls `f` with the row's `count` cells.
+    pub(super) fn with_cells<T>(
+        &self,
+        count: usize,
+        f: impl FnOnce(&[Cell<'_>]) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        const FEW: usize = 12;
+        let mut cells = [Cell::Absent; FEW];
+        let mut from = Reader::new(self.args);
+        if let Some(cells) = cells.get_mut(..count) {
+            let scalar = cells.iter_mut().all(|to| match from.scalar() {
+                Ok(Some(cell)) => {
+                    *to = cell;
+                    true
+                }
+                _ => false,
+            });
+            if scalar {
+                return f(cells);
+            }
+        }
+        let mut from = Reader::new(self.args);
+        let values =
+            (0..count).map(|_| from.value()).collect::<Result<Vec<Value>, _>>().map_err(|_| Fault::Malformed)?;
+        let cells: Vec<Cell<'_>> = values.iter().map(Value::as_cell).collect();
+        f(&cells)
+    }
+}
+
+impl Head {
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.bytes.len()
+    }
+
+    /// Changes from the oldest on.
+    pub(super) fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
+        let mut rest = self.bytes.get(self.start..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (row, after) = first(rest)?;
+            rest = after;
+            Some(row)
+        })
+    }
+
+    /// Changes from the newest back.
+    pub(super) fn newest(&self) -> impl Iterator<Item = Row<'_>> {
+        newest(self.bytes.get(self.start..).unwrap_or_default())
+    }
+
+    /// Adds a change at its place.
+    pub(super) fn insert(&mut self, time: i64, order: Order, weight: i8, cells: &[Cell<'_>]) {
+        if self.bytes.len() == self.bytes.capacity() {
+            self.compact();
+            self.bytes.reserve_exact(LEAST + self.bytes.len() / 4);
+        }
+        // Written behind the last change, then turned to its place among the newer ones, of which there are mostly none.
+        let end = self.bytes.len();
+        let put = |out: &mut Vec<u8>, bytes: &[u8]| out.extend_from_slice(bytes);
+        let out = &mut self.bytes;
+        put(out, &[0; LENGTH]);
+        put(out, &time.to_le_bytes());
+        put(out, &order.arrived.to_le_bytes());
+        put(out, &order.offset.to_le_bytes());
+        put(out, &order.source.to_le_bytes());
+        put(out, &order.partition.to_le_bytes());
+        put(out, &weight.to_le_bytes());
+        cells.iter().for_each(|cell| write_cell(out, *cell));
+        let length = u32::try_from(out.len() - end - LENGTH).unwrap_or(u32::MAX).to_le_bytes();
+        put(out, &length);
+        if let Some(front) = out.get_mut(end..end + LENGTH) {
+            front.copy_from_slice(&length);
+        }
+        let (older, new) = self.bytes.split_at(end);
+        let Some((row, _)) = first(new) else { return };
+        let newer = newest(older.get(self.start..).unwrap_or_default());
+        let after: usize = newer.take_while(|newer| newer.compare(&row).is_gt()).map(|newer| newer.size()).sum();
+        let size = new.len();
+        if after > 0
+            && let Some(moved) = self.bytes.get_mut(end - after..)
+        {
+            moved.rotate_right(size);
+        }
+    }
+
+    /// Takes out the changes up to `boundary`, oldest first.
+    pub(super) fn drain(&mut self, boundary: i64, mut f: impl FnMut(Row<'_>)) {
+        let mut drained = 0;
+        for row in self.oldest().take_while(|row| row.time <= boundary) {
+            f(row);
+            drained += row.size();
+        }
+        self.start += drained;
+        // Once more than half is gone, moving the rest costs less than what was drained did.
+        if drained > 0 && self.start > self.bytes.len() / 2 {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        self.bytes.drain(..self.start);
+        self.start = 0;
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        write_unsigned(out, self.oldest().count() as u64);
+        for row in self.oldest() {
+            write_signed(out, row.time);
+            // Mostly small: a row arrives soon after its time.
+            write_signed(out, row.order.arrived.wrapping_sub(row.time));
+            write_unsigned(out, u64::from(row.order.source));
+            write_unsigned(out, u64::from(row.order.partition));
+            write_signed(out, row.order.offset);
+            write_signed(out, i64::from(row.weight));
+            out.extend_from_slice(row.args);
+        }
+    }
+
+    pub(super) fn decode(spec: &SetSpec, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = from.count()?;
+        let mut head = Self::default();
+        for _ in 0..count {
+            let time = from.signed()?;
+            let arrived = time.wrapping_add(from.signed()?);
+            let narrow = |value: u64| u32::try_from(value).map_err(|_| DecodeError);
+            let (source, partition) = (narrow(from.unsigned()?)?, narrow(from.unsigned()?)?);
+            let offset = from.signed()?;
+            let weight = i8::try_from(from.signed()?).map_err(|_| DecodeError)?;
+            let values = spec.arguments.iter().map(|_| from.value()).collect::<Result<Vec<_>, _>>()?;
+            let cells: Vec<Cell<'_>> = values.iter().map(Value::as_cell).collect();
+            spec.check(&cells, weight).map_err(|_| DecodeError)?;
+            let order = Order { arrived, source, partition, offset };
+            head.insert(time, order, weight, &cells);
+        }
+        head.bytes.shrink_to_fit();
+        Ok(head)
+    }
+
+    pub(super) fn heap(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+/// The changes of some bytes from the last back.
+fn newest(mut rest: &[u8]) -> impl Iterator<Item = Row<'_>> {
+    std::iter::from_fn(move || {
+        let (before, length) = rest.split_last_chunk::<LENGTH>()?;
+        let start = before.len().checked_sub(u32::from_le_bytes(*length) as usize + LENGTH)?;
+        let (before, row) = rest.split_at_checked(start)?;
+        rest = before;
+        first(row).map(|(row, _)| row)
+    })
+}
+
+/// The first change of some bytes and what follows it.
+fn first(bytes: &[u8]) -> Option<(Row<'_>, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH>()?;
+    let (row, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let (time, row) = row.split_first_chunk::<8>()?;
+    let (arrived, row) = row.split_first_chunk::<8>()?;
+    let (offset, row) = row.split_first_chunk::<8>()?;
+    let (source, row) = row.split_first_chunk::<4>()?;
+    let (partition, row) = row.split_first_chunk::<4>()?;
+    let (weight, args) = row.split_first_chunk::<1>()?;
+    let order = Order {
+        arrived: i64::from_le_bytes(*arrived),
+        source: u32::from_le_bytes(*source),
+        partition: u32::from_le_bytes(*partition),
+        offset: i64::from_le_bytes(*offset),
+    };
+    let row = Row { time: i64::from_le_bytes(*time), order, weight: i8::from_le_bytes(*weight), args };
+    Some((row, rest.get(LENGTH..)?))
+}

@@ -1,0 +1,304 @@
+//! A feature set's definition and what follows from it: rings, columns, suffix states, and who reads them.
+
+use crate::aggregate::{Aggregate, AggregateError, AggregateFunc, Measure, check};
+use crate::fault::Fault;
+use crate::types::{DataType, Kind};
+use crate::value::Cell;
+
+/// One aggregate over a trailing window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowedAggregate {
+    /// The function.
+    pub func: AggregateFunc,
+    /// Its arguments, as slots of the set's arguments.
+    pub args: Vec<usize>,
+    /// The slot of the bool that says which rows count; all do without.
+    pub filter: Option<usize>,
+    /// The window's length, microseconds.
+    pub size: i64,
+    /// The grid on which the window's start moves, microseconds.
+    pub step: i64,
+}
+
+/// The step of a window of `size` microseconds that names none.
+#[must_use]
+pub fn default_step(size: i64) -> i64 {
+    const SECOND: i64 = 1_000_000;
+    const MINUTE: i64 = 60 * SECOND;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    // The longest window of each step.
+    let steps = [
+        (10 * MINUTE, 10 * SECOND),
+        (HOUR, MINUTE),
+        (6 * HOUR, 5 * MINUTE),
+        (DAY, 30 * MINUTE),
+        (7 * DAY, 3 * HOUR),
+        (30 * DAY, 12 * HOUR),
+    ];
+    steps.iter().find(|(longest, _)| size <= *longest).map_or(DAY, |(_, step)| *step)
+}
+
+/// A feature set over one input, checked and planned: the descriptor that drives every [`Block`](super::Block) of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetSpec {
+    pub(super) arguments: Vec<DataType>,
+    head: i64,
+    invertible: bool,
+    pub(super) rings: Vec<Ring>,
+    pub(super) columns: Vec<Column>,
+    pub(super) totals: Vec<TotalUse>,
+    pub(super) suffixes: Vec<Suffix>,
+    pub(super) reads: Vec<Read>,
+    /// Each argument that is needed, with the filter under which it is.
+    uses: Vec<(Option<usize>, usize)>,
+    filters: Vec<usize>,
+}
+
+/// The tiles of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ring {
+    pub(super) step: i64,
+    /// The longest window over it.
+    pub(super) keep: i64,
+    /// Words of a row: two of the tile's index, then the columns.
+    pub(super) width: usize,
+    /// Its columns' places among all.
+    pub(super) columns: Vec<usize>,
+}
+
+/// One total per tile.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Column {
+    pub(super) measure: Measure,
+    pub(super) filter: Option<usize>,
+    pub(super) ring: usize,
+    /// Its first word in the row.
+    pub(super) at: usize,
+}
+
+/// A column summed over a window.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TotalUse {
+    pub(super) column: usize,
+    pub(super) size: i64,
+}
+
+/// A state that answers for the tiles from some tile on, but takes nothing back.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Suffix {
+    pub(super) func: AggregateFunc,
+    pub(super) args: Vec<usize>,
+    pub(super) filter: Option<usize>,
+    pub(super) step: i64,
+    pub(super) keep: i64,
+    /// What is summed for the ranking of `top_k`.
+    pub(super) by: Option<Measure>,
+}
+
+/// One aggregate of the set.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Read {
+    pub(super) aggregate: Aggregate,
+    pub(super) size: i64,
+    pub(super) how: How,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum How {
+    /// From these totals.
+    Totals(Vec<usize>),
+    /// From this suffix state.
+    Suffix(usize),
+}
+
+impl SetSpec {
+    /// Checks and plans a set: its aggregates, the types of the argument slots, and the length of the head in microseconds
+    /// (the greatest lateness of the set's source and of every source whose rows read it).
+    ///
+    /// # Errors
+    /// Where a slot does not exist or has the wrong type, or a length is not one.
+    pub fn new(aggregates: &[WindowedAggregate], arguments: Vec<DataType>, head: i64) -> Result<Self, AggregateError> {
+        if head < 0 {
+            return Err(AggregateError::Window { length: head });
+        }
+        let mut spec = Self {
+            arguments,
+            head,
+            invertible: aggregates.iter().all(|aggregate| aggregate.func.invertible()),
+            rings: Vec::new(),
+            columns: Vec::new(),
+            totals: Vec::new(),
+            suffixes: Vec::new(),
+            reads: Vec::new(),
+            uses: Vec::new(),
+            filters: Vec::new(),
+        };
+        aggregates.iter().try_for_each(|aggregate| spec.plan(aggregate))?;
+        Ok(spec)
+    }
+
+    /// The types of the answers, in order; optional where no rows give no value.
+    pub fn results(&self) -> impl Iterator<Item = &DataType> {
+        self.reads.iter().map(|read| read.aggregate.result())
+    }
+
+    /// Whether rows may be taken back: all its aggregates are invertible.
+    #[must_use]
+    pub fn invertible(&self) -> bool {
+        self.invertible
+    }
+
+    fn plan(&mut self, windowed: &WindowedAggregate) -> Result<(), AggregateError> {
+        let WindowedAggregate { func, args, filter, size, step } = windowed;
+        for length in [*size, *step] {
+            if length <= 0 {
+                return Err(AggregateError::Window { length });
+            }
+        }
+        let slot = |slot: usize| self.arguments.get(slot).ok_or(AggregateError::Slot { slot });
+        let types = args.iter().map(|at| slot(*at).cloned()).collect::<Result<Vec<_>, _>>()?;
+        if let Some(filter) = *filter {
+            if slot(filter)?.kind != Kind::Bool {
+                return Err(AggregateError::Slot { slot: filter });
+            }
+            put(&mut self.filters, filter);
+        }
+        let aggregate = Aggregate::new(*func, &types)?;
+        for arg in args {
+            put(&mut self.uses, (*filter, *arg));
+        }
+        let measures = aggregate.measures(args.first().copied().unwrap_or(0));
+        let how = if measures.is_empty() {
+            How::Suffix(self.suffix(windowed, &aggregate))
+        } else {
+            let ring = self.ring(*step, *size);
+            let totals = measures.into_iter().map(|measure| {
+                let column = self.column(ring, measure, *filter);
+                put(&mut self.totals, TotalUse { column, size: *size })
+            });
+            How::Totals(totals.collect())
+        };
+        self.reads.push(Read { aggregate, size: *size, how });
+        Ok(())
+    }
+
+    fn ring(&mut self, step: i64, size: i64) -> usize {
+        let at = self.rings.iter().position(|ring| ring.step == step).unwrap_or_else(|| {
+            self.rings.push(Ring { step, keep: 0, width: 2, columns: Vec::new() });
+            self.rings.len() - 1
+        });
+        if let Some(ring) = self.rings.get_mut(at) {
+            ring.keep = ring.keep.max(size);
+        }
+        at
+    }
+
+    fn column(&mut self, ring: usize, measure: Measure, filter: Option<usize>) -> usize {
+        let same = |column: &Column| (column.ring, column.measure, column.filter) == (ring, measure, filter);
+        if let Some(at) = self.columns.iter().position(same) {
+            return at;
+        }
+        let place = self.columns.len();
+        if let Some(owner) = self.rings.get_mut(ring) {
+            self.columns.push(Column { measure, filter, ring, at: owner.width });
+            owner.width += super::rows::words(measure);
+            owner.columns.push(place);
+        }
+        place
+    }
+
+    fn suffix(&mut self, windowed: &WindowedAggregate, aggregate: &Aggregate) -> usize {
+        let WindowedAggregate { func, args, filter, size, step } = windowed;
+        // `top_k`s that differ in their length share one state.
+        let func = if let AggregateFunc::TopK { by, .. } = *func { AggregateFunc::TopK { n: 0, by } } else { *func };
+        let same =
+            |suffix: &Suffix| (suffix.func, &suffix.args, suffix.filter, suffix.step) == (func, args, *filter, *step);
+        if let Some(at) = self.suffixes.iter().position(same) {
+            if let Some(suffix) = self.suffixes.get_mut(at) {
+                suffix.keep = suffix.keep.max(*size);
+            }
+            return at;
+        }
+        let by = match (func, args.as_slice()) {
+            (AggregateFunc::TopK { by: true, .. }, [_, by]) => Some(aggregate.sum_of(*by)),
+            _ => None,
+        };
+        self.suffixes.push(Suffix { func, args: args.clone(), filter: *filter, step: *step, keep: *size, by });
+        self.suffixes.len() - 1
+    }
+
+    /// Up to which time changes are settled.
+    pub(super) fn boundary(&self, frontier: i64) -> i64 {
+        frontier.saturating_sub(self.head)
+    }
+
+    /// Whether a change's cells are those that the aggregates need.
+    pub(super) fn check(&self, args: &[Cell<'_>], weight: i8) -> Result<(), Fault> {
+        let sound = args.len() == self.arguments.len() && (weight == 1 || weight == -1 && self.invertible);
+        if !sound || !self.filters.iter().all(|filter| matches!(args.get(*filter), Some(Cell::Bool(_)))) {
+            return Err(Fault::Malformed);
+        }
+        for (filter, slot) in &self.uses {
+            if holds(*filter, args)
+                && let (Some(cell), Some(ty)) = (args.get(*slot), self.arguments.get(*slot))
+            {
+                check(&ty.kind, *cell)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ring {
+    /// The first tile that a read from `boundary` on can reach.
+    pub(super) fn first_tile(&self, boundary: i64) -> i64 {
+        tail(boundary, self.keep, self.step)
+    }
+}
+
+impl Column {
+    /// Whether a row of these cells counts.
+    pub(super) fn takes(&self, cells: &[Cell<'_>]) -> bool {
+        holds(self.filter, cells)
+    }
+}
+
+impl Suffix {
+    /// The first tile that a read from `boundary` on can reach.
+    pub(super) fn first_tile(&self, boundary: i64) -> i64 {
+        tail(boundary, self.keep, self.step)
+    }
+
+    /// Whether the state holds the head's rows too, as totals do: `top_k` can take them back.
+    pub(super) fn covers_head(&self) -> bool {
+        self.func.invertible()
+    }
+
+    /// Whether a row of these cells counts.
+    pub(super) fn takes(&self, cells: &[Cell<'_>]) -> bool {
+        holds(self.filter, cells)
+    }
+
+    /// The aggregated cell of a row.
+    pub(super) fn argument<'a>(&self, cells: &[Cell<'a>]) -> Cell<'a> {
+        self.args.first().and_then(|slot| cells.get(*slot)).copied().unwrap_or(Cell::Absent)
+    }
+}
+
+/// The tile in which the window of length `size` that ends at `t` begins.
+pub(super) fn tail(t: i64, size: i64, step: i64) -> i64 {
+    t.saturating_sub(size).div_euclid(step)
+}
+
+fn holds(filter: Option<usize>, cells: &[Cell<'_>]) -> bool {
+    filter.is_none_or(|filter| matches!(cells.get(filter), Some(Cell::Bool(true))))
+}
+
+/// The place of `item`, put at the end where it is new.
+fn put<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
+    items.iter().position(|held| *held == item).unwrap_or_else(|| {
+        items.push(item);
+        items.len() - 1
+    })
+}

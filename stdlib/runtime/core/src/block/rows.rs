@@ -1,0 +1,383 @@
+//! Tiles: per ring rows of 32-bit words in tile order, all rings in one run of words.
+//!
+//! A row is its tile's index (two words) and its columns. A total that does not fit its column's words stands aside, and the
+//! column holds a mark.
+
+#![expect(clippy::indexing_slicing, reason = "places in the words follow from the plan that laid them out")]
+
+use std::collections::BTreeMap;
+
+use super::plan::{Ring, TotalUse, tail};
+use super::{Fault, SetSpec};
+use crate::aggregate::{Measure, Part, Total};
+use crate::bytes::{DecodeError, Reader, write_signed, write_unsigned};
+use crate::exact::{Exact, Mantissa};
+use crate::value::Cell;
+use crate::wide::I256;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rows {
+    /// The number of rows of each ring, then the rows ring by ring. Empty before the first row.
+    words: Vec<u32>,
+    /// Totals too wide for their words, by column and tile.
+    #[expect(clippy::box_collection, reason = "seldom there, and every key of every feature set pays for its place")]
+    aside: Option<Box<BTreeMap<(usize, i64), Total>>>,
+}
+
+/// The mark of a total that stands aside: no whole or exponent is this.
+const ASIDE: i32 = i32::MIN;
+
+/// Words of a total of this measure.
+pub(super) fn words(measure: Measure) -> usize {
+    match measure.zero() {
+        Total::Whole(_) => 1,
+        // An exponent and a mantissa.
+        Total::Float(_) => 5,
+        Total::Squares(_) => 9,
+    }
+}
+
+impl Rows {
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Adds a change to its tile in every ring, unless that has expired.
+    pub(super) fn add(
+        &mut self,
+        spec: &SetSpec,
+        time: i64,
+        cells: &[Cell<'_>],
+        weight: i8,
+        boundary: i64,
+    ) -> Result<(), Fault> {
+        let mut start = spec.rings.len();
+        for (at, ring) in spec.rings.iter().enumerate() {
+            let count = self.words.get(at).map_or(0, |count| *count as usize);
+            let tile = time.div_euclid(ring.step);
+            let counts = |column: &usize| spec.columns[*column].takes(cells);
+            if tile >= ring.first_tile(boundary) && ring.columns.iter().any(counts) {
+                self.add_to(spec, ring, at, (start, count), tile, cells, weight)?;
+            }
+            start += self.words.get(at).map_or(0, |count| *count as usize) * ring.width;
+        }
+        self.forget_if_empty(spec);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a ring, its place and a change")]
+    fn add_to(
+        &mut self,
+        spec: &SetSpec,
+        ring: &Ring,
+        ring_at: usize,
+        (start, count): (usize, usize),
+        tile: i64,
+        cells: &[Cell<'_>],
+        weight: i8,
+    ) -> Result<(), Fault> {
+        if self.words.is_empty() {
+            self.words.reserve_exact(spec.rings.len() + spec.rings.iter().map(|ring| ring.width).sum::<usize>());
+            self.words.resize(spec.rings.len(), 0);
+        }
+        let tile_at = |row: usize| index(&self.words[start + row * ring.width..]);
+        // Changes come mostly in order: look at the newest tile first.
+        let row = match count.checked_sub(1).map(|last| (last, tile_at(last))) {
+            Some((last, newest)) if newest == tile => last,
+            Some((_, newest)) if newest < tile => count,
+            _ => partition(count, |row| tile_at(row) < tile),
+        };
+        let place = start + row * ring.width;
+        if row == count || tile_at(row) != tile {
+            if self.words.capacity() - self.words.len() < ring.width {
+                self.words.reserve_exact(ring.width + self.words.len() / 8);
+            }
+            let end = self.words.len();
+            self.words.resize(end + ring.width, 0);
+            self.words[place..].rotate_right(ring.width);
+            let bits = tile.cast_unsigned();
+            self.words[place] = bits as u32;
+            self.words[place + 1] = (bits >> 32) as u32;
+            self.words[ring_at] += 1;
+        }
+        for at in &ring.columns {
+            let column = &spec.columns[*at];
+            if !column.takes(cells) {
+                continue;
+            }
+            let words = &mut self.words[place + column.at..place + column.at + words(column.measure)];
+            let part = column.measure.part(cells)?;
+            if let Part::Whole(value) = part
+                && add_narrow(&mut words[0], value, weight)
+            {
+                continue;
+            }
+            let mut total = match load(column.measure, words) {
+                Some(total) => total,
+                None => {
+                    self.aside.as_mut().and_then(|aside| aside.remove(&(*at, tile))).unwrap_or(column.measure.zero())
+                }
+            };
+            let added = total.add(part, weight);
+            if !store(&total, words) {
+                self.aside.get_or_insert_default().insert((*at, tile), total);
+            }
+            added?;
+        }
+        if self.words[place + 2..place + ring.width].iter().all(|word| *word == 0) {
+            self.words.drain(place..place + ring.width);
+            self.words[ring_at] -= 1;
+        }
+        Ok(())
+    }
+
+    /// A column's total over the tiles of its window at `t`.
+    pub(super) fn total(&self, spec: &SetSpec, used: &TotalUse, t: i64) -> Total {
+        let column = &spec.columns[used.column];
+        let ring = &spec.rings[column.ring];
+        let first = tail(t, used.size, ring.step);
+        let inside = self.ring_from(spec, column.ring, first);
+        let mut total = column.measure.zero();
+        match &mut total {
+            Total::Whole(sum) => {
+                // 2^31 rows of 2^31 stay below 2^63.
+                let mut narrow = 0i64;
+                for row in inside {
+                    match row[column.at].cast_signed() {
+                        ASIDE => {
+                            if let Some(Total::Whole(wide)) = self.aside(used.column, row) {
+                                *sum = *sum + *wide;
+                            }
+                        }
+                        value => narrow += i64::from(value),
+                    }
+                }
+                *sum = *sum + I256::from(narrow);
+            }
+            Total::Float(_) | Total::Squares(_) => {
+                for row in inside {
+                    match load(column.measure, &row[column.at..column.at + words(column.measure)]) {
+                        Some(part) => total.merge(&part),
+                        None => self.aside(used.column, row).into_iter().for_each(|part| total.merge(part)),
+                    }
+                }
+            }
+        }
+        total
+    }
+
+    fn aside(&self, column: usize, row: &[u32]) -> Option<&Total> {
+        self.aside.as_ref()?.get(&(column, index(row)))
+    }
+
+    /// The rows of a ring, oldest tile first.
+    fn ring(&self, spec: &SetSpec, ring: usize) -> std::slice::ChunksExact<'_, u32> {
+        let mut start = spec.rings.len();
+        for (before, count) in spec.rings[..ring].iter().zip(&self.words) {
+            start += *count as usize * before.width;
+        }
+        let width = spec.rings[ring].width;
+        let count = self.words.get(ring).map_or(0, |count| *count as usize);
+        self.words.get(start..start + count * width).unwrap_or_default().chunks_exact(width)
+    }
+
+    /// The rows of a ring from tile `first` on.
+    fn ring_from(&self, spec: &SetSpec, ring: usize, first: i64) -> std::slice::ChunksExact<'_, u32> {
+        let mut rows = self.ring(spec, ring);
+        // Mostly nothing has expired since the last change.
+        if rows.clone().next().is_some_and(|row| index(row) < first) {
+            let before = partition(rows.len(), |row| rows.clone().nth(row).is_some_and(|row| index(row) < first));
+            rows.nth(before - 1);
+        }
+        rows
+    }
+
+    /// Drops the tiles that no read from `boundary` on can reach.
+    pub(super) fn expire(&mut self, spec: &SetSpec, boundary: i64) {
+        if self.words.is_empty() {
+            return;
+        }
+        let mut start = spec.rings.len();
+        for (at, ring) in spec.rings.iter().enumerate() {
+            let first = ring.first_tile(boundary);
+            let count = self.words[at] as usize;
+            let rows = self.words[start..start + count * ring.width].chunks_exact(ring.width);
+            let gone = rows.take_while(|row| index(row) < first).count();
+            if gone > 0 {
+                self.words.drain(start..start + gone * ring.width);
+                self.words[at] -= gone as u32;
+                if let Some(aside) = &mut self.aside {
+                    aside.retain(|(column, tile), _| spec.columns[*column].ring != at || *tile >= first);
+                }
+            }
+            start += (count - gone) * ring.width;
+        }
+        self.forget_if_empty(spec);
+    }
+
+    fn forget_if_empty(&mut self, spec: &SetSpec) {
+        if self.aside.as_ref().is_some_and(|aside| aside.is_empty()) {
+            self.aside = None;
+        }
+        if self.words.len() == spec.rings.len() {
+            self.words = Vec::new();
+        } else if self.words.capacity() > 2 * self.words.len() + 16 {
+            self.words.shrink_to(self.words.len() + self.words.len() / 8);
+        }
+    }
+
+    pub(super) fn encode(&self, spec: &SetSpec, out: &mut Vec<u8>) {
+        for (at, ring) in spec.rings.iter().enumerate() {
+            let rows = self.ring(spec, at);
+            write_unsigned(out, rows.len() as u64);
+            let mut before = 0i64;
+            for row in rows {
+                let tile = index(row);
+                write_signed(out, tile.wrapping_sub(before));
+                before = tile;
+                for place in &ring.columns {
+                    let column = &spec.columns[*place];
+                    let words = &row[column.at..column.at + words(column.measure)];
+                    match load(column.measure, words) {
+                        Some(total) => total.encode(out),
+                        None => self.aside(*place, row).unwrap_or(&column.measure.zero()).encode(out),
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn decode(spec: &SetSpec, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut rows = Self::default();
+        rows.words.resize(spec.rings.len(), 0);
+        for (at, ring) in spec.rings.iter().enumerate() {
+            let count = from.count()?;
+            rows.words[at] = u32::try_from(count).map_err(|_| DecodeError)?;
+            let mut before = None;
+            for _ in 0..count {
+                let tile = before.unwrap_or(0i64).wrapping_add(from.signed()?);
+                if before.is_some_and(|before| before >= tile) {
+                    return Err(DecodeError);
+                }
+                before = Some(tile);
+                let bits = tile.cast_unsigned();
+                let place = rows.words.len();
+                rows.words.resize(place + ring.width, 0);
+                rows.words[place] = bits as u32;
+                rows.words[place + 1] = (bits >> 32) as u32;
+                for column_at in &ring.columns {
+                    let column = &spec.columns[*column_at];
+                    let total = Total::decode(column.measure, from)?;
+                    let start = place + column.at;
+                    if !store(&total, &mut rows.words[start..start + words(column.measure)]) {
+                        rows.aside.get_or_insert_default().insert((*column_at, tile), total);
+                    }
+                }
+            }
+        }
+        rows.words.shrink_to_fit();
+        rows.forget_if_empty(spec);
+        Ok(rows)
+    }
+
+    pub(super) fn heap(&self) -> usize {
+        let aside = self.aside.as_ref().map_or(0, |aside| aside.len() * size_of::<((usize, i64), Total)>());
+        self.words.capacity() * size_of::<u32>() + aside
+    }
+}
+
+/// The tile of a row.
+fn index(row: &[u32]) -> i64 {
+    (u64::from(row[0]) | u64::from(row[1]) << 32).cast_signed()
+}
+
+/// The first of `count` rows of which `before` does not hold, which holds for a prefix.
+fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low.midpoint(high);
+        if before(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+/// Adds to a whole that stands in its word and still does afterwards; whether it did.
+fn add_narrow(word: &mut u32, value: i128, weight: i8) -> bool {
+    let held = word.cast_signed();
+    let sum = i64::try_from(value)
+        .ok()
+        .and_then(|value| value.checked_mul(i64::from(weight))?.checked_add(i64::from(held)))
+        .and_then(|sum| i32::try_from(sum).ok());
+    match sum {
+        Some(sum) if held != ASIDE && sum != ASIDE => {
+            *word = sum.cast_unsigned();
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The total that the words hold; `None` where it stands aside.
+fn load(measure: Measure, words: &[u32]) -> Option<Total> {
+    Some(match measure.zero() {
+        Total::Whole(_) => match words[0].cast_signed() {
+            ASIDE => return None,
+            value => Total::Whole(I256::from(i64::from(value))),
+        },
+        Total::Float(_) => {
+            let (mantissa, exponent) = load_exact(words)?;
+            Total::Float(Exact::Narrow { mantissa, exponent })
+        }
+        Total::Squares(_) => {
+            let (mantissa, exponent) = load_exact(words)?;
+            Total::Squares(Exact::Narrow { mantissa, exponent })
+        }
+    })
+}
+
+fn load_exact<M: Mantissa>(words: &[u32]) -> Option<(M, i32)> {
+    let exponent = words[0].cast_signed();
+    if exponent == ASIDE {
+        return None;
+    }
+    let mut limbs = [0u64; 4];
+    let halves = &words[1..];
+    for (limb, pair) in limbs.iter_mut().zip(halves.chunks_exact(2)) {
+        *limb = u64::from(pair[0]) | u64::from(pair[1]) << 32;
+    }
+    if halves.len() == 4 && limbs[1] >> 63 == 1 {
+        limbs[2..].fill(u64::MAX);
+    }
+    Some((M::from_wide(I256::from_limbs(limbs))?, exponent))
+}
+
+/// Puts a total into its words, or the mark where it does not fit them; whether it does.
+fn store(total: &Total, words: &mut [u32]) -> bool {
+    let fits = match total {
+        Total::Whole(sum) => match sum.to_i64().and_then(|sum| i32::try_from(sum).ok()).filter(|sum| *sum != ASIDE) {
+            Some(sum) => {
+                words[0] = sum.cast_unsigned();
+                true
+            }
+            None => false,
+        },
+        Total::Float(sum) => store_exact(sum, words),
+        Total::Squares(sum) => store_exact(sum, words),
+    };
+    if !fits {
+        words[0] = ASIDE.cast_unsigned();
+    }
+    fits
+}
+
+fn store_exact<M: Mantissa>(sum: &Exact<M>, words: &mut [u32]) -> bool {
+    let Some((mantissa, exponent)) = sum.narrowed() else { return false };
+    // A row of zeros is dropped, so zero is all zeros.
+    words[0] = if sum.is_zero() { 0 } else { exponent.cast_unsigned() };
+    let limbs = mantissa.limbs();
+    for (pair, limb) in words[1..].chunks_exact_mut(2).zip(limbs) {
+        pair[0] = limb as u32;
+        pair[1] = (limb >> 32) as u32;
+    }
+    true
+}

@@ -1,0 +1,276 @@
+//! Distinct values over trailing windows: each value with the newest tile that has it.
+//!
+//! A window reads the tiles from some tile on, so a value counts by its newest tile. All answers are those of the set of
+//! values inside of the window alone:
+//! - the 257 values with the newest tiles are kept (ties by hash), enough to count every window of at most 256 exactly;
+//! - from the 257th value on, each register holds the ranks that no newer tile reaches (Y. Chabchoub, G. Hébrail,
+//!   "Sliding HyperLogLog", 2010), from which follow the registers of every window, as if it were counted alone.
+
+use std::collections::BTreeMap;
+
+use super::{EXACT_LIMIT, GREATEST_RANK, REGISTERS, Registers, encoded, hash_cell, place};
+use crate::bytes::{DecodeError, Reader, write_signed, write_unsigned};
+use crate::value::Cell;
+
+/// Distinct values by newest tile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SlidingDistinct {
+    /// By hash, sketched above [`EXACT_LIMIT`].
+    Sketch {
+        /// Hash and newest tile, by hash; all values while they are at most [`EXACT_LIMIT`], else one more than that.
+        kept: Vec<(u64, i64)>,
+        /// Present where `kept` is full.
+        ranks: Option<Box<Ranks>>,
+    },
+    /// Every value's encoding and newest tile.
+    Exact(BTreeMap<Box<[u8]>, i64>),
+}
+
+/// (register, tile, rank), ascending: within a register, newer tiles have lower ranks.
+type Ranks = Vec<(u16, i64, u8)>;
+
+const FULL: usize = EXACT_LIMIT + 1;
+
+impl SlidingDistinct {
+    pub(crate) fn new(exact: bool) -> Self {
+        if exact { Self::Exact(BTreeMap::new()) } else { Self::Sketch { kept: Vec::new(), ranks: None } }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Sketch { kept, .. } => kept.is_empty(),
+            Self::Exact(values) => values.is_empty(),
+        }
+    }
+
+    /// Adds a value seen in `tile`.
+    pub(crate) fn insert(&mut self, cell: Cell<'_>, tile: i64) {
+        match self {
+            Self::Sketch { kept, ranks } => insert(kept, ranks, hash_cell(cell), tile),
+            Self::Exact(values) => {
+                let newest = values.entry(encoded(cell).into()).or_insert(tile);
+                *newest = tile.max(*newest);
+            }
+        }
+    }
+
+    /// Forgets what lies before `first`.
+    pub(crate) fn expire(&mut self, first: i64) {
+        match self {
+            Self::Sketch { kept, ranks } => {
+                kept.retain(|(_, tile)| *tile >= first);
+                if kept.len() < FULL {
+                    *ranks = None;
+                } else if let Some(ranks) = ranks {
+                    ranks.retain(|(_, tile, _)| *tile >= first);
+                }
+            }
+            Self::Exact(values) => values.retain(|_, tile| *tile >= first),
+        }
+    }
+
+    /// How many values lie in the tiles from `first` on or in `more`.
+    pub(crate) fn count<'a>(&self, first: i64, more: impl Iterator<Item = Cell<'a>>) -> u64 {
+        match self {
+            Self::Sketch { kept, ranks } => count(kept, ranks.as_deref(), first, more.map(hash_cell).collect()),
+            Self::Exact(values) => {
+                let inside = values.values().filter(|tile| **tile >= first).count();
+                let mut new: Vec<_> = more
+                    .map(encoded)
+                    .filter(|key| values.get(key.as_slice()).is_none_or(|tile| *tile < first))
+                    .collect();
+                new.sort_unstable();
+                new.dedup();
+                (inside + new.len()) as u64
+            }
+        }
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Sketch { kept, ranks } => {
+                write_unsigned(out, kept.len() as u64);
+                for (hash, tile) in kept {
+                    out.extend_from_slice(&hash.to_le_bytes());
+                    write_signed(out, *tile);
+                }
+                if let Some(ranks) = ranks {
+                    write_unsigned(out, ranks.len() as u64);
+                    for (register, tile, rank) in ranks.iter() {
+                        write_unsigned(out, u64::from(*register));
+                        write_signed(out, *tile);
+                        out.push(*rank);
+                    }
+                }
+            }
+            Self::Exact(values) => {
+                write_unsigned(out, values.len() as u64);
+                for (value, tile) in values {
+                    write_unsigned(out, value.len() as u64);
+                    out.extend_from_slice(value);
+                    write_signed(out, *tile);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn decode(exact: bool, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = from.count()?;
+        if exact {
+            let mut values = BTreeMap::new();
+            for _ in 0..count {
+                let length = from.count()?;
+                let value = from.bytes(length)?.into();
+                values.insert(value, from.signed()?);
+            }
+            return Ok(Self::Exact(values));
+        }
+        let kept = (0..count).map(|_| Ok((from.word()?, from.signed()?))).collect::<Result<Vec<_>, _>>()?;
+        if count > FULL || !kept.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(DecodeError);
+        }
+        if count < FULL {
+            return Ok(Self::Sketch { kept, ranks: None });
+        }
+        let entries = from.count()?;
+        let mut ranks = Ranks::with_capacity(entries);
+        for _ in 0..entries {
+            let register = u16::try_from(from.unsigned()?).map_err(|_| DecodeError)?;
+            ranks.push((register, from.signed()?, from.byte()?));
+        }
+        let sound =
+            ranks.iter().all(|(register, _, rank)| usize::from(*register) < REGISTERS && *rank <= GREATEST_RANK);
+        if !sound || !ranks.is_sorted() {
+            return Err(DecodeError);
+        }
+        Ok(Self::Sketch { kept, ranks: Some(Box::new(ranks)) })
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap(&self) -> usize {
+        match self {
+            Self::Sketch { kept, ranks } => {
+                kept.capacity() * size_of::<(u64, i64)>()
+                    + ranks
+                        .as_ref()
+                        .map_or(0, |ranks| ranks.capacity() * size_of::<(u16, i64, u8)>() + size_of::<Ranks>())
+            }
+            Self::Exact(values) => values.keys().map(|key| key.len() + 40).sum(),
+        }
+    }
+}
+
+fn insert(kept: &mut Vec<(u64, i64)>, ranks: &mut Option<Box<Ranks>>, hash: u64, tile: i64) {
+    match kept.binary_search_by_key(&hash, |(hash, _)| *hash) {
+        Ok(at) => {
+            if let Some((_, newest)) = kept.get_mut(at) {
+                *newest = tile.max(*newest);
+            }
+        }
+        Err(at) => {
+            if kept.len() == kept.capacity() {
+                kept.reserve_exact(1 + kept.len() / 2);
+            }
+            kept.insert(at, (hash, tile));
+        }
+    }
+    if kept.len() < FULL {
+        return;
+    }
+    match ranks {
+        Some(ranks) => raise(ranks, hash, tile),
+        None => {
+            let mut all = Box::new(Ranks::new());
+            kept.iter().for_each(|(hash, tile)| raise(&mut all, *hash, *tile));
+            *ranks = Some(all);
+        }
+    }
+    if kept.len() > FULL {
+        let worst = kept.iter().enumerate().min_by_key(|(_, (hash, tile))| (*tile, std::cmp::Reverse(*hash)));
+        if let Some((at, _)) = worst {
+            kept.remove(at);
+        }
+    }
+}
+
+/// Notes a rank unless a tile as new already reaches it, and drops the older ranks that it reaches.
+fn raise(ranks: &mut Ranks, hash: u64, tile: i64) {
+    let (register, rank) = place(hash);
+    let start = ranks.partition_point(|(at, _, _)| *at < register);
+    let end = start + ranks.get(start..).map_or(0, |rest| rest.partition_point(|(at, _, _)| *at == register));
+    let Some(group) = ranks.get(start..end) else { return };
+    if group.iter().any(|(_, newer, held)| *newer >= tile && *held >= rank) {
+        return;
+    }
+    // Ascending tiles have descending ranks, so the reached ones are neighbours that end before the newer tiles.
+    let to = group.partition_point(|(_, at, _)| *at <= tile);
+    let from = group.iter().take(to).position(|(_, _, held)| *held <= rank).unwrap_or(to);
+    ranks.splice(start + from..start + to, [(register, tile, rank)]);
+}
+
+fn count(kept: &[(u64, i64)], ranks: Option<&Ranks>, first: i64, mut more: Vec<u64>) -> u64 {
+    let inside = kept.iter().filter(|(_, tile)| *tile >= first).count();
+    if inside < FULL {
+        more.sort_unstable();
+        more.dedup();
+        let new = more.iter().filter(|hash| {
+            let at = kept.binary_search_by_key(*hash, |(hash, _)| *hash);
+            at.ok().and_then(|at| kept.get(at)).is_none_or(|(_, tile)| *tile < first)
+        });
+        let exact = inside + new.count();
+        if exact <= EXACT_LIMIT {
+            return exact as u64;
+        }
+    }
+    let mut registers = Registers::new();
+    match ranks {
+        Some(ranks) => {
+            let inside = ranks.iter().filter(|(_, tile, _)| *tile >= first);
+            inside.for_each(|(register, _, rank)| registers.raise(*register, *rank));
+        }
+        None => kept.iter().filter(|(_, tile)| *tile >= first).for_each(|(hash, _)| registers.add(*hash)),
+    }
+    more.into_iter().for_each(|hash| registers.add(hash));
+    registers.estimate()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Distinct;
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        /// Every window's answer is that of a set of its values alone, and the state is that of the tiles that are left.
+        #[test]
+        fn windows_count_as_if_alone(
+            rows in proptest::collection::vec((0i64..1500, 0i64..12), 0..2500), from in 0i64..12, expired in 0i64..8,
+            more in proptest::collection::vec(0i64..1500, 0..40), exact in any::<bool>(), few in 1i64..1500,
+        ) {
+            let rows: Vec<_> = rows.into_iter().map(|(value, tile)| (value % few, tile)).collect();
+            let mut sliding = SlidingDistinct::new(exact);
+            for (at, (value, tile)) in rows.iter().enumerate() {
+                if at == rows.len() / 2 { sliding.expire(expired); }
+                sliding.insert(Cell::Int(*value), *tile);
+            }
+            sliding.expire(expired);
+            let from = from.max(expired);
+            let mut alone = Distinct::new(exact);
+            rows.iter().filter(|(_, tile)| *tile >= from).for_each(|(value, _)| alone.insert(Cell::Int(*value)));
+            more.iter().for_each(|value| alone.insert(Cell::Int(*value)));
+            prop_assert_eq!(sliding.count(from, more.iter().map(|value| Cell::Int(*value))), alone.count());
+
+            let mut sorted: Vec<_> = rows.iter().filter(|(_, tile)| *tile >= expired).collect();
+            sorted.sort();
+            let mut again = SlidingDistinct::new(exact);
+            sorted.into_iter().for_each(|(value, tile)| again.insert(Cell::Int(*value), *tile));
+            prop_assert_eq!(&again, &sliding);
+            let mut bytes = Vec::new();
+            sliding.encode(&mut bytes);
+            prop_assert_eq!(SlidingDistinct::decode(exact, &mut Reader::new(&bytes)), Ok(sliding));
+        }
+    }
+}
