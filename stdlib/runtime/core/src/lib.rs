@@ -15,6 +15,8 @@ pub mod functions;
 pub mod hll;
 pub mod json;
 pub mod key;
+#[cfg(test)]
+mod naive;
 pub mod program;
 pub mod text;
 pub mod types;
