@@ -55,6 +55,12 @@ impl ColumnBuilder {
         self.rows
     }
 
+    /// The state of a cell so far; absent beyond the end.
+    #[must_use]
+    pub fn state(&self, row: usize) -> State {
+        if row < self.rows { self.states.get(row).copied().unwrap_or_default() } else { State::Absent }
+    }
+
     /// Adds a cell or a fault. A cell of another kind than the column's becomes [`Fault::Conversion`], and text beyond
     /// 4 GiB in one column [`Fault::TooLarge`].
     #[inline]
@@ -140,10 +146,7 @@ impl ColumnBuilder {
 
     /// Takes back the cells from row `rows` on.
     pub fn truncate(&mut self, rows: usize) {
-        if rows >= self.rows {
-            return;
-        }
-        self.rows = rows;
+        self.rows = self.rows.min(rows);
         self.states.truncate(rows);
         match &mut self.cells {
             Cells::Bool(cells) => cells.truncate(rows),

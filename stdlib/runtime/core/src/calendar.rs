@@ -63,7 +63,7 @@ pub fn parse_date(text: &[u8]) -> Option<i64> {
 }
 
 /// Reads an RFC 3339 instant: date, `T`, `t` or a space, time, an optional fraction and a zone (`Z`, `z` or `±HH:MM`).
-/// A leap second counts as the second after it; digits of the fraction beyond microseconds are dropped, since instants
+/// A leap second counts as the second before it; digits of the fraction beyond microseconds are dropped, since instants
 /// are microseconds. `None` for anything else.
 #[must_use]
 pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
@@ -93,7 +93,7 @@ pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
         }
         _ => return None,
     };
-    let seconds = i64::from(hour * 3_600 + minute * 60 + second) - offset;
+    let seconds = i64::from(hour * 3_600 + minute * 60 + second.min(59)) - offset;
     Some(days * DAY + seconds * SECOND + fraction)
 }
 
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(read("1970-01-01T08:00:00+08:00"), Some(0));
         assert_eq!(read("1970-01-01 00:00:00.25-00:30"), Some(1_800_250_000));
         assert_eq!(read("1970-01-01T00:00:00.123456789Z"), Some(123_456));
-        assert_eq!(read("2016-12-31T23:59:60Z"), read("2017-01-01T00:00:00Z"));
+        assert_eq!(read("2016-12-31T23:59:60Z"), read("2016-12-31T23:59:59Z"));
         for wrong in [
             "1970-01-01T00:00:00",
             "1970-01-01",

@@ -230,6 +230,19 @@ impl Column {
         self.states.as_ref().map(|states| states.as_slice())
     }
 
+    /// The same cells in other states, one a row.
+    #[must_use]
+    pub fn with_states(&self, states: Vec<State>) -> Self {
+        // A record that was read before kept its rows as they were.
+        let data = match &self.data {
+            ColumnData::Record(record) => {
+                ColumnData::Record(RecordData { fields: Arc::clone(&record.fields), rows: Arc::default() })
+            }
+            data => data.clone(),
+        };
+        Self { data, states: normalise(Some(states), self.rows), rows: self.rows }
+    }
+
     /// The state of one cell.
     #[inline]
     #[must_use]
@@ -291,7 +304,7 @@ impl Column {
                 _ => inner.state(row),
             })
             .collect();
-        Some(Self { data: inner.data.clone(), states: normalise(Some(states), self.rows), rows: self.rows })
+        Some(inner.with_states(states))
     }
 
     /// The rows `rows`, in that order, repeated where repeated. A row beyond the end is absent.

@@ -1,0 +1,206 @@
+//! JSON records to cells, driven by the schema.
+
+pub(crate) mod scan;
+
+use flow_core::builder::ColumnBuilder;
+use flow_core::fault::Fault;
+use flow_core::functions::TimeUnit;
+use flow_core::types::{DataType, Field, Kind, RecordType};
+use flow_core::value::{Cell, Value};
+use scan::{Quoted, Scanner, SyntaxError};
+
+use crate::scalar::{Form, push};
+
+/// Decodes objects of one record type.
+#[derive(Debug)]
+pub(crate) struct JsonDecoder {
+    unit: Option<TimeUnit>,
+    scratch: String,
+}
+
+impl JsonDecoder {
+    /// A decoder whose numeric timestamps count `unit`s; without a unit they are malformed.
+    pub(crate) fn new(unit: Option<TimeUnit>) -> Self {
+        Self { unit, scratch: String::new() }
+    }
+
+    /// Adds one cell to each of `builders`, the columns of `fields`, or fails and leaves some with a cell more than others.
+    pub(crate) fn record(
+        &mut self,
+        text: &str,
+        fields: &[Field],
+        builders: &mut [ColumnBuilder],
+        row: usize,
+    ) -> Result<(), SyntaxError> {
+        let mut scanner = Scanner::new(text);
+        if scanner.peek() != Some(b'{') {
+            return scanner.fail("a JSON object");
+        }
+        self.object(&mut scanner, fields, builders, row)?;
+        scanner.end()
+    }
+
+    /// Adds the cell that a JSON value in a text of its own stands for; [`Fault::Malformed`] where it is none.
+    pub(crate) fn cell(&mut self, text: &str, ty: &DataType, builder: &mut ColumnBuilder) {
+        let row = builder.rows();
+        let mut scanner = Scanner::new(text);
+        if self.value(&mut scanner, ty, builder).and_then(|()| scanner.end()).is_err() {
+            builder.truncate(row);
+            builder.push_fault(Fault::Malformed);
+        }
+    }
+
+    /// One object: fields in any order, the last of several with one name counting, unknown ones passed over.
+    fn object(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        fields: &[Field],
+        builders: &mut [ColumnBuilder],
+        row: usize,
+    ) -> Result<(), SyntaxError> {
+        scanner.expect(b'{', "`{`")?;
+        // The field that stands next where the record has them in the order of its type.
+        let mut next = 0;
+        if !scanner.eat(b'}') {
+            loop {
+                let position = match fields.get(next) {
+                    Some(field) if scanner.eat_key(&field.name) => Some(next),
+                    _ => {
+                        let key = scanner.key()?;
+                        self.position(scanner, key, fields)?
+                    }
+                };
+                let target = position.and_then(|position| Some((fields.get(position)?, builders.get_mut(position)?)));
+                match target {
+                    Some((field, builder)) => {
+                        builder.truncate(row);
+                        self.value(scanner, &field.ty, builder)?;
+                        next = position.map_or(next, |position| position + 1);
+                    }
+                    None => {
+                        scanner.skip()?;
+                    }
+                }
+                if scanner.eat(b',') {
+                    continue;
+                }
+                scanner.expect(b'}', "`,` or `}`")?;
+                break;
+            }
+        }
+        for (field, builder) in fields.iter().zip(builders) {
+            if builder.rows() <= row {
+                absent(&field.ty, builder);
+            }
+        }
+        Ok(())
+    }
+
+    fn position(
+        &mut self,
+        scanner: &Scanner<'_>,
+        key: Quoted<'_>,
+        fields: &[Field],
+    ) -> Result<Option<usize>, SyntaxError> {
+        if !key.escaped {
+            return Ok(fields.iter().position(|field| field.name == key.raw));
+        }
+        self.scratch.clear();
+        match key.unescape(&mut self.scratch) {
+            Some(()) => Ok(fields.iter().position(|field| field.name == self.scratch)),
+            None => scanner.fail("a field's name that is a text"),
+        }
+    }
+
+    /// Adds one cell of type `ty`.
+    fn value(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        ty: &DataType,
+        builder: &mut ColumnBuilder,
+    ) -> Result<(), SyntaxError> {
+        match scanner.peek() {
+            Some(b'"') => {
+                let quoted = scanner.string()?;
+                if !quoted.escaped {
+                    push(builder, quoted.raw, Form::String, &ty.kind, self.unit);
+                    return Ok(());
+                }
+                self.scratch.clear();
+                match quoted.unescape(&mut self.scratch) {
+                    Some(()) => push(builder, &self.scratch, Form::String, &ty.kind, self.unit),
+                    None => builder.push_fault(Fault::Malformed),
+                }
+            }
+            Some(b'{') => match &ty.kind {
+                Kind::Record(record) => self.nested(scanner, record, builder)?,
+                _ => mismatch(scanner, builder)?,
+            },
+            Some(b'[') => match &ty.kind {
+                Kind::List(element) => self.list(scanner, element, builder)?,
+                _ => mismatch(scanner, builder)?,
+            },
+            _ => match scanner.word()? {
+                "null" => absent(ty, builder),
+                word => push(builder, word, Form::Word, &ty.kind, self.unit),
+            },
+        }
+        Ok(())
+    }
+
+    fn nested(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        record: &RecordType,
+        builder: &mut ColumnBuilder,
+    ) -> Result<(), SyntaxError> {
+        let row = builder.rows();
+        match builder.fields() {
+            Some(builders) => {
+                self.object(scanner, &record.fields, builders, row)?;
+                builder.end_record();
+                Ok(())
+            }
+            None => mismatch(scanner, builder),
+        }
+    }
+
+    /// A list; one with a bad element is a bad cell as a whole.
+    fn list(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        element: &DataType,
+        builder: &mut ColumnBuilder,
+    ) -> Result<(), SyntaxError> {
+        scanner.expect(b'[', "`[`")?;
+        let mut elements = ColumnBuilder::new(&element.kind, 0);
+        if !scanner.eat(b']') {
+            loop {
+                self.value(scanner, element, &mut elements)?;
+                if !scanner.eat(b',') {
+                    break;
+                }
+            }
+            scanner.expect(b']', "`,` or `]`")?;
+        }
+        let elements = elements.finish();
+        let values: Result<Vec<Value>, Fault> = (0..elements.rows()).map(|row| elements.value(row)).collect();
+        match values {
+            Ok(values) => builder.push(Ok(Cell::Cells(&Value::List(values.into())))),
+            Err(fault) => builder.push_fault(fault),
+        }
+        Ok(())
+    }
+}
+
+/// A missing field, `null` and an empty CSV cell: absent, or a bad cell where the type has no `?`.
+pub(crate) fn absent(ty: &DataType, builder: &mut ColumnBuilder) {
+    if ty.optional { builder.push_absent() } else { builder.push_fault(Fault::Malformed) }
+}
+
+/// A value of another shape than the type's is a bad cell.
+fn mismatch(scanner: &mut Scanner<'_>, builder: &mut ColumnBuilder) -> Result<(), SyntaxError> {
+    scanner.skip()?;
+    builder.push_fault(Fault::Malformed);
+    Ok(())
+}

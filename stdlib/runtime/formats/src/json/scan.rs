@@ -1,0 +1,264 @@
+//! The grammar of JSON over one record: where each value begins and ends. Nothing is converted here.
+
+/// A record that is not JSON: what was expected, and the byte at which it was not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SyntaxError {
+    pub(crate) expected: &'static str,
+    pub(crate) at: usize,
+}
+
+/// A reader over the text of one record.
+#[derive(Debug, Clone)]
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// What stands between the quotes of a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quoted<'a> {
+    pub(crate) raw: &'a str,
+    /// Whether `raw` has escapes.
+    pub(crate) escaped: bool,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(crate) fn fail<T>(&self, expected: &'static str) -> Result<T, SyntaxError> {
+        Err(SyntaxError { expected, at: self.at })
+    }
+
+    /// The next byte that is not white space, not consumed.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(byte) = bytes.get(self.at) {
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Some(*byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// Consumes `byte` if it is next.
+    #[inline]
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Consumes `byte`, which must be next.
+    #[inline]
+    pub(crate) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), SyntaxError> {
+        if self.eat(byte) { Ok(()) } else { self.fail(expected) }
+    }
+
+    /// Consumes `"name":` if exactly that is next.
+    #[inline]
+    pub(crate) fn eat_key(&mut self, name: &str) -> bool {
+        if self.peek() != Some(b'"') {
+            return false;
+        }
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let end = start + name.len();
+        if bytes.get(start..end) == Some(name.as_bytes()) && bytes.get(end) == Some(&b'"') {
+            let before = self.at;
+            self.at = end + 1;
+            if self.eat(b':') {
+                return true;
+            }
+            self.at = before;
+        }
+        false
+    }
+
+    /// A string, which must be next.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<Quoted<'a>, SyntaxError> {
+        self.expect(b'"', "a string")?;
+        let start = self.at;
+        let mut escaped = false;
+        let bytes = self.text.as_bytes();
+        while let Some(byte) = bytes.get(self.at) {
+            match byte {
+                b'"' => {
+                    let raw = self.text.get(start..self.at).unwrap_or("");
+                    self.at += 1;
+                    return Ok(Quoted { raw, escaped });
+                }
+                b'\\' => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                0..=0x1f => return self.fail("no control character inside a string"),
+                _ => self.at += 1,
+            }
+        }
+        self.fail("the end of the string")
+    }
+
+    fn escape(&mut self) -> Result<(), SyntaxError> {
+        let bytes = self.text.as_bytes();
+        match bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u')
+                if bytes.get(self.at + 2..self.at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+            {
+                self.at += 6;
+            }
+            _ => return self.fail("an escape such as \\n or \\u00e9"),
+        }
+        Ok(())
+    }
+
+    /// A number, `true`, `false` or `null`, which must be next, as it stands.
+    #[inline]
+    pub(crate) fn word(&mut self) -> Result<&'a str, SyntaxError> {
+        let first = self.peek();
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let length = bytes
+            .iter()
+            .skip(start)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
+            .count();
+        let word = self.text.get(start..start + length).unwrap_or("");
+        let known = match first {
+            Some(b'-' | b'0'..=b'9') => is_number(word.as_bytes()),
+            _ => matches!(word, "true" | "false" | "null"),
+        };
+        if !known {
+            return self.fail("a value");
+        }
+        self.at += length;
+        Ok(word)
+    }
+
+    /// Passes over one value of any kind and gives it as it stands. Depth costs memory, not stack.
+    pub(crate) fn skip(&mut self) -> Result<&'a str, SyntaxError> {
+        self.peek();
+        let start = self.at;
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.string()?;
+                }
+                Some(bracket @ (b'{' | b'[')) => {
+                    self.at += 1;
+                    let close = bracket + 2;
+                    if !self.eat(close) {
+                        open.push(close);
+                        if close == b'}' {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(_) => {
+                    self.word()?;
+                }
+                None => return self.fail("a value"),
+            }
+            loop {
+                let Some(close) = open.last().copied() else {
+                    return Ok(self.text.get(start..self.at).unwrap_or(""));
+                };
+                if self.eat(b',') {
+                    if close == b'}' {
+                        self.key()?;
+                    }
+                    break;
+                }
+                self.expect(close, if close == b'}' { "`,` or `}`" } else { "`,` or `]`" })?;
+                open.pop();
+            }
+        }
+    }
+
+    /// `"name":`
+    pub(crate) fn key(&mut self) -> Result<Quoted<'a>, SyntaxError> {
+        if self.peek() != Some(b'"') {
+            return self.fail("a field's name in quotes");
+        }
+        let name = self.string()?;
+        self.expect(b':', "`:` after the field's name")?;
+        Ok(name)
+    }
+
+    /// Only white space may be left.
+    pub(crate) fn end(&mut self) -> Result<(), SyntaxError> {
+        if self.peek().is_none() { Ok(()) } else { self.fail("nothing after the record") }
+    }
+}
+
+/// A number by JSON's grammar: no leading zero, no `+`, digits on both sides of the point.
+fn is_number(text: &[u8]) -> bool {
+    fn digits(text: &[u8]) -> Option<&[u8]> {
+        let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if length == 0 { None } else { text.get(length..) }
+    }
+    let rest = match text {
+        [b'-', rest @ ..] => rest,
+        rest => rest,
+    };
+    let rest = match rest {
+        [b'0', rest @ ..] => Some(rest),
+        rest => digits(rest),
+    };
+    let rest = match rest {
+        Some([b'.', rest @ ..]) => digits(rest),
+        rest => rest,
+    };
+    match rest {
+        Some([b'e' | b'E', b'+' | b'-', rest @ ..] | [b'e' | b'E', rest @ ..]) => digits(rest) == Some(&[]),
+        rest => rest == Some(&[]),
+    }
+}
+
+impl Quoted<'_> {
+    /// Appends the text that the quoted one stands for; `None` where a surrogate has no partner, which no text has.
+    pub(crate) fn unescape(&self, out: &mut String) -> Option<()> {
+        let mut rest = self.raw;
+        while let Some((plain, after)) = rest.split_once('\\') {
+            out.push_str(plain);
+            let mut letters = after.chars();
+            let letter = letters.next()?;
+            rest = letters.as_str();
+            out.push(match letter {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => {
+                    let unit = hex(&mut rest)?;
+                    match unit {
+                        0xd800..=0xdbff => {
+                            rest = rest.strip_prefix("\\u")?;
+                            let low = hex(&mut rest)?;
+                            let low = (0xdc00..=0xdfff).contains(&low).then(|| low - 0xdc00)?;
+                            char::from_u32(0x1_0000 + ((unit - 0xd800) << 10) + low)?
+                        }
+                        unit => char::from_u32(unit)?,
+                    }
+                }
+                other => other,
+            });
+        }
+        out.push_str(rest);
+        Some(())
+    }
+}
+
+fn hex(rest: &mut &str) -> Option<u32> {
+    let (digits, after) = rest.split_at_checked(4)?;
+    *rest = after;
+    u32::from_str_radix(digits, 16).ok()
+}

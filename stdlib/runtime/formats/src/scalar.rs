@@ -1,0 +1,124 @@
+//! Texts of cells, as files and messages have them, to cells.
+
+use flow_core::arith::{check_precision, multiply_int};
+use flow_core::builder::ColumnBuilder;
+use flow_core::calendar::{parse_date, parse_timestamp};
+use flow_core::convert::{Excess, text_to_decimal, text_to_float};
+use flow_core::fault::Fault;
+use flow_core::functions::TimeUnit;
+use flow_core::text::parse_base64;
+use flow_core::types::Kind;
+use flow_core::value::Cell;
+
+/// Where the text of a cell stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A JSON number, `true` or `false`.
+    Word,
+    /// A JSON string.
+    String,
+    /// A CSV cell.
+    Csv,
+}
+
+/// Adds the cell that `text` stands for, or the fault that it is. Lists and records are not texts.
+#[inline]
+pub(crate) fn push(builder: &mut ColumnBuilder, text: &str, form: Form, kind: &Kind, unit: Option<TimeUnit>) {
+    let cell = match kind {
+        Kind::String if form != Form::Word => Ok(Cell::String(text)),
+        Kind::Bytes if form != Form::Word => match parse_base64(text.as_bytes()) {
+            Some(bytes) => return builder.push(Ok(Cell::Bytes(&bytes))),
+            None => Err(Fault::Malformed),
+        },
+        kind => plain(text, form, kind, unit),
+    };
+    builder.push(cell);
+}
+
+#[inline]
+fn plain(text: &str, form: Form, kind: &Kind, unit: Option<TimeUnit>) -> Result<Cell<'static>, Fault> {
+    match kind {
+        Kind::Bool if form != Form::String => match text {
+            "true" => Ok(Cell::Bool(true)),
+            "false" => Ok(Cell::Bool(false)),
+            _ => Err(Fault::Malformed),
+        },
+        Kind::Int | Kind::Duration if form != Form::String => whole(text).map(Cell::Int),
+        Kind::Float => text_to_float(text).map(Cell::Float).map_err(malformed),
+        Kind::Decimal { precision, scale } => decimal(text, *precision, *scale).map(Cell::Decimal),
+        Kind::Date if form != Form::Word => parse_date(text.as_bytes()).map(Cell::Int).ok_or(Fault::Malformed),
+        Kind::Timestamp => timestamp(text, form, unit).map(Cell::Int),
+        Kind::Enum(members) if form != Form::Word => {
+            let member = members.members.iter().position(|member| member == text).ok_or(Fault::Malformed)?;
+            i64::try_from(member).map(Cell::Int).map_err(|_| Fault::Malformed)
+        }
+        _ => Err(Fault::Malformed),
+    }
+}
+
+/// An integer in plain digits: `1.0` and `1e3` are none.
+fn whole(text: &str) -> Result<i64, Fault> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Fault::Malformed);
+    }
+    text.parse().map_err(|_| Fault::Overflow)
+}
+
+/// An exact decimal: digits that the field has no room for are a fault unless they are zero.
+#[inline]
+fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, Fault> {
+    let mantissa = match short_decimal(text.as_bytes(), scale) {
+        Some(mantissa) => mantissa,
+        None => text_to_decimal(text, scale, Excess::Refuse).map_err(|fault| match fault {
+            Fault::Overflow => Fault::Precision,
+            fault => malformed(fault),
+        })?,
+    };
+    check_precision(mantissa, precision)
+}
+
+/// The common case: at most 18 digits without exponent, at most `scale` of them after the point.
+#[inline]
+fn short_decimal(text: &[u8], scale: u8) -> Option<i128> {
+    let (negative, unsigned) = if let [b'-', rest @ ..] = text { (true, rest) } else { (false, text) };
+    if unsigned.len() > 18 || !unsigned.first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let (mut mantissa, mut places, mut point) = (0i64, 0u8, false);
+    for byte in unsigned {
+        match byte {
+            b'0'..=b'9' => {
+                mantissa = mantissa * 10 + i64::from(byte - b'0');
+                places += u8::from(point);
+            }
+            b'.' if !point => point = true,
+            _ => return None,
+        }
+    }
+    if places > scale || (point && places == 0) {
+        return None;
+    }
+    let scaled = i128::from(mantissa).checked_mul(flow_core::arith::power_of_ten(scale - places))?;
+    Some(if negative { -scaled } else { scaled })
+}
+
+/// RFC 3339 in a text; whole units in a number where the source names the unit, in CSV in either case.
+#[inline]
+fn timestamp(text: &str, form: Form, unit: Option<TimeUnit>) -> Result<i64, Fault> {
+    if let Some(unit) = unit
+        && form != Form::String
+    {
+        match whole(text) {
+            Ok(count) => return multiply_int(count, unit.micros()),
+            Err(Fault::Overflow) => return Err(Fault::Overflow),
+            Err(_) => {}
+        }
+    }
+    if form == Form::Word { Err(Fault::Malformed) } else { parse_timestamp(text.as_bytes()).ok_or(Fault::Malformed) }
+}
+
+/// A text that is not of its form is a malformed cell.
+fn malformed(fault: Fault) -> Fault {
+    if fault == Fault::Conversion { Fault::Malformed } else { fault }
+}
