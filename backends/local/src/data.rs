@@ -1,6 +1,6 @@
 //! Data at rest: files and tables of sources, decoded, with their raw bytes kept for dead letters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,6 +100,8 @@ pub struct Places {
     pub root: PathBuf,
     /// Sources that are read from these files instead of their topic, file and history.
     pub bound: BTreeMap<String, PathBuf>,
+    /// Sources that the local target fills.
+    pub simulated: BTreeSet<String>,
 }
 
 impl Places {
@@ -109,9 +111,10 @@ impl Places {
         if let Some(file) = self.bound.get(&source.name) {
             return Some(file.clone());
         }
-        let path = source.file.as_ref().or(source.path.as_ref());
+        let path = source.file.as_ref().or(source.path.as_ref()).map(|path| self.root.join(path));
         if let Some(path) = path {
-            return Some(self.root.join(path));
+            // What the local target simulates need not be there.
+            return (path.exists() || !self.simulated.contains(&source.name)).then_some(path);
         }
         // History is what a deployment archives; a solution that has not been deployed yet has none.
         source.history.as_ref().map(|history| self.root.join(history)).filter(|path| path.exists())
@@ -255,28 +258,49 @@ fn place(
     }
 }
 
-/// Reads a table; without a file it is empty.
+/// Reads a table; one whose file does not exist is an error, one without a file is empty.
 ///
 /// # Errors
 /// As [`read_all`]; a row that cannot be read is an error that names it, since a table is a constant of the release.
 pub fn read_table(source: &Source, path: Option<&Path>, names: &Names) -> Result<Loaded, LocalError> {
+    match path {
+        Some(path) => table_rows(source, path, open(source, path)?, names),
+        None => Ok(given_table(source, &[], names)),
+    }
+}
+
+/// Reads a table from the bytes of a CSV file.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_table_bytes(source: &Source, csv: Vec<u8>, names: &Names) -> Result<Loaded, LocalError> {
+    let path = PathBuf::from(format!("{}.csv", source.name));
+    let reader = flow_formats::file::read(&path, csv, flow_formats::Format::Csv, CHUNK)
+        .map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
+    table_rows(source, &path, reader, names)
+}
+
+fn table_rows(
+    source: &Source,
+    path: &Path,
+    reader: flow_formats::file::Reader,
+    names: &Names,
+) -> Result<Loaded, LocalError> {
     let schema = Arc::new(names.enums.schema(&source.ty.columns));
     let mut batches = Vec::new();
-    if let Some(path) = path {
-        for rows in open(source, path)? {
-            let rows = rows.map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
-            let decoded = Decoder::new(&schema, rows.encoding.clone(), unit(source)).decode(rows.records());
-            if let Some(refused) = decoded.refused.first() {
-                let row = rows.first + i64::try_from(refused.row).unwrap_or(0);
-                return Err(LocalError::Environment(format!(
-                    "table `{}`: row {row} of `{}` cannot be read: {}; correct it or remove the row",
-                    source.name,
-                    path.display(),
-                    refused.detail
-                )));
-            }
-            batches.push(plain(decoded.columns, rows.views.len()));
+    for rows in reader {
+        let rows = rows.map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
+        let decoded = Decoder::new(&schema, rows.encoding.clone(), unit(source)).decode(rows.records());
+        if let Some(refused) = decoded.refused.first() {
+            let row = rows.first + i64::try_from(refused.row).unwrap_or(0);
+            return Err(LocalError::Environment(format!(
+                "table `{}`: row {row} of `{}` cannot be read: {}; correct it or remove the row",
+                source.name,
+                path.display(),
+                refused.detail
+            )));
         }
+        batches.push(plain(decoded.columns, rows.views.len()));
     }
     Ok(loaded(source, schema, &batches))
 }

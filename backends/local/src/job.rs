@@ -65,11 +65,20 @@ pub fn run(
     job: &FlowPlan,
     progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<JobOutcome, LocalError> {
-    let mut run = Run { input, environment: input.environment.clone(), rows: BTreeMap::new(), outcome: JobOutcome::default(), trained: BTreeMap::new() };
+    let mut run = Run {
+        input,
+        environment: input.environment.clone(),
+        rows: BTreeMap::new(),
+        outcome: JobOutcome::default(),
+        trained: BTreeMap::new(),
+    };
     for (parameter, default) in &job.params {
         let value = match default {
             Some(default) => run.environment.constant(default, input.at)?.map_err(|fault| {
-                LocalError::Program(format!("parameter `{}` of job `{}` has no value: {fault}", parameter.name, job.path))
+                LocalError::Program(format!(
+                    "parameter `{}` of job `{}` has no value: {fault}",
+                    parameter.name, job.path
+                ))
             })?,
             None => flow_core::value::Value::Absent,
         };
@@ -138,7 +147,8 @@ impl<'a> Run<'a> {
         let given = BTreeMap::new();
         let how = Replay { at: Some(self.input.at), finish: true, ..Replay::default() };
         let replayed = replay(self.parts(&given), &taps, &[], self.input.history, how)?;
-        self.outcome.rows = replayed.pipeline.counters().values().map(|counters| usize::try_from(counters.accepted).unwrap_or(0)).sum();
+        self.outcome.rows =
+            replayed.pipeline.counters().values().map(|counters| usize::try_from(counters.accepted).unwrap_or(0)).sum();
         self.keep(&taps, replayed.produced)
     }
 
@@ -258,4 +268,3 @@ impl<'a> Run<'a> {
 pub fn jobs(ir: &Ir) -> impl Iterator<Item = &FlowPlan> {
     ir.flows.iter().filter(|flow| flow.plane == Plane::Batch)
 }
-

@@ -8,6 +8,11 @@ pub mod expr;
 pub mod job;
 pub mod pipeline;
 pub mod replay;
+pub mod service;
+pub mod show;
+pub mod simulate;
+pub mod stream;
+pub mod suite;
 pub mod tables;
 pub mod types;
 

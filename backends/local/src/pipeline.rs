@@ -282,7 +282,7 @@ impl Pipeline {
     /// State that was not tracked.
     pub fn rollback(&mut self) -> Result<(), LocalError> {
         self.merger.reset();
-        self.gates.values_mut().for_each(Gate::rollback);
+        self.gates.values_mut().try_for_each(Gate::rollback)?;
         Ok(self.dataflow.graph.rollback()?)
     }
 

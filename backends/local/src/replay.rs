@@ -1,5 +1,7 @@
 //! History through a dataflow, to its end: what jobs, tests and `show` do.
 
+use std::collections::BTreeMap;
+
 use fec_ir::NodeId;
 
 use crate::data::{History, gates};
@@ -116,4 +118,18 @@ fn after(history: &History, pipeline: &Pipeline) -> History {
         }
     }
     rest
+}
+
+/// The last state of each key of each node.
+#[must_use]
+pub fn states(replayed: &Replayed) -> BTreeMap<(String, Vec<u8>), Vec<u8>> {
+    let mut states = BTreeMap::new();
+    for entry in &replayed.state {
+        let key = (entry.node.clone(), entry.key.clone());
+        match &entry.value {
+            Some(value) => states.insert(key, value.clone()),
+            None => states.remove(&key),
+        };
+    }
+    states
 }

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use fec_diagnostics::{Diagnostic, FileId, Sources, in_source_order};
 use fec_ir::passes::Applied;
 use fec_ir::{Ir, lower, optimise};
-use fec_model::{CheckOptions, Model, check};
+use fec_local::data::Places;
+use fec_model::model::Model;
+use fec_model::{CheckOptions, check};
 use fec_syntax::parse;
 
-use crate::output::{Failure, report};
+use crate::output::{Failure, local, report};
 
 /// The files of a solution.
 pub struct Files {
@@ -48,7 +50,9 @@ pub fn files(path: &Path) -> Result<Files, Failure> {
     let mut sources = Sources::new();
     if path == Path::new("-") {
         let mut text = Vec::new();
-        std::io::stdin().read_to_end(&mut text).map_err(|error| Failure::environment(format!("cannot read stdin: {error}")))?;
+        std::io::stdin()
+            .read_to_end(&mut text)
+            .map_err(|error| Failure::environment(format!("cannot read stdin: {error}")))?;
         let id = sources.add("<stdin>", utf8(text, "<stdin>")?);
         return Ok(Files { root: PathBuf::from("."), sources, paths: vec![(id, None)] });
     }
@@ -61,13 +65,15 @@ pub fn files(path: &Path) -> Result<Files, Failure> {
         collect(path, &mut found)?;
         found.sort();
         if found.is_empty() {
-            let message = format!("there is no `.asol` file in `{}`; `fec init` writes a solution to begin with", path.display());
+            let message =
+                format!("there is no `.asol` file in `{}`; `fec init` writes a solution to begin with", path.display());
             return Err(Failure::usage(message));
         }
     }
     let mut paths = Vec::new();
     for file in found {
-        let text = std::fs::read(&file).map_err(|error| Failure::environment(format!("cannot read `{}`: {error}", file.display())))?;
+        let text = std::fs::read(&file)
+            .map_err(|error| Failure::environment(format!("cannot read `{}`: {error}", file.display())))?;
         let name = file.display().to_string();
         let text = utf8(text, &name)?;
         paths.push((sources.add(name, text), Some(file)));
@@ -78,7 +84,9 @@ pub fn files(path: &Path) -> Result<Files, Failure> {
 fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::wrong(format!("`{name}` is not UTF-8 text: byte {at} is the first that does not fit; save it as UTF-8"))
+        Failure::wrong(format!(
+            "`{name}` is not UTF-8 text: byte {at} is the first that does not fit; save it as UTF-8"
+        ))
     })
 }
 
@@ -115,7 +123,7 @@ pub fn checked(path: &Path) -> Result<Checked, Failure> {
     let trees: Vec<_> = parsed.iter().map(|(id, file)| (*id, file)).collect();
     let (model, found) = check(&trees, &CheckOptions::default());
     diagnostics.extend(found);
-    in_source_order(&mut diagnostics);
+    let diagnostics = in_source_order(diagnostics);
     Ok(Checked { files, model, diagnostics })
 }
 
@@ -127,4 +135,18 @@ pub fn compiled(path: &Path) -> Result<Compiled, Failure> {
     let (ir, applied, broken) = optimise(written.clone());
     report(&broken, &files.sources)?;
     Ok(Compiled { files, written, ir, applied })
+}
+
+/// Where a solution's data lies; refuses `--bind` of something that is no source.
+pub fn places(ir: &Ir, files: &Files, bound: &[(String, PathBuf)]) -> Result<Places, Failure> {
+    for (name, _) in bound {
+        if ir.source(name).is_none() {
+            let known: Vec<&str> = ir.sources.iter().map(|source| source.name.as_str()).collect();
+            let hint = fec_diagnostics::closest(name, known.iter().copied())
+                .map_or_else(|| format!("there are {}", known.join(", ")), |close| format!("did you mean `{close}`?"));
+            return Err(Failure::usage(format!("--bind: there is no source `{name}`; {hint}")));
+        }
+    }
+    let simulated = fec_local::simulate::filled(ir).map_err(local)?;
+    Ok(Places { root: files.root.clone(), bound: bound.iter().cloned().collect(), simulated })
 }

@@ -3,6 +3,7 @@
 mod args;
 mod load;
 mod output;
+mod progress;
 mod verbs;
 
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
         Verb::Check(solution) => verbs::check::run(&solution, format),
         Verb::Fmt(fmt) => verbs::fmt::run(&fmt, format),
         Verb::Test(test) => verbs::test::run(&test, format),
-        Verb::Run(run) => verbs::run::run(&run, format),
+        Verb::Run(_) => Err(Failure::silent(3)),
         Verb::Show(show) => verbs::show::run(&show),
         Verb::Simulate(simulate) => verbs::simulate::run(&simulate, format),
         Verb::Graph(graph) => verbs::graph::run(&graph),

@@ -75,3 +75,8 @@ pub fn check_report(diagnostics: &[Diagnostic], sources: &Sources, format: Forma
         }
     }
 }
+
+/// What kept the local target from doing its work.
+pub fn local(error: fec_local::LocalError) -> Failure {
+    Failure { code: error.exit_code(), message: error.to_string() }
+}

@@ -133,7 +133,10 @@ impl<'a> Checker<'a> {
         if let Some(call) = self.function_call(function, word, arguments, span, scope) {
             return call;
         }
-        let found = if AGGREGATES.contains(&word) {
+        let whole = arguments.first().is_some_and(|first| self.whole_relation(&first.value, scope));
+        let found = if AGGREGATES.contains(&word) && whole {
+            Diagnostic::not_yet(function.span, "an aggregate over a whole relation")
+        } else if AGGREGATES.contains(&word) {
             Diagnostic::error(codes::E0318, function.span, format!("`{word}` is an aggregate: it has no place here"))
                 .help("aggregates stand on lines of their own, in `features` and after `group by`")
         } else if LATER.contains(&word) {
@@ -350,8 +353,10 @@ impl<'a> Checker<'a> {
             }
             return self.wrong(span);
         };
-        let (keys_of, make, ty): (Vec<Column>, fn(String, Vec<Expr>) -> ExprKind, Type);
-        let path_of;
+        let keys_of: Vec<Column>;
+        let make: fn(String, Vec<Expr>) -> ExprKind;
+        let ty: Type;
+        let path_of: String;
         match self.known(id, Some(of.span)) {
             Known::Features(set) => {
                 if set.failed {
@@ -463,7 +468,10 @@ impl<'a> Checker<'a> {
             match chosen.as_slice() {
                 [] => missing.push(format!("`{}: {}`", input.name, input.ty)),
                 [only] => {
-                    let value = only.value.clone();
+                    let value = match &only.value {
+                        Offered::Value(value) => value.clone(),
+                        Offered::Field(of, index) => field_of(&of.0, &of.1, *index),
+                    };
                     let value = self.fit(value, &input.ty, format_args!("the input `{}` of `{word}`", input.name));
                     values.push(value);
                 }
@@ -475,7 +483,7 @@ impl<'a> Checker<'a> {
                     )
                     .help(format!("say which: `{}: record.{}`", input.name, input.name));
                     for offer in several.iter() {
-                        found = found.label(offer.value.span, format!("has `{}`", input.name));
+                        found = found.label(offer.span, format!("has `{}`", input.name));
                     }
                     self.report(found);
                     return self.wrong(span);
@@ -534,12 +542,13 @@ impl<'a> Checker<'a> {
                         lets.push((var, value));
                         named
                     };
-                    for (index, field) in record.fields.iter().enumerate() {
-                        let value = field_of(&value, &record, index);
-                        offers.push(Offer { name: field.name.clone(), value, direct: false });
+                    let of = Rc::new((value, record));
+                    for (index, field) in of.1.fields.iter().enumerate() {
+                        let value = Offered::Field(of.clone(), index);
+                        offers.push(Offer { name: field.name.clone(), value, span, direct: false });
                     }
                 }
-                (_, Some(name)) => offers.push(Offer { name, value, direct: true }),
+                (_, Some(name)) => offers.push(Offer { name, value: Offered::Value(value), span, direct: true }),
                 (_, None) => {
                     let found = Diagnostic::error(codes::E0303, span, format!("`{word}` finds its inputs by name"));
                     self.report(found.help("name this value: `amount: …`"));
@@ -548,6 +557,17 @@ impl<'a> Checker<'a> {
             }
         }
         Some((offers, lets))
+    }
+
+    fn whole_relation(&mut self, e: &ast::Expr, scope: &Scope<'_>) -> bool {
+        match &e.kind {
+            Ast::Pipe { .. } => true,
+            Ast::Name(name) if scope.row.is_none() => {
+                self.names_relation(name, scope)
+                    || matches!(scope.flow.and_then(|flow| flow.get(name)), Some(Bound::Error))
+            }
+            _ => false,
+        }
     }
 
     /// Whether a name is a relation of the flow or of the solution.
@@ -562,9 +582,17 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// A value that an argument of a model offers.
+enum Offered {
+    Value(Expr),
+    /// A field of a record, by its index.
+    Field(Rc<(Expr, Record)>, usize),
+}
+
 struct Offer {
     name: String,
-    value: Expr,
+    value: Offered,
+    span: Span,
     /// Given by name, not as a field of a record.
     direct: bool,
 }

@@ -1,10 +1,11 @@
 //! The whole check: names, then declarations as they are needed, then flows and tests.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, FileId, Span, codes, in_source_order};
 use fec_syntax::ast;
+use hashbrown::{HashMap, HashSet};
 
 use crate::expr::VarId;
 use crate::model::Model;
@@ -57,6 +58,8 @@ pub(crate) struct Checker<'a> {
     pub members: HashMap<String, HashMap<String, u32>>,
     /// Values of parameters that the target gives.
     pub given_params: HashMap<&'a str, &'a ast::Expr>,
+    /// Routes of services, with their parameters made alike, and whose they are.
+    pub routes: HashMap<(String, String), String>,
     /// Jobs already checked.
     pub checked: HashSet<DeclId>,
     pub next_var: VarId,
@@ -65,7 +68,7 @@ pub(crate) struct Checker<'a> {
 }
 
 /// Deeper expressions are refused, so that nothing that is written can exhaust the stack.
-const DEEPEST: u32 = 160;
+const DEEPEST: u32 = 256;
 
 impl Checker<'_> {
     fn new(options: &CheckOptions) -> Self {
@@ -82,6 +85,7 @@ impl Checker<'_> {
             model_inputs: HashMap::new(),
             members: HashMap::new(),
             given_params: HashMap::new(),
+            routes: HashMap::new(),
             checked: HashSet::new(),
             next_var: 0,
             depth: 0,

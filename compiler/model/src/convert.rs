@@ -207,7 +207,9 @@ impl Checker<'_> {
             )
             .here(format!("is `{from}`"))
             .help("give a value for the absent case with `??`, or narrow it with `match`, `if` or `where … != null`"),
-            Misfit::Kind => Diagnostic::error(codes::E0301, span, format!("{what} is `{to}`, but this is `{from}`")),
+            Misfit::Kind => {
+                Diagnostic::error(codes::E0301, span, format!("{what} is `{}`, but this is `{from}`", to.kind))
+            }
             Misfit::Scale => Diagnostic::error(
                 codes::E0319,
                 span,

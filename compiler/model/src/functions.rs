@@ -138,9 +138,9 @@ impl<'a> Checker<'a> {
                 true => self.unfit(word, "a duration", &values, 0, span),
                 false => self.wrong(span),
             },
-            "float" => self.to_float(name, values, span),
-            "decimal" => self.to_decimal(name, values, span),
-            "int" => self.to_int(name, values, span),
+            "float" => self.as_float(name, values, span),
+            "decimal" => self.as_decimal(name, values, span),
+            "int" => self.as_int(name, values, span),
             _ => match self.exactly(word, 1, name, &values) {
                 true => match values.into_iter().next() {
                     Some(value) => self.text_of(value, span),
@@ -301,7 +301,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn to_float(&mut self, name: Span, values: Vec<Expr>, span: Span) -> Expr {
+    fn as_float(&mut self, name: Span, values: Vec<Expr>, span: Span) -> Expr {
         if !self.exactly("float", 1, name, &values) {
             return self.wrong(span);
         }
@@ -323,7 +323,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn to_decimal(&mut self, name: Span, values: Vec<Expr>, span: Span) -> Expr {
+    fn as_decimal(&mut self, name: Span, values: Vec<Expr>, span: Span) -> Expr {
         let digit = |value: &Expr| match &value.kind {
             ExprKind::Literal(Literal::Int(n)) => u8::try_from(*n).ok(),
             _ => None,
@@ -372,7 +372,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn to_int(&mut self, name: Span, values: Vec<Expr>, span: Span) -> Expr {
+    fn as_int(&mut self, name: Span, values: Vec<Expr>, span: Span) -> Expr {
         if !self.exactly("int", 1, name, &values) {
             return self.wrong(span);
         }

@@ -7,10 +7,10 @@ use fec_diagnostics::{Diagnostic, Span, codes};
 use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::check::Checker;
-use crate::convert::{field_of, null, unify};
+use crate::convert::{null, unify};
 use crate::expr::{Expr, ExprKind, Function, Literal};
-use crate::names::{Known, suggest};
-use crate::scope::{Bound, Place, Scope, path};
+use crate::names::Known;
+use crate::scope::{Bound, Place, Scope};
 use crate::types::{Column, Kind, Record, Type};
 
 impl<'a> Checker<'a> {
@@ -211,16 +211,18 @@ impl<'a> Checker<'a> {
             }
             return Expr { kind: ExprKind::Now, ty: Type::required(Kind::Timestamp), span };
         }
-        self.global(name, span, scope)
+        self.global(name, span, scope, want)
     }
 
-    fn global(&mut self, name: &'a str, span: Span, scope: &Scope<'_>) -> Expr {
+    fn global(&mut self, name: &'a str, span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
         let Some(id) = self.resolve(scope.engine, name) else {
             if self.published.contains_key(name) {
                 self.report(
                     Diagnostic::error(codes::E0307, span, format!("`{name}` is a model: it is called"))
                         .help(format!("`{name}(…)` with the records that hold its inputs")),
                 );
+            } else if let Some(Kind::Enum(of)) = want.map(|want| &want.kind) {
+                self.unknown_member(of, name, span);
             } else {
                 self.unknown_name(name, span, scope);
             }
@@ -370,20 +372,28 @@ impl<'a> Checker<'a> {
                 span,
             };
         }
-        let found = Diagnostic::error(codes::E0212, name.span, format!("`{of}` has no member `{}`", name.text));
-        let all = self.model.enums.get(of).cloned().unwrap_or_default();
-        let found = suggest(found, name.span, &name.text, all.iter().map(String::as_str));
-        self.report(found);
+        self.unknown_member(of, &name.text, name.span);
         self.wrong(span)
+    }
+
+    fn unknown_member(&mut self, of: &str, name: &str, span: Span) {
+        let found = Diagnostic::error(codes::E0212, span, format!("`{of}` has no member `{name}`"));
+        let all = self.model.enums.get(of).cloned().unwrap_or_default();
+        let found = match fec_diagnostics::closest(name, all.iter().map(String::as_str)) {
+            Some(near) => found.fix(format!("write `{near}`"), span, near),
+            None => found.help(format!("it has `{}`", all.join("`, `"))),
+        };
+        self.report(found);
     }
 
     fn field_of_value(&mut self, of: Expr, name: &ast::Name, span: Span, scope: &Scope<'_>) -> Expr {
         match &of.ty.kind {
             Kind::Error => self.wrong(span),
-            Kind::Record(record) => match record.fields.iter().position(|field| field.name == name.text) {
-                Some(index) => {
-                    let mut expr = field_of(&of, record, index);
-                    expr.span = span;
+            Kind::Record(record) => match record.fields.iter().find(|field| field.name == name.text) {
+                Some(field) => {
+                    let ty = Type { kind: field.ty.kind.clone(), optional: field.ty.optional || of.ty.optional };
+                    let kind = ExprKind::Field(Box::new(of), name.text.clone());
+                    let mut expr = Expr { kind, ty, span };
                     scope.narrow(&mut expr);
                     expr
                 }
@@ -417,213 +427,6 @@ impl<'a> Checker<'a> {
         self.report(found);
     }
 
-    fn list(&mut self, items: &'a [ast::Expr], span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
-        let wanted = match want.map(|want| &want.kind) {
-            Some(Kind::List(item)) => Some((**item).clone()),
-            _ => None,
-        };
-        let mut common = Type::required(Kind::Null);
-        let mut values: Vec<Expr> = Vec::with_capacity(items.len());
-        for item in items {
-            let hint = wanted.as_ref().or(if common.kind == Kind::Null { None } else { Some(&common) });
-            let value = self.infer(item, scope, hint);
-            let next = if values.is_empty() { Some(value.ty.clone()) } else { unify(&common, &value.ty) };
-            match (next, values.last()) {
-                (Some(next), _) => common = next,
-                (None, Some(last)) => {
-                    self.no_common_type(item.span, last, &value, "the items of a list");
-                    return self.wrong(span);
-                }
-                (None, None) => {}
-            }
-            values.push(value);
-        }
-        if common.kind == Kind::Error {
-            return self.wrong(span);
-        }
-        let ty = match wanted {
-            Some(item) if values.iter().all(|value| crate::convert::misfit(value, &item).is_none()) => item,
-            _ => common,
-        };
-        let values = values.into_iter().map(|value| self.convert(value, &ty)).collect();
-        Expr { kind: ExprKind::List(values), ty: Type::required(Kind::List(Box::new(ty))), span }
-    }
-
-    fn record(&mut self, entries: &'a [ast::RecordEntry], span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
-        let wanted = match want.map(|want| &want.kind) {
-            Some(Kind::Record(record)) => Some(record.clone()),
-            _ => None,
-        };
-        let mut given: Vec<(String, Expr)> = Vec::new();
-        let mut explicit: Vec<&str> = Vec::new();
-        let mut lets = Vec::new();
-        let mut failed = false;
-        for entry in entries {
-            match entry {
-                ast::RecordEntry::Field { name, value } => {
-                    let field = wanted.as_ref().and_then(|r| r.fields.iter().find(|field| field.name == name.text));
-                    if let (Some(record), None) = (&wanted, field) {
-                        let what = record.name.as_ref().map_or("the record".to_owned(), |name| format!("`{name}`"));
-                        let fields = record.fields.clone();
-                        self.no_field(name, &what, &fields);
-                        failed = true;
-                        continue;
-                    }
-                    let value = match field {
-                        Some(field) => self.demand(value, scope, &field.ty, format_args!("`{}`", field.name)),
-                        None => self.infer(value, scope, None),
-                    };
-                    failed |= value.ty.kind == Kind::Error;
-                    if explicit.contains(&name.text.as_str()) {
-                        self.report(Diagnostic::error(
-                            codes::E0310,
-                            name.span,
-                            format!("the field `{}` stands twice", name.text),
-                        ));
-                        failed = true;
-                        continue;
-                    }
-                    explicit.push(&name.text);
-                    match given.iter_mut().find(|(other, _)| *other == name.text) {
-                        Some((_, old)) => *old = value,
-                        None => given.push((name.text.clone(), value)),
-                    }
-                }
-                ast::RecordEntry::Spread(value) => {
-                    let value = self.infer(value, scope, None);
-                    match value.ty.kind.clone() {
-                        Kind::Record(record) => {
-                            let value = if path(&value).is_some() {
-                                value
-                            } else {
-                                let var = self.fresh_var();
-                                let named = Expr { kind: ExprKind::Var(var), ty: value.ty.clone(), span: value.span };
-                                lets.push((var, value));
-                                named
-                            };
-                            for (index, field) in record.fields.iter().enumerate() {
-                                let part = field_of(&value, &record, index);
-                                if explicit.contains(&field.name.as_str()) {
-                                    continue;
-                                }
-                                match given.iter_mut().find(|(other, _)| *other == field.name) {
-                                    Some((_, old)) => *old = part,
-                                    None => given.push((field.name.clone(), part)),
-                                }
-                            }
-                        }
-                        Kind::Error => failed = true,
-                        _ => {
-                            let ty = value.ty.to_string();
-                            self.report(Diagnostic::error(
-                                codes::E0322,
-                                value.span,
-                                format!("`..` wants a record, and this is `{ty}`"),
-                            ));
-                            failed = true;
-                        }
-                    }
-                }
-            }
-        }
-        if failed {
-            return self.wrong(span);
-        }
-        let ty = Record {
-            name: None,
-            fields: given.iter().map(|(name, value)| Column { name: name.clone(), ty: value.ty.clone() }).collect(),
-        };
-        let values = given.into_iter().map(|(_, value)| value).collect();
-        let mut expr = Expr { kind: ExprKind::Record(values), ty: Type::required(Kind::Record(ty)), span };
-        if let Some(record) = wanted {
-            let missing: Vec<String> = record
-                .fields
-                .iter()
-                .filter(|field| !field.ty.optional && field_named(&expr, &field.name).is_none())
-                .map(|field| format!("`{}`", field.name))
-                .collect();
-            if !missing.is_empty() {
-                let of = record.name.as_ref().map_or(String::new(), |name| format!(" of `{name}`"));
-                let what = if missing.len() == 1 { "the field" } else { "the fields" };
-                let verb = if missing.len() == 1 { "is" } else { "are" };
-                self.report(Diagnostic::error(
-                    codes::E0321,
-                    span,
-                    format!("{what} {}{of} {verb} missing", missing.join(", ")),
-                ));
-                return self.wrong(span);
-            }
-            let to = Type::required(Kind::Record(record));
-            expr = self.fit(expr, &to, format_args!("this"));
-            if expr.ty.kind != Kind::Error {
-                expr.ty = to;
-            }
-        }
-        for (var, value) in lets.into_iter().rev() {
-            let ty = expr.ty.clone();
-            expr = Expr { kind: ExprKind::Let { var, value: Box::new(value), body: Box::new(expr) }, ty, span };
-        }
-        expr
-    }
-
-    fn interpolation(&mut self, parts: &'a [ast::Part], span: Span, scope: &Scope<'_>) -> Expr {
-        let text = Type::required(Kind::String);
-        let mut values = Vec::with_capacity(parts.len());
-        for part in parts {
-            let value = match part {
-                ast::Part::Text(text_of) => {
-                    Expr { kind: ExprKind::Literal(Literal::String(text_of.clone())), ty: text.clone(), span }
-                }
-                ast::Part::Expr(e) => {
-                    let value = self.infer(e, scope, None);
-                    self.to_text(value)
-                }
-            };
-            if value.ty.kind == Kind::Error {
-                return self.wrong(span);
-            }
-            values.push(value);
-        }
-        Expr { kind: ExprKind::Concat(values), ty: text, span }
-    }
-
-    fn to_text(&mut self, value: Expr) -> Expr {
-        let span = value.span;
-        if value.ty.kind == Kind::Error {
-            return value;
-        }
-        if value.ty.optional {
-            let ty = value.ty.to_string();
-            let found = Diagnostic::error(codes::E0305, span, format!("this may be absent: it is `{ty}`"));
-            self.report(found.help("give a text for the absent case: `{… ?? \"none\"}`"));
-            return self.wrong(span);
-        }
-        match value.ty.kind {
-            Kind::String => value,
-            Kind::List(_) | Kind::Record(_) | Kind::Bytes => {
-                let ty = value.ty.to_string();
-                self.report(Diagnostic::error(codes::E0301, span, format!("`{ty}` has no text of its own")));
-                self.wrong(span)
-            }
-            _ => Expr { kind: ExprKind::Convert(Box::new(value)), ty: Type::required(Kind::String), span },
-        }
-    }
-
-    /// `string(x)`.
-    pub(crate) fn text_of(&mut self, value: Expr, span: Span) -> Expr {
-        let optional = value.ty.optional;
-        let inner = Expr { ty: Type::required(value.ty.kind.clone()), ..value };
-        let mut text = self.to_text(inner);
-        text.span = span;
-        if optional && text.ty.kind != Kind::Error {
-            text.ty.optional = true;
-            if let ExprKind::Convert(inner) = &mut text.kind {
-                inner.ty.optional = true;
-            }
-        }
-        text
-    }
-
     /// A call of a function of the language: absent in, absent out.
     pub(crate) fn builtin(&self, function: Function, arguments: Vec<Expr>, kind: Kind, span: Span) -> Expr {
         let optional = arguments.iter().any(|argument| argument.ty.optional);
@@ -633,13 +436,6 @@ impl<'a> Checker<'a> {
     /// `null` of a type, at a place.
     pub(crate) fn absent(&self, kind: Kind, span: Span) -> Expr {
         null(Type::maybe(kind), span)
-    }
-}
-
-fn field_named<'e>(expr: &'e Expr, name: &str) -> Option<&'e Column> {
-    match &expr.ty.kind {
-        Kind::Record(record) => record.fields.iter().find(|field| field.name == name),
-        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ mod aggregates;
 mod attributes;
 mod calls;
 mod check;
+mod composites;
 mod constants;
 mod convert;
 mod display;

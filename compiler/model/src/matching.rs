@@ -97,7 +97,11 @@ impl<'a> Checker<'a> {
                 self.report(Diagnostic::error(
                     codes::E0316,
                     place,
-                    format!("{} patterns stand here for {} values", patterns.len(), subjects.values.len()),
+                    format!(
+                        "the number of patterns is {}, and that of values {}",
+                        patterns.len(),
+                        subjects.values.len()
+                    ),
                 ));
                 return None;
             }

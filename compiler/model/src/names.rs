@@ -1,11 +1,10 @@
 //! Declared names: collected from all files, found from any place, checked once when first needed.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, FileId, Span, closest, codes};
 use fec_syntax::ast::{self, ItemKind, StatementKind};
+use hashbrown::hash_map::Entry;
 
 use crate::calls::Template;
 use crate::check::Checker;
@@ -360,15 +359,20 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The engine that has a name.
+    pub(crate) fn engine_of(&self, name: &str) -> Option<&'a str> {
+        self.engines.iter().find(|(_, names)| names.contains_key(name)).map(|(engine, _)| *engine)
+    }
+
     /// Says that a name is unknown, with what may have been meant.
     pub(crate) fn unknown_name(&mut self, name: &str, span: Span, scope: &Scope<'_>) {
-        let elsewhere = self.engines.iter().find(|(_, names)| names.contains_key(name)).map(|(engine, _)| *engine);
+        let elsewhere = self.engine_of(name);
         if let Some(engine) = elsewhere {
             let found = Diagnostic::error(codes::E0210, span, format!("`{name}` belongs to the engine `{engine}`"))
                 .help("declare at top level what several engines use");
             return self.report(found);
         }
-        let in_row = scope.row.is_some() && scope.flow.is_none();
+        let in_row = scope.row.is_some();
         let mut candidates: Vec<&str> = Vec::new();
         candidates.extend(scope.row.iter().flat_map(|row| row.iter().map(|column| column.name.as_str())));
         candidates.extend(scope.vars.iter().map(|var| var.name.as_str()));
@@ -394,7 +398,7 @@ impl<'a> Checker<'a> {
 
     /// Says that a relation's name is unknown.
     pub(crate) fn unknown_relation(&mut self, name: &str, span: Span, scope: &Scope<'_>) {
-        let elsewhere = self.engines.iter().find(|(_, names)| names.contains_key(name)).map(|(engine, _)| *engine);
+        let elsewhere = self.engine_of(name);
         if let Some(engine) = elsewhere {
             return self.report(
                 Diagnostic::error(codes::E0210, span, format!("`{name}` belongs to the engine `{engine}`"))
@@ -451,7 +455,9 @@ pub(crate) fn with_article(word: &str) -> String {
 const LATER_MODULES: &[&str] = &["std.recall", "std.rank"];
 
 fn known_imports(module: &str) -> Option<&'static [&'static str]> {
-    let modules: HashMap<&str, &'static [&'static str]> =
-        HashMap::from([("std.ml", &["gbdt", "evaluate", "split"][..]), ("std.simulate", &["cards"][..])]);
-    modules.get(module).copied()
+    match module {
+        "std.ml" => Some(&["gbdt", "evaluate", "split"]),
+        "std.simulate" => Some(&["cards"]),
+        _ => None,
+    }
 }

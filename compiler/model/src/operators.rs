@@ -263,6 +263,12 @@ impl<'a> Checker<'a> {
             return self.wrong(span);
         }
         let Some(common) = unify(&value.ty, &item) else {
+            if let Kind::Record(record) = &item.kind
+                && record.fields.iter().any(|field| field.name == "value" && unify(&field.ty, &value.ty).is_some())
+            {
+                self.report(Diagnostic::not_yet(span, "`in` the values of a `top_k`"));
+                return self.wrong(span);
+            }
             self.report(
                 Diagnostic::error(codes::E0311, span, format!("`{}` cannot be one of `{}`", value.ty, list.ty))
                     .label(value.span, format!("`{}`", value.ty)),

@@ -1,6 +1,6 @@
 //! What names mean at a place, and what is known not to be absent there.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::rc::Rc;
 
 use crate::expr::{BinaryOp, Expr, ExprKind, UnaryOp, VarId};
@@ -198,9 +198,8 @@ pub(crate) fn path(expr: &Expr) -> Option<String> {
 pub(crate) fn narrow_columns(columns: &mut [Column], facts: &[String], prefix: &str) {
     for fact in facts {
         let Some(fact) = fact.strip_prefix(prefix) else { continue };
-        let mut parts = fact.split('.');
         let mut fields = &mut *columns;
-        while let Some(part) = parts.next() {
+        for part in fact.split('.') {
             let Some(column) = fields.iter_mut().find(|column| column.name == part) else { break };
             column.ty.optional = false;
             let Kind::Record(record) = &mut column.ty.kind else { break };

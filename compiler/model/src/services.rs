@@ -62,16 +62,16 @@ impl<'a> Checker<'a> {
                 .map_or(decl.name.span, |attribute| attribute.span);
             self.route_params(path, &columns, place);
             self.route_types(method, path, &columns, params);
-            let taken = self.model.flows.iter().find(|flow| {
-                flow.settings.route.as_ref().is_some_and(|other| other.0 == *method && shape(&other.1) == shape(path))
-            });
-            if let Some(other) = taken {
+            let key = (method.clone(), shape(path));
+            if let Some(other) = self.routes.get(&key) {
                 let found = Diagnostic::error(
                     codes::E0413,
                     place,
-                    format!("`{method} {path}` is the route of `{}` already", other.path()),
+                    format!("`{method} {path}` is the route of `{other}` already"),
                 );
                 self.report(found);
+            } else {
+                self.routes.insert(key, decl.path());
             }
         }
         let flow = Flow {

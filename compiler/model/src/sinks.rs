@@ -8,7 +8,7 @@ use fec_syntax::ast;
 use crate::check::Checker;
 use crate::convert::{Misfit, type_misfit};
 use crate::model::{Shape, Sink, Write};
-use crate::names::{Decl, Known, SinkInfo, suggest};
+use crate::names::{Decl, Known, SinkInfo};
 use crate::pipeline::Piped;
 use crate::relation::Relation;
 use crate::scope::{Place, Scope};
@@ -92,14 +92,7 @@ impl<'a> Checker<'a> {
                 }
             },
             None => {
-                let sinks: Vec<&str> = self.model.sinks.iter().map(|sink| sink.name.as_str()).collect();
-                let found = Diagnostic::error(codes::E0201, to.span, format!("there is no sink `{}`", to.text));
-                let near = fec_diagnostics::closest(&to.text, sinks.iter().copied());
-                let found = match near {
-                    Some(_) => suggest(found, to.span, &to.text, sinks.iter().copied()),
-                    None => found.help(format!("declare it: `sink {}: stream<{{ … }}> {{ }}`", to.text)),
-                };
-                self.report(found);
+                self.unknown_sink(to);
                 return None;
             }
         };
@@ -108,6 +101,21 @@ impl<'a> Checker<'a> {
         }
         let relation = self.conform(piped.relation, &sink.columns);
         Some((relation, sink.path.clone()))
+    }
+
+    fn unknown_sink(&mut self, to: &ast::Name) {
+        if let Some(engine) = self.engine_of(&to.text) {
+            let found =
+                Diagnostic::error(codes::E0210, to.span, format!("`{}` belongs to the engine `{engine}`", to.text));
+            return self.report(found.help("declare at top level what several engines use"));
+        }
+        let sinks: Vec<&str> = self.model.sinks.iter().map(|sink| sink.name.as_str()).collect();
+        let found = Diagnostic::error(codes::E0201, to.span, format!("there is no sink `{}`", to.text));
+        let found = match fec_diagnostics::closest(&to.text, sinks) {
+            Some(near) => found.fix(format!("write `{near}`"), to.span, near),
+            None => found.help(format!("declare it: `sink {}: stream<{{ … }}> {{ }}`", to.text)),
+        };
+        self.report(found);
     }
 
     fn suits(&mut self, piped: &Piped, sink: &SinkInfo, value: &ast::Expr, to: &ast::Name, scope: &Scope<'_>) -> bool {

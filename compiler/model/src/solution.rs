@@ -37,10 +37,10 @@ impl<'a> Checker<'a> {
             if let Some(text) = self.text_setting(&settings, "description") {
                 self.model.description = text;
             }
-            if let (Some(zone), Some(place)) = (self.text_setting(&settings, "timezone"), settings.get("timezone")) {
-                if self.is_zone(&zone, place.span) {
-                    self.model.timezone = zone;
-                }
+            if let (Some(zone), Some(place)) = (self.text_setting(&settings, "timezone"), settings.get("timezone"))
+                && self.is_zone(&zone, place.span)
+            {
+                self.model.timezone = zone;
             }
         }
         if first.is_none() {

@@ -1,5 +1,7 @@
 //! Tests of the language.
 
+use std::collections::HashSet;
+
 use fec_diagnostics::{Diagnostic, FileId, codes};
 use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, TestLine};
 
@@ -12,14 +14,13 @@ use crate::types::{Kind, Record, Type};
 
 impl<'a> Checker<'a> {
     pub(crate) fn tests(&mut self, files: &[(FileId, &'a ast::File)]) {
-        let mut names: Vec<&str> = Vec::new();
+        let mut names: HashSet<&str> = HashSet::new();
         for item in files.iter().flat_map(|(_, file)| &file.items) {
             let ItemKind::Test { name, name_span, lines } = &item.kind else { continue };
             self.allow_attributes(item);
-            if names.contains(&name.as_str()) {
+            if !names.insert(name) {
                 self.report(Diagnostic::error(codes::E0202, *name_span, format!("the test \"{name}\" is there twice")));
             }
-            names.push(name);
             let mut test = Test {
                 name: name.clone(),
                 given: Vec::new(),

@@ -3,6 +3,8 @@
 //! A broken program names what it expects in comments, one a line: `// error[E0301] 12:7: the message`. All messages
 //! are compared, in order. Programs in `good` get none.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

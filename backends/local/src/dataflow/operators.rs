@@ -69,8 +69,9 @@ impl Wiring<'_> {
             }
             (Op::Final, [input]) => {
                 let (feed, schema) = self.feed(*input)?;
-                let delay = self.node(*input)?.delay;
-                self.add(id, Box::new(Final::new(Arc::clone(&schema), delay)), vec![feed], schema)
+                // Rows that never change are final as they come.
+                let Some(settle) = self.node(*input)?.settle else { return Ok((feed, schema)) };
+                self.add(id, Box::new(Final::new(Arc::clone(&schema), settle)), vec![feed], schema)
             }
             (Op::Union, inputs) => {
                 let wanted = self.parts.names.enums.schema(&self.node(id)?.columns);

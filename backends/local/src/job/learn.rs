@@ -105,15 +105,19 @@ impl Run<'_> {
         let labels_column = columns.pop();
         let kinds: Vec<Kind> =
             features.iter().map(|(_, value)| self.environment.names.enums.kind(&value.ty.kind)).collect();
-        let mut matrix = Matrix::new(features.iter().zip(&kinds).map(|((name, _), kind)| (name.clone(), column_kind(kind))));
+        let mut matrix =
+            Matrix::new(features.iter().zip(&kinds).map(|((name, _), kind)| (name.clone(), column_kind(kind))));
         let mut labels = Vec::with_capacity(rows.rows);
         for row in 0..rows.rows {
             let label = match labels_column.as_ref().map(|column| column.cell(row)) {
                 Some(Ok(cell)) => number(cell, &Kind::Bool),
                 _ => None,
             };
-            let cells: Result<Vec<Input<'_>>, _> =
-                columns.iter().zip(&kinds).map(|(column, kind)| column.cell(row).map(|cell| input(cell, kind))).collect();
+            let cells: Result<Vec<Input<'_>>, _> = columns
+                .iter()
+                .zip(&kinds)
+                .map(|(column, kind)| column.cell(row).map(|cell| input(cell, kind)))
+                .collect();
             if let (Ok(cells), Some(label)) = (cells, label) {
                 matrix.push(&cells).map_err(|error| LocalError::Plan(error.to_string()))?;
                 labels.push(label);
@@ -122,11 +126,7 @@ impl Run<'_> {
         Ok((matrix, labels))
     }
 
-    pub(super) fn train(
-        &mut self,
-        id: NodeId,
-        progress: &mut dyn FnMut(&str, usize, usize),
-    ) -> Result<(), LocalError> {
+    pub(super) fn train(&mut self, id: NodeId, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<(), LocalError> {
         let node = self.node(id)?;
         let Op::Train { label, features, trees, depth, learning_rate } = &node.op else { return Ok(()) };
         let rows = self.rows_input(id, 0)?;
@@ -139,10 +139,9 @@ impl Run<'_> {
         };
         let ensemble = gbdt(&matrix, &labels, &options, |done, of| progress("training", done, of))
             .map_err(|error| LocalError::Program(format!("`{}` cannot be trained: {error}", node.name)))?;
-        let fields = features.iter().map(|(name, value)| Field {
-            name: name.clone(),
-            ty: self.environment.names.enums.data_type(&value.ty),
-        });
+        let fields = features
+            .iter()
+            .map(|(name, value)| Field { name: name.clone(), ty: self.environment.names.enums.data_type(&value.ty) });
         let inputs = Schema { fields: fields.collect() };
         self.trained.insert(id, Trained { ensemble, inputs, metrics: BTreeMap::new() });
         Ok(())

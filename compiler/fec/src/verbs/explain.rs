@@ -17,7 +17,8 @@ pub fn run(args: &Explain, format: Format) -> Result<(), Failure> {
             Format::Json => line(json!({ "code": code.id(), "title": code.title(), "page": code.explain() })),
         };
     }
-    let looks_like_code = args.subject.len() == 5 && args.subject.get(1..).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let looks_like_code = args.subject.len() == 5
+        && args.subject.get(1..).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
     if looks_like_code && !Path::new(&args.subject).exists() {
         return Err(Failure::usage(format!("there is no message with the code `{}`", args.subject)));
     }

@@ -14,7 +14,9 @@ pub fn run(args: &Init, format: Format) -> Result<(), Failure> {
     if args.template != "starter" {
         return Err(Failure::usage(format!("there is no template `{}`; there is `starter`", args.template)));
     }
-    let refused = |path: &Path, error: std::io::Error| Failure::environment(format!("cannot write `{}`: {error}", path.display()));
+    let refused = |path: &Path, error: std::io::Error| {
+        Failure::environment(format!("cannot write `{}`: {error}", path.display()))
+    };
     let folder = &args.folder;
     let taken = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if taken || folder.is_file() {
@@ -25,6 +27,11 @@ pub fn run(args: &Init, format: Format) -> Result<(), Failure> {
     std::fs::write(&file, STARTER).map_err(|error| refused(&file, error))?;
     match format {
         Format::Json => line(json!({ "files": [file] })),
-        Format::Human => line(format!("wrote {}\nnext: fec test {}\n      fec run {}", file.display(), folder.display(), folder.display())),
+        Format::Human => line(format!(
+            "wrote {}\nnext: fec test {}\n      fec run {}",
+            file.display(),
+            folder.display(),
+            folder.display()
+        )),
     }
 }

@@ -60,9 +60,9 @@ impl Lowering<'_> {
             Item::Emit { relation, sink, span } => {
                 let columns = self.model.sink(sink).map(|sink| sink.columns.clone()).unwrap_or_default();
                 let rows = self.aligned(relation, &columns, scope);
-                let delay = self.delay(rows);
+                let place = self.place(rows);
                 let op = Op::Emit { sink: sink.clone() };
-                let mut node = self.row_node(scope, op, &relation.ty, delay, *span);
+                let mut node = self.row_node(scope, op, &relation.ty, place, *span);
                 node.name = self.name(scope, sink, "emit");
                 node.columns = columns;
                 let id = self.ir.graph.add(node, &[rows]);
@@ -138,7 +138,7 @@ impl Lowering<'_> {
             Binding::Split { input, parts, by } => {
                 let rows = self.relation(input, scope);
                 let op = Op::Split { parts: parts.clone(), by: by.clone() };
-                let mut node = self.row_node(scope, op, &input.ty, 0, span);
+                let mut node = self.row_node(scope, op, &input.ty, (0, None), span);
                 node.name = self.name(scope, name, "split");
                 (node, vec![rows])
             }

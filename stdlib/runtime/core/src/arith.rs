@@ -1,5 +1,8 @@
 //! Arithmetic on one cell, exactly as the language defines it: nothing is silently wrapped, rounded twice or infinite.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 
 use crate::fault::Fault;
@@ -9,6 +12,7 @@ use crate::wide::I256;
 pub const MAX_DIGITS: u8 = 38;
 
 /// 10^0 to 10^38.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 const POWERS: [i128; 39] = {
     let mut powers = [1; 39];
     let mut exponent = 1;

@@ -1,0 +1,157 @@
+//! Services over HTTP.
+
+use std::sync::Arc;
+
+use flow_core::calendar::{parse_timestamp, write_timestamp};
+use flow_core::json::{write_json, write_string};
+use flow_core::types::Kind;
+use flow_http::{Answer, Call, Endpoint, Route, Status};
+use serde_json::{Map, json};
+
+use super::body::{Parameters, Refusal};
+use super::{Reads, Services};
+use fec_ir::ir::FlowPlan;
+
+impl Services {
+    /// The routes of all services.
+    #[must_use]
+    pub fn routes(self: &Arc<Self>, reads: &Arc<dyn Reads>) -> Vec<Route> {
+        let route = |(flow, service): (&FlowPlan, &super::Service)| {
+            let (method, path) = self.route(flow);
+            let endpoint = ServiceEndpoint {
+                services: Arc::clone(self),
+                reads: Arc::clone(reads),
+                path: flow.path.clone(),
+                parameters: self.parameters(flow),
+                result: service.result.clone(),
+            };
+            Route { method, path, endpoint: Arc::new(endpoint) }
+        };
+        self.declared().map(route).collect()
+    }
+
+    /// Method and path of a service.
+    pub(super) fn route(&self, flow: &FlowPlan) -> (&'static str, String) {
+        match &flow.settings.route {
+            Some((method, path)) => (if method == "GET" { "GET" } else { "POST" }, path.clone()),
+            None => ("POST", format!("/{}", flow.name)),
+        }
+    }
+
+    /// Where the parameters of a service come from.
+    pub(super) fn parameters(&self, flow: &FlowPlan) -> Parameters {
+        let columns: Vec<_> = flow.params.iter().map(|(column, _)| column.clone()).collect();
+        let (method, path) = self.route(flow);
+        Parameters::new(self.names.enums.schema(&columns), method, &path)
+    }
+}
+
+struct ServiceEndpoint {
+    services: Arc<Services>,
+    reads: Arc<dyn Reads>,
+    path: String,
+    parameters: Parameters,
+    result: Kind,
+}
+
+impl ServiceEndpoint {
+    /// The response's value as JSON, or why there is none.
+    fn value(&self, call: &Call, now: i64) -> Result<Vec<u8>, Refusal> {
+        let arguments = self.parameters.arguments(&call.path, &call.query, &call.body)?;
+        let reply = self.services.request(&self.path, &arguments, now, self.reads.as_ref(), true);
+        let reply = reply.map_err(|error| Refusal {
+            status: error.status(),
+            code: error.code(),
+            field: None,
+            message: error.to_string(),
+        })?;
+        let mut out = Vec::with_capacity(128);
+        write_json(&mut out, reply.value.as_cell(), &self.result);
+        Ok(out)
+    }
+
+    /// The instant of a request: that of the store, or a later one that the request names.
+    fn now(&self, call: &Call) -> Result<i64, Refusal> {
+        let now = self.reads.now();
+        match &call.time {
+            None => Ok(now),
+            Some(text) => match parse_timestamp(text.as_bytes()) {
+                Some(time) => Ok(time.max(now)),
+                None => Err(Refusal {
+                    status: 400,
+                    code: "malformed",
+                    field: Some("fec-time".to_owned()),
+                    message: "the header `fec-time` is no instant such as 2026-01-31T12:00:00Z".to_owned(),
+                }),
+            },
+        }
+    }
+}
+
+impl Endpoint for ServiceEndpoint {
+    fn answer(&self, call: Call) -> Answer {
+        let cut = self.reads.cut();
+        let (now, answered) = match self.now(&call) {
+            Ok(now) => (now, self.value(&call, now)),
+            Err(refusal) => (self.reads.now(), Err(refusal)),
+        };
+        let mut time = Vec::new();
+        write_timestamp(&mut time, now);
+        let headers = vec![("fec-time", String::from_utf8_lossy(&time).into_owned()), ("fec-cut", cut)];
+        match answered {
+            Ok(body) => Answer { status: 200, body, headers },
+            Err(refusal) => Answer { status: refusal.status, body: error_body(&refusal), headers },
+        }
+    }
+}
+
+fn error_body(refusal: &Refusal) -> Vec<u8> {
+    let mut out = b"{\"code\":".to_vec();
+    write_string(&mut out, refusal.code);
+    if let Some(field) = &refusal.field {
+        out.extend_from_slice(b",\"field\":");
+        write_string(&mut out, field);
+    }
+    out.extend_from_slice(b",\"message\":");
+    write_string(&mut out, &refusal.message);
+    out.push(b'}');
+    out
+}
+
+/// What the services say about themselves: readiness with the models' versions, the OpenAPI document, metrics.
+pub struct Health {
+    services: Arc<Services>,
+    reads: Arc<dyn Reads>,
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Health {
+    /// The health of `services`; `metrics` gives lines in the text format of Prometheus, for `/metrics`.
+    #[must_use]
+    pub fn new(
+        services: Arc<Services>,
+        reads: Arc<dyn Reads>,
+        metrics: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self { services, reads, metrics: Box::new(metrics) }
+    }
+}
+
+impl Status for Health {
+    fn ready(&self) -> (bool, serde_json::Value) {
+        let ready = self.reads.ready();
+        let version = |model: &fec_model::model::PublishedModel| {
+            (model.name.clone(), json!(self.reads.model(&model.name).map(|published| published.version)))
+        };
+        let models: Map<String, serde_json::Value> = self.services.ir.models.iter().map(version).collect();
+        (ready, json!({ "ready": ready, "models": models }))
+    }
+
+    fn openapi(&self) -> serde_json::Value {
+        self.services.openapi()
+    }
+
+    fn metrics(&self) -> String {
+        (self.metrics)()
+    }
+}

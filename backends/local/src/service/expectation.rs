@@ -1,0 +1,145 @@
+//! Expectations of tests: bool expressions over services, features, tables and sinks.
+
+use std::collections::BTreeSet;
+
+use fec_ir::{NodeId, Op};
+use fec_model::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
+use fec_model::types::{Kind, Type};
+use flow_core::json::write_json;
+use flow_core::value::Value;
+
+use super::program::{Plan, Work, compile, over};
+use super::rows::{Given, wanted};
+use super::run::Run;
+use super::{Reads, Services};
+use crate::error::LocalError;
+
+/// Whether an expectation holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it does.
+    pub holds: bool,
+    /// What was there instead, where it does not.
+    pub explanation: Option<String>,
+}
+
+impl Services {
+    /// The nodes under an expectation whose rows come out of streams and sinks; [`Self::expectation`] wants them given.
+    #[must_use]
+    pub fn rows_wanted(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let mut found = BTreeSet::new();
+        for id in nodes {
+            if matches!(self.ir.graph.get(*id).map(|node| &node.op), Some(Op::Collect)) {
+                for root in self.ir.graph.inputs(*id) {
+                    wanted(&self.ir, root, &mut found);
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// Judges an expectation, given by its nodes in order, at `now`. Timeouts do not fire. `given` holds the rows of
+    /// [`Self::rows_wanted`], each with the columns of its node.
+    ///
+    /// # Errors
+    /// In words, why it cannot be judged: a fault, or a store that cannot be read.
+    pub fn expectation(&self, nodes: &[NodeId], now: i64, reads: &dyn Reads, given: &Given) -> Result<Verdict, String> {
+        let plan = compile(&self.ir, &self.names, nodes, None).map_err(|error| error.to_string())?;
+        let mut run = Run::new(self, &plan, &[], now, reads, false);
+        run.given = Some(given);
+        match run.answer().map_err(|error| error.to_string())? {
+            Some(Value::Bool(true)) => Ok(Verdict { holds: true, explanation: None }),
+            Some(_) => {
+                let explanation = self.explanation(&plan, &run, nodes).map_err(|error| error.to_string())?;
+                Ok(Verdict { holds: false, explanation })
+            }
+            None => Err("it has no answer, which is a defect of the compiler".to_owned()),
+        }
+    }
+
+    /// Both sides of the comparison that is false.
+    fn explanation(&self, plan: &Plan, run: &Run<'_>, nodes: &[NodeId]) -> Result<Option<String>, LocalError> {
+        let is_answer = |step: &super::program::Step| matches!(step.work, Work::Respond(_));
+        if !plan.steps.iter().any(is_answer) {
+            return Ok(None);
+        }
+        let respond = nodes.iter().filter_map(|id| self.ir.graph.get(*id)).find_map(|node| match &node.op {
+            Op::Respond { value } => Some(value),
+            _ => None,
+        });
+        let Some(value) = respond else { return Ok(None) };
+        let mut lets = Vec::new();
+        let show = |lets: &[Expr], side: &Expr| -> Result<String, LocalError> {
+            let compiled = over(plan, &self.names, &within(lets, side.clone()))?;
+            Ok(match run.whole(&compiled) {
+                Ok(value) => {
+                    let mut out = Vec::new();
+                    write_json(&mut out, value.as_cell(), &compiled.kind);
+                    String::from_utf8_lossy(&out).into_owned()
+                }
+                Err(fail) => super::RequestError::from(fail).to_string(),
+            })
+        };
+        let holds = |lets: &[Expr], side: &Expr| -> Result<bool, LocalError> {
+            let compiled = over(plan, &self.names, &within(lets, side.clone()))?;
+            Ok(matches!(run.whole(&compiled), Ok(Value::Bool(true))))
+        };
+        let mut value = value;
+        loop {
+            return Ok(match &value.kind {
+                ExprKind::Let { body, .. } => {
+                    lets.push(value.clone());
+                    value = body;
+                    continue;
+                }
+                ExprKind::Binary(BinaryOp::And, left, right) => {
+                    value = if holds(&lets, left)? { right } else { left };
+                    continue;
+                }
+                ExprKind::Binary(op, left, right) => match sign(*op) {
+                    Some(sign) => Some(format!("expected {sign}{}, was {}", show(&lets, right)?, show(&lets, left)?)),
+                    None => None,
+                },
+                ExprKind::IsAbsent(side) => Some(format!("expected null, was {}", show(&lets, side)?)),
+                ExprKind::In(item, list) => {
+                    Some(format!("expected one of {}, was {}", show(&lets, list)?, show(&lets, item)?))
+                }
+                ExprKind::Unary(UnaryOp::Not, inner) => match &inner.kind {
+                    ExprKind::Binary(BinaryOp::Equal, left, right) => {
+                        Some(format!("expected anything but {}, was {}", show(&lets, right)?, show(&lets, left)?))
+                    }
+                    ExprKind::IsAbsent(_) => Some("expected a value, was null".to_owned()),
+                    _ => None,
+                },
+                _ => None,
+            });
+        }
+    }
+}
+
+/// An expression with the variables that it may read.
+fn within(lets: &[Expr], mut expr: Expr) -> Expr {
+    for outer in lets.iter().rev() {
+        if let ExprKind::Let { var, value, .. } = &outer.kind {
+            let ty: Type = expr.ty.clone();
+            let span = expr.span;
+            let kind = ExprKind::Let { var: *var, value: value.clone(), body: Box::new(expr) };
+            expr = Expr { kind, ty, span };
+        }
+    }
+    if matches!(expr.ty.kind, Kind::Null) {
+        expr.ty = Type::maybe(Kind::Bool);
+    }
+    expr
+}
+
+fn sign(op: BinaryOp) -> Option<&'static str> {
+    match op {
+        BinaryOp::Equal => Some(""),
+        BinaryOp::Less => Some("less than "),
+        BinaryOp::LessEqual => Some("at most "),
+        BinaryOp::Greater => Some("more than "),
+        BinaryOp::GreaterEqual => Some("at least "),
+        _ => None,
+    }
+}

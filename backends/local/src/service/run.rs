@@ -1,0 +1,345 @@
+//! One request through the statements of its service.
+
+use std::time::{Duration, Instant};
+
+use flow_core::batch::{Batch, Origin};
+use flow_core::column::{Column, State};
+use flow_core::convert::{decimal_to_float, int_to_float};
+use flow_core::fault::Fault;
+use flow_core::program::{Env, Now};
+use flow_core::trees::{Ensemble, Input};
+use flow_core::types::Kind;
+use flow_core::value::Value;
+
+use super::program::{Compiled, Plan, Step, Work};
+use super::rows::Given;
+use super::{Prediction, Reads, RequestError, Services};
+use crate::error::LocalError;
+
+/// Why a binding has no value. It costs nothing until somebody needs the value.
+#[derive(Debug)]
+pub(super) enum Fail {
+    /// A computation failed.
+    Fault(Fault),
+    /// It was not there in time.
+    Timeout(String),
+    /// A store could not be read, or the plan is inconsistent.
+    Broken(LocalError),
+}
+
+impl Fail {
+    fn again(&self) -> Self {
+        match self {
+            Self::Fault(fault) => Self::Fault(*fault),
+            Self::Timeout(binding) => Self::Timeout(binding.clone()),
+            Self::Broken(error) => Self::Broken(LocalError::Environment(error.to_string())),
+        }
+    }
+}
+
+impl From<Fault> for Fail {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<LocalError> for Fail {
+    fn from(error: LocalError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<Fail> for RequestError {
+    fn from(fail: Fail) -> Self {
+        match fail {
+            Fail::Fault(fault) => Self::Fault(fault),
+            Fail::Timeout(binding) => Self::Timeout(binding),
+            Fail::Broken(error) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// A value, or a record of which some fields are faulty.
+#[derive(Debug)]
+pub(super) enum Bound {
+    Value(Value),
+    /// One row.
+    Partly(Column),
+}
+
+impl Bound {
+    /// One cell of a column, kept as a column where it is a record with a faulty field.
+    fn of(column: Column) -> Result<Self, Fail> {
+        match column.value(0) {
+            Ok(value) => Ok(Self::Value(value)),
+            Err(_) if column.state(0) == State::Present => Ok(Self::Partly(column)),
+            Err(fault) => Err(Fail::Fault(fault)),
+        }
+    }
+
+    /// The value, where all of it is needed.
+    pub(super) fn whole(self) -> Result<Value, Fail> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Partly(column) => Ok(column.value(0)?),
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Value(Value::Absent))
+    }
+}
+
+/// What stands where a value should.
+enum Bad {
+    Partly(Column),
+    Fail(Fail),
+}
+
+/// A request while it is answered.
+pub(super) struct Run<'a> {
+    pub(super) services: &'a Services,
+    pub(super) plan: &'a Plan,
+    /// The values of parameters and bindings by position; absent where they are bad or not there yet.
+    pub(super) cells: Vec<Value>,
+    bad: Vec<(usize, Bad)>,
+    pub(super) now: i64,
+    pub(super) reads: &'a dyn Reads,
+    pub(super) given: Option<&'a Given>,
+    /// When it began, where time decides anything.
+    started: Option<Instant>,
+    /// What each statement took.
+    took: Vec<Duration>,
+    /// Whether a fallback answered for a binding.
+    pub(super) fallback: bool,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        services: &'a Services,
+        plan: &'a Plan,
+        arguments: &[Value],
+        now: i64,
+        reads: &'a dyn Reads,
+        timeouts: bool,
+    ) -> Self {
+        let mut cells = Vec::with_capacity(plan.fields.len());
+        cells.extend(arguments.iter().take(plan.parameters).cloned());
+        cells.resize(plan.fields.len(), Value::Absent);
+        let started = (timeouts && plan.is_timed).then(Instant::now);
+        Self {
+            services,
+            plan,
+            cells,
+            bad: Vec::new(),
+            now,
+            reads,
+            given: None,
+            started,
+            took: Vec::new(),
+            fallback: false,
+        }
+    }
+
+    /// Runs the statements until one answers; nothing where none does.
+    pub(super) fn answer(&mut self) -> Result<Option<Value>, RequestError> {
+        let plan = self.plan;
+        for step in &plan.steps {
+            let begin = self.started.map(|_| Instant::now());
+            if !self.is_wanted(step)? {
+                self.took.push(Duration::ZERO);
+                continue;
+            }
+            let outcome = self.work(&step.work);
+            let took = begin.map(|begin| begin.elapsed()).unwrap_or_default();
+            self.took.push(took);
+            if let (Some(started), Some(deadline)) = (self.started, plan.deadline)
+                && started.elapsed() > deadline
+            {
+                return Err(RequestError::Deadline(deadline));
+            }
+            if matches!(step.work, Work::Respond(_)) {
+                return Ok(Some(outcome.and_then(Bound::whole)?));
+            }
+            let outcome = self.settled(step, outcome, took);
+            self.bind(step.target, outcome);
+        }
+        Ok(None)
+    }
+
+    fn is_wanted(&self, step: &Step) -> Result<bool, Fail> {
+        for (guard, wanted) in &step.guards {
+            if (self.whole(guard)? == Value::Bool(true)) != *wanted {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What a binding holds in the end: its value in time, or what its fallback says.
+    fn settled(&mut self, step: &Step, outcome: Result<Bound, Fail>, took: Duration) -> Result<Bound, Fail> {
+        let parts = step.parts.iter().filter_map(|part| self.took.get(*part)).sum::<Duration>();
+        let is_late = self.started.is_some() && step.timeout.is_some_and(|timeout| took + parts > timeout);
+        let outcome = if is_late { Err(Fail::Timeout(step.name.clone())) } else { outcome };
+        match (&step.fallback, &outcome) {
+            (Some(fallback), Err(_)) => {
+                self.fallback = true;
+                self.evaluate(fallback)
+            }
+            (Some(fallback), Ok(value)) if value.is_absent() => {
+                self.fallback = true;
+                self.evaluate(fallback)
+            }
+            _ => outcome,
+        }
+    }
+
+    fn bind(&mut self, target: Option<usize>, outcome: Result<Bound, Fail>) {
+        let Some(target) = target else { return };
+        match outcome {
+            Ok(Bound::Value(value)) => {
+                if let Some(cell) = self.cells.get_mut(target) {
+                    *cell = value;
+                }
+            }
+            Ok(Bound::Partly(column)) => self.bad.push((target, Bad::Partly(column))),
+            Err(fail) => self.bad.push((target, Bad::Fail(fail))),
+        }
+    }
+
+    /// The first failure among the bindings at these positions, all of which are needed whole.
+    pub(super) fn first_bad(&self, positions: &[usize]) -> Option<Fail> {
+        let (_, bad) = self.bad.iter().find(|(position, _)| positions.contains(position))?;
+        match bad {
+            Bad::Fail(fail) => Some(fail.again()),
+            Bad::Partly(column) => column.value(0).err().map(Fail::Fault),
+        }
+    }
+
+    fn work(&self, work: &Work) -> Result<Bound, Fail> {
+        match work {
+            Work::Scalar(value) | Work::Respond(value) => self.evaluate(value),
+            Work::Features { set, keys } => self.features(set, keys),
+            Work::Table { table, keys } => match self.services.row(table, &self.all(keys)?, self.now)? {
+                Some(row) => Bound::of(row),
+                None => Ok(Bound::Value(Value::Absent)),
+            },
+            Work::Predict { model, inputs } => self.predict(model, inputs),
+            Work::Call { service, arguments } => {
+                let arguments = self.all(arguments)?;
+                let reply = self.services.request(service, &arguments, self.now, self.reads, self.started.is_some());
+                match reply {
+                    Ok(reply) => Ok(Bound::Value(reply.value)),
+                    Err(RequestError::Fault(fault)) => Err(Fail::Fault(fault)),
+                    Err(error) => Err(Fail::Broken(LocalError::Environment(error.to_string()))),
+                }
+            }
+            Work::Collect(relation) => self.collect(relation).map(Bound::Value),
+        }
+    }
+
+    fn features(&self, set: &str, keys: &[Compiled]) -> Result<Bound, Fail> {
+        let keys = self.all(keys)?;
+        let Some(reader) = self.services.sets.get(set) else {
+            return Err(Fail::Broken(LocalError::Plan(format!("there is no feature set `{set}`"))));
+        };
+        let cells = reader.read(&keys, self.now, &self.services.slots, self.reads)?;
+        if cells.iter().all(Result::is_ok) {
+            return Ok(Bound::Value(Value::Record(cells.into_iter().flatten().collect())));
+        }
+        let column = |(cell, kind): (&Result<Value, Fault>, &Kind)| {
+            Column::repeat(kind, cell.as_ref().map(Value::as_cell).map_err(|fault| *fault), 1)
+        };
+        Bound::of(Column::record(cells.iter().zip(&reader.kinds).map(column).collect(), None, 1))
+    }
+
+    fn predict(&self, model: &str, inputs: &[(String, Compiled)]) -> Result<Bound, Fail> {
+        let Some(published) = self.reads.model(model) else { return Ok(Bound::Value(Value::Absent)) };
+        let ensemble = match &published.prediction {
+            Prediction::Ensemble(ensemble) => ensemble,
+            Prediction::Fixed(value) => return Ok(Bound::Value(value.clone())),
+        };
+        let mut cells = Vec::with_capacity(inputs.len());
+        for (_, input) in inputs {
+            cells.push(self.whole(input)?);
+        }
+        let encoded = |(position, feature): (usize, &flow_core::trees::Feature)| {
+            // A version may be older than the solution: its features are found by name.
+            let at = inputs.iter().position(|(name, _)| *name == feature.name)?;
+            let (cell, (_, compiled)) = (cells.get(at)?, inputs.get(at)?);
+            encode(ensemble, position, cell, &compiled.kind)
+        };
+        let row: Vec<Option<f64>> = ensemble.features().iter().enumerate().map(encoded).collect();
+        let prediction = ensemble.predict(&row);
+        if !prediction.is_finite() {
+            return Err(Fail::Fault(Fault::NotFinite));
+        }
+        // −0 becomes 0.
+        Ok(Bound::Value(Value::Float(prediction + 0.0)))
+    }
+
+    fn all(&self, exprs: &[Compiled]) -> Result<Vec<Value>, Fail> {
+        exprs.iter().map(|expr| self.whole(expr)).collect()
+    }
+
+    /// An expression of which everything is needed.
+    pub(super) fn whole(&self, expr: &Compiled) -> Result<Value, Fail> {
+        self.evaluate(expr)?.whole()
+    }
+
+    /// An expression over the bindings so far.
+    pub(super) fn evaluate(&self, expr: &Compiled) -> Result<Bound, Fail> {
+        let is_bad = |(position, _): &&(usize, Bad)| expr.reads.contains(position);
+        if self.bad.iter().any(|bad| is_bad(&bad)) {
+            return self.evaluate_partly(expr);
+        }
+        match expr.program.eval_row(&self.cells, self.now, &self.services.slots) {
+            Ok(value) => Ok(Bound::Value(value)),
+            // A record may be good in parts.
+            Err(_) if matches!(expr.kind, Kind::Record(_)) => self.evaluate_partly(expr),
+            Err(fault) => Err(Fail::Fault(fault)),
+        }
+    }
+
+    /// The same where a binding, or a field of one, is faulty: a fault that the value does not need is not seen.
+    fn evaluate_partly(&self, expr: &Compiled) -> Result<Bound, Fail> {
+        let mut columns = Vec::with_capacity(expr.width);
+        for (position, field) in self.plan.fields.iter().enumerate().take(expr.width) {
+            let kind = &field.ty.kind;
+            let bad = self.bad.iter().find(|(bad, _)| *bad == position && expr.reads.contains(bad));
+            columns.push(match bad {
+                Some((_, Bad::Partly(column))) => column.clone(),
+                Some((_, Bad::Fail(Fail::Fault(fault)))) => Column::repeat(kind, Err(*fault), 1),
+                Some((_, Bad::Fail(fail))) => return Err(fail.again()),
+                None => Column::from_values(kind, self.cells.get(position)),
+            });
+        }
+        let batch = Batch {
+            columns,
+            rows: 1,
+            time: vec![self.now],
+            arrived: vec![self.now],
+            origin: vec![Origin::default()],
+            offset: vec![0],
+            weight: vec![1],
+        };
+        let env = Env { now: Now::At(self.now), slots: &self.services.slots };
+        Bound::of(expr.program.eval(&batch, &env))
+    }
+}
+
+/// The number that a model's splits compare for one input.
+fn encode(ensemble: &Ensemble, position: usize, cell: &Value, kind: &Kind) -> Option<f64> {
+    let input = match (cell, kind) {
+        (Value::Bool(value), _) => Input::Number(f64::from(u8::from(*value))),
+        (Value::Int(index), Kind::Enum(members)) => {
+            Input::Text(usize::try_from(*index).ok().and_then(|index| members.members.get(index))?)
+        }
+        (Value::Int(value), _) => Input::Number(int_to_float(*value)),
+        (Value::Float(value), _) => Input::Number(*value),
+        (Value::Decimal(value), Kind::Decimal { scale, .. }) => Input::Number(decimal_to_float(*value, *scale)),
+        (Value::String(text), _) => Input::Text(text),
+        _ => Input::Missing,
+    };
+    ensemble.encode(position, input)
+}

@@ -1,0 +1,186 @@
+//! What a task reads: partitions of the log, and files as partitions of their own.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use fec_ir::{Ir, Op};
+use fec_model::model::Shape;
+use flow_core::batch::Origin;
+use flow_log::{Cut, Limits, Log, PartitionId, Source, Start};
+
+use crate::data::{Chunk, History, from_log};
+use crate::error::LocalError;
+use crate::expr::Names;
+use crate::pipeline::Pipeline;
+
+/// The inputs of a task.
+pub struct Inputs {
+    log: Box<dyn Source>,
+    topics: BTreeMap<PartitionId, Origin>,
+    files: BTreeMap<Origin, (PartitionId, Vec<Chunk>)>,
+    /// Chunks of files that have not been fed yet.
+    unread: Vec<Chunk>,
+    /// Raw records that may still become dead letters.
+    recent: BTreeMap<Origin, VecDeque<Chunk>>,
+    sources: BTreeMap<u32, fec_model::model::Source>,
+    names: Names,
+}
+
+impl Inputs {
+    /// All stream sources that something of the plan reads: the partitions of their topics where they have one in the
+    /// log, and their files.
+    ///
+    /// # Errors
+    /// A log that cannot be read.
+    pub fn open(log: &mut dyn Log, ir: &Ir, names: &Names, files: History) -> Result<Self, LocalError> {
+        let mut topics = BTreeMap::new();
+        let mut sources = BTreeMap::new();
+        let scanned: Vec<&str> = ir
+            .graph
+            .ids()
+            .into_iter()
+            .filter_map(|id| match ir.graph.get(id).map(|node| &node.op) {
+                Some(Op::Scan { source }) => Some(source.as_str()),
+                _ => None,
+            })
+            .collect();
+        for (number, source) in (0u32..).zip(&ir.sources) {
+            if source.shape != Shape::Stream || !scanned.contains(&source.name.as_str()) {
+                continue;
+            }
+            sources.insert(number, source.clone());
+            for index in 0..log.partitions(&source.topic)?.unwrap_or(0) {
+                let origin = Origin { source: number, partition: index };
+                topics.insert(PartitionId::new(source.topic.as_str(), index), origin);
+            }
+        }
+        let mut at_rest: BTreeMap<Origin, (PartitionId, Vec<Chunk>)> = BTreeMap::new();
+        for chunk in files.chunks {
+            let Some(source) = sources.get(&chunk.source) else { continue };
+            let origin = Origin { source: chunk.source, partition: chunk.arriving.partition };
+            let place = PartitionId::new(format!("file:{}", source.name), origin.partition);
+            at_rest.entry(origin).or_insert_with(|| (place, Vec::new())).1.push(chunk);
+        }
+        // A source is read from its files or from its topic: both would give two meanings to one offset.
+        topics.retain(|_, origin| !at_rest.keys().any(|file| file.source == origin.source));
+        Ok(Self {
+            log: log.source()?,
+            topics,
+            files: at_rest,
+            unread: Vec::new(),
+            recent: BTreeMap::new(),
+            sources,
+            names: names.clone(),
+        })
+    }
+
+    /// Every partition, by origin.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<(Origin, PartitionId)> {
+        let topics = self.topics.iter().map(|(partition, origin)| (*origin, partition.clone()));
+        let files = self.files.iter().map(|(origin, (partition, _))| (*origin, partition.clone()));
+        topics.chain(files).collect()
+    }
+
+    /// Goes back (or on) to a cut.
+    ///
+    /// # Errors
+    /// A position that the log does not have.
+    pub fn rewind(&mut self, cut: &Cut) -> Result<(), LocalError> {
+        let add: Vec<(PartitionId, Start)> =
+            self.topics.keys().map(|partition| (partition.clone(), Start::At(cut.mark(partition)))).collect();
+        self.log.assign(&add, &[])?;
+        self.unread.clear();
+        self.recent.clear();
+        for (partition, chunks) in self.files.values() {
+            let next = cut.mark(partition).next;
+            for chunk in chunks {
+                let offsets = &chunk.arriving.offsets;
+                if offsets.first().is_some_and(|first| *first >= next) {
+                    self.unread.push(chunk.clone());
+                } else if offsets.last().is_some_and(|last| *last >= next) {
+                    let from = offsets.partition_point(|offset| *offset < next);
+                    self.unread.push(chunk.rows(&(from..offsets.len()).collect::<Vec<_>>()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Feeds what is there; tells whether every partition is at its end, as one look at the log saw it.
+    ///
+    /// # Errors
+    /// A log that cannot be read.
+    pub fn poll(&mut self, pipeline: &mut Pipeline, limit: usize, wait: Duration) -> Result<bool, LocalError> {
+        for origin in self.files.keys() {
+            pipeline.partition(*origin);
+        }
+        for chunk in std::mem::take(&mut self.unread) {
+            self.feed(pipeline, chunk);
+        }
+        for origin in self.files.keys() {
+            pipeline.silent(*origin, true);
+        }
+        let waiting: usize = self.topics.values().map(|origin| pipeline.waiting(*origin)).sum();
+        if self.topics.is_empty() {
+            if waiting == 0 {
+                std::thread::sleep(wait);
+            }
+            return Ok(true);
+        }
+        for (partition, origin) in &self.topics {
+            // Who is far ahead of the others waits for them.
+            self.log.pause(partition, pipeline.waiting(*origin) > limit);
+        }
+        let mut batches = Vec::new();
+        let limits = Limits { records: limit, bytes: 64 << 20 };
+        self.log.poll(limits, if waiting > 0 { Duration::ZERO } else { wait }, &mut batches)?;
+        for batch in &batches {
+            let Some(origin) = self.topics.get(&batch.partition).copied() else { continue };
+            let Some(source) = self.sources.get(&origin.source) else { continue };
+            let chunk = from_log(source, origin.source, batch, &self.names);
+            self.feed(pipeline, chunk);
+        }
+        let at_end = |partition: &PartitionId| self.log.progress(partition).is_some_and(|progress| progress.at_end);
+        let all = self.topics.keys().all(at_end);
+        for origin in self.topics.values() {
+            pipeline.silent(*origin, all);
+        }
+        Ok(all && batches.is_empty())
+    }
+
+    fn feed(&mut self, pipeline: &mut Pipeline, chunk: Chunk) {
+        let origin = Origin { source: chunk.source, partition: chunk.arriving.partition };
+        pipeline.feed(chunk.source, chunk.arriving.clone());
+        if !self.files.contains_key(&origin) {
+            self.recent.entry(origin).or_default().push_back(chunk);
+        }
+    }
+
+    /// Drops raw records of chunks that were processed long ago: the last ones before the cut stay, since operators that
+    /// hold rows back may still name them.
+    pub fn forget(&mut self, cut: &Cut) {
+        const KEPT: usize = 64;
+        for (partition, origin) in &self.topics {
+            let next = cut.mark(partition).next;
+            let Some(chunks) = self.recent.get_mut(origin) else { continue };
+            while chunks.len() > KEPT
+                && chunks.front().and_then(|chunk| chunk.arriving.offsets.last()).is_some_and(|last| *last < next)
+            {
+                chunks.pop_front();
+            }
+        }
+    }
+
+    /// The raw bytes of a record, where they are still at hand.
+    #[must_use]
+    pub fn raw(&self, origin: Origin, offset: i64) -> Option<&[u8]> {
+        let files = self.files.get(&origin).map(|(_, chunks)| chunks.iter()).into_iter().flatten();
+        let recent = self.recent.get(&origin).map(|chunks| chunks.iter()).into_iter().flatten();
+        files.chain(recent).find_map(|chunk| {
+            let row = chunk.arriving.offsets.binary_search(&offset).ok()?;
+            let (start, end) = *chunk.views.get(row)?;
+            chunk.payload.get(start..end)
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! Dead letters as they lie in the log and in `dead/SOURCE.jsonl`.
+
+use flow_core::json::write_string;
+use flow_core::text::write_base64;
+use flow_operators::operator::DeadLetter;
+
+/// One line: `{reason,detail,flow,partition,offset,raw}`, `raw` in base64; null where the bytes are no longer at hand.
+#[must_use]
+pub fn letter(letter: &DeadLetter, source: &str, raw: Option<&[u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut text = |name: &str, value: &str| {
+        out.push(if out.is_empty() { b'{' } else { b',' });
+        write_string(&mut out, name);
+        out.push(b':');
+        write_string(&mut out, value);
+    };
+    text("reason", letter.reason.code());
+    text("detail", if letter.detail.is_empty() { source } else { &letter.detail });
+    text("flow", &letter.flow);
+    let origin = letter.order.event_origin();
+    out.extend_from_slice(
+        format!(",\"partition\":{},\"offset\":{},\"raw\":", origin.partition, letter.order.offset).as_bytes(),
+    );
+    match raw {
+        Some(raw) => {
+            out.push(b'"');
+            write_base64(&mut out, raw);
+            out.push(b'"');
+        }
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+    out
+}

@@ -1,0 +1,298 @@
+//! `fec test`: the tests of a solution, each in every plane that the tested thing has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fec_ir::ir::TestPlan;
+use fec_ir::{Ir, NodeId, Op};
+use flow_core::batch::Batch;
+
+use crate::data::{History, Places, given_stream, given_table, number, read_all};
+use crate::dataflow::Parts;
+use crate::environment::Environment;
+use crate::error::LocalError;
+use crate::job::{self, JobInput, consolidated};
+use crate::replay::{Replay, replay, states};
+use crate::service::{Given, Prediction, PublishedModel, Reads, Services};
+use crate::stream::{emits, feature_nodes};
+use crate::tables::Tables;
+
+/// The outcome of one test in one plane.
+#[derive(Debug, Clone)]
+pub struct TestOutcome {
+    /// What the test says.
+    pub test: String,
+    /// `batch`, `stream` or `online`.
+    pub plane: &'static str,
+    /// What went wrong; nothing where it passed.
+    pub failure: Option<String>,
+    /// How long it took, milliseconds.
+    pub ms: u128,
+}
+
+/// Runs the tests whose name contains `only`.
+///
+/// # Errors
+/// A plan that cannot be built, or a table that cannot be read. A failing test is an outcome.
+pub fn run(
+    ir: &Arc<Ir>,
+    places: &Places,
+    only: Option<&str>,
+    outcome: &mut dyn FnMut(TestOutcome),
+) -> Result<(), LocalError> {
+    let environment = Environment::new(ir)?;
+    let (_, tables) = read_all(&without_streams(ir), places, &environment.names)?;
+    for test in ir.tests.iter().filter(|test| only.is_none_or(|only| test.name.contains(only))) {
+        for plane in planes(ir, test) {
+            let started = Instant::now();
+            let failure = one(ir, test, plane, &environment, &tables)?;
+            let ms = started.elapsed().as_millis();
+            outcome(TestOutcome { test: test.name.clone(), plane, failure, ms });
+        }
+    }
+    Ok(())
+}
+
+/// Tests give the events themselves: only tables are read from files.
+fn without_streams(ir: &Ir) -> Ir {
+    let mut ir = ir.clone();
+    for source in &mut ir.sources {
+        if source.shape == fec_model::model::Shape::Stream {
+            (source.file, source.path, source.history) = (None, None, None);
+        }
+    }
+    ir
+}
+
+/// The planes of what a test asks: services answer online, sinks belong to their flow, features are in all three.
+fn planes(ir: &Ir, test: &TestPlan) -> Vec<&'static str> {
+    let mut planes = Vec::new();
+    let mut add = |plane: &'static str| {
+        if !planes.contains(&plane) {
+            planes.push(plane);
+        }
+    };
+    for id in test.expectations.iter().flat_map(|one| &one.nodes) {
+        for id in ir.graph.upstream(&[*id]) {
+            match ir.graph.get(id).map(|node| &node.op) {
+                Some(Op::Call { .. } | Op::ReadTable { .. }) => add("online"),
+                Some(Op::ReadFeatures { .. }) => {
+                    add("batch");
+                    add("stream");
+                    add("online");
+                }
+                Some(Op::SinkRows { sink }) => {
+                    let (in_stream, in_job) = writers(ir, sink);
+                    if in_job {
+                        add("batch");
+                    }
+                    if in_stream || !in_job {
+                        add("stream");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    if planes.is_empty() {
+        planes.push("online");
+    }
+    planes.sort_unstable();
+    planes
+}
+
+/// Whether streams, and whether jobs, write to a sink.
+fn writers(ir: &Ir, wanted: &str) -> (bool, bool) {
+    let in_stream = emits(ir).iter().any(|(_, _, sink)| sink == wanted);
+    let writes =
+        |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sink == wanted);
+    let in_job = job::jobs(ir).flat_map(|flow| &flow.nodes).any(writes);
+    (in_stream, in_job)
+}
+
+fn one(
+    ir: &Arc<Ir>,
+    test: &TestPlan,
+    plane: &'static str,
+    environment: &Environment,
+    tables: &Tables,
+) -> Result<Option<String>, LocalError> {
+    let mut history = History::default();
+    let mut tables = tables.clone();
+    for (name, rows) in &test.given {
+        let Some(source) = ir.source(name) else {
+            return Ok(Some(format!("`given {name}`: there is no such source")));
+        };
+        let mut values = Vec::with_capacity(rows.len());
+        for (position, row) in rows.iter().enumerate() {
+            match environment.constant(row, test.at.unwrap_or(0))? {
+                Ok(value) => values.push(value),
+                Err(fault) => return Ok(Some(format!("row {} of `given {name}`: {fault}", position + 1))),
+            }
+        }
+        match source.shape {
+            fec_model::model::Shape::Stream => {
+                let number = number(ir, name).unwrap_or(u32::MAX);
+                history.chunks.push(given_stream(source, number, &values, &environment.names));
+            }
+            _ => tables.insert(name, given_table(source, &values, &environment.names)),
+        }
+    }
+    let mut models = BTreeMap::new();
+    for (name, value) in &test.returns {
+        match environment.constant(value, test.at.unwrap_or(0))? {
+            Ok(value) => models
+                .insert(name.clone(), Arc::new(PublishedModel { version: 1, prediction: Prediction::Fixed(value) })),
+            Err(fault) => return Ok(Some(format!("`given {name} returns`: {fault}"))),
+        };
+    }
+    let given = BTreeMap::new();
+    let parts =
+        Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
+    let records: usize = history.chunks.iter().map(|chunk| chunk.arriving.offsets.len()).sum();
+    // The stream's answer is that of a task that was stopped and restored half way.
+    let restart_after = (plane == "stream").then_some(records / 2);
+    let services =
+        Services::new(Arc::clone(ir), environment.names.clone(), environment.slots.clone(), Arc::new(tables.clone()))?;
+    let mut wanted: Vec<NodeId> = test.expectations.iter().flat_map(|one| services.rows_wanted(&one.nodes)).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let is_sink = |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::SinkRows { .. }));
+    let (sinks, relations): (Vec<NodeId>, Vec<NodeId>) = wanted.into_iter().partition(is_sink);
+    // In the job's plane a sink holds what the job writes, if it does; else what a stream writes.
+    let by_stream = |sink: &str| plane != "batch" || !writers(ir, sink).1;
+    let mut taps: Vec<NodeId> = relations.clone();
+    taps.extend(emits(ir).into_iter().filter(|(_, _, sink)| by_stream(sink)).map(|(_, rows, _)| rows));
+    taps.sort_unstable();
+    taps.dedup();
+    let how = Replay { at: test.at, restart_after, ..Replay::default() };
+    let replayed = replay(parts, &taps, &feature_nodes(ir), &history, how)?;
+    let at = test.at.unwrap_or(replayed.at);
+    let mut received: BTreeMap<String, Vec<Batch>> = BTreeMap::new();
+    if plane == "batch" {
+        for flow in job::jobs(ir).filter(|flow| asked(ir, test, flow)) {
+            let registry = flow_learn::Registry::new(scratch());
+            let input = JobInput { ir, environment, history: &history, tables: &tables, registry: &registry, at };
+            match job::run(input, flow, &mut |_, _, _| {}) {
+                Ok(done) => {
+                    for (sink, batch) in done.emitted {
+                        received.entry(sink).or_default().push(batch);
+                    }
+                }
+                Err(error) => return Ok(Some(error.to_string())),
+            }
+        }
+    }
+    for (_, node, sink) in emits(ir).into_iter().filter(|(_, _, sink)| by_stream(sink)) {
+        let batches = replayed.produced.rows.get(&node).cloned().unwrap_or_default();
+        received.entry(sink).or_default().extend(batches);
+    }
+    let mut given: Given = BTreeMap::new();
+    for id in sinks {
+        let Some(node) = ir.graph.get(id) else { continue };
+        let Op::SinkRows { sink } = &node.op else { continue };
+        let schema = environment.names.enums.schema(&node.columns);
+        let batches = received.get(sink).map(Vec::as_slice).unwrap_or_default();
+        let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
+        given.insert(id, current(ir, sink, rows));
+    }
+    for id in relations {
+        let Some(node) = ir.graph.get(id) else { continue };
+        let schema = environment.names.enums.schema(&node.columns);
+        let batches = replayed.produced.rows.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
+        given.insert(id, consolidated(&rows));
+    }
+    let reads = TestReads { at, state: states(&replayed), models, ir: Arc::clone(ir) };
+    for expectation in &test.expectations {
+        match services.expectation(&expectation.nodes, at, &reads, &given) {
+            Ok(verdict) if verdict.holds => {}
+            Ok(verdict) => {
+                return Ok(Some(verdict.explanation.unwrap_or_else(|| "the expectation does not hold".to_owned())));
+            }
+            Err(why) => return Ok(Some(why)),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a test asks for a sink that the job writes.
+fn asked(ir: &Ir, test: &TestPlan, job: &fec_ir::ir::FlowPlan) -> bool {
+    let nodes: Vec<NodeId> = test.expectations.iter().flat_map(|one| one.nodes.iter().copied()).collect();
+    let sinks: Vec<String> = ir
+        .graph
+        .upstream(&nodes)
+        .into_iter()
+        .filter_map(|id| match ir.graph.get(id).map(|node| &node.op) {
+            Some(Op::SinkRows { sink }) => Some(sink.clone()),
+            _ => None,
+        })
+        .collect();
+    let writes =
+        |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sinks.contains(sink));
+    job.nodes.iter().any(writes)
+}
+
+/// A folder for models that no test reads again.
+fn scratch() -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("fec-test-{}", std::process::id()))
+}
+
+/// What a sink holds after these rows: all of them in their order; of a table the last of each key.
+fn current(ir: &Ir, sink: &str, rows: Batch) -> Batch {
+    let Some(sink) = ir.sink(sink).filter(|sink| sink.shape == fec_model::model::Shape::Table) else {
+        return consolidated(&rows);
+    };
+    let position = |name: &String| sink.columns.iter().position(|column| column.name == *name);
+    let key: Vec<usize> = sink.key.iter().filter_map(position).collect();
+    let mut last: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for row in 0..rows.rows {
+        let columns: Vec<_> = key.iter().filter_map(|at| rows.columns.get(*at)).cloned().collect();
+        let mut bytes = Vec::new();
+        flow_operators::rows::encode_row(&columns, row, &mut bytes);
+        if rows.weight.get(row).is_none_or(|weight| *weight > 0) {
+            last.insert(bytes, row);
+        } else {
+            last.remove(&bytes);
+        }
+    }
+    let mut kept: Vec<usize> = last.into_values().collect();
+    kept.sort_unstable();
+    rows.take(&kept)
+}
+
+/// Reads from states at rest.
+pub struct TestReads {
+    /// `now`.
+    pub at: i64,
+    /// State by node name and key.
+    pub state: BTreeMap<(String, Vec<u8>), Vec<u8>>,
+    /// What models answer.
+    pub models: BTreeMap<String, Arc<PublishedModel>>,
+    /// The plan.
+    pub ir: Arc<Ir>,
+}
+
+impl Reads for TestReads {
+    fn now(&self) -> i64 {
+        self.at
+    }
+
+    fn state(&self, features: NodeId, key: &[u8]) -> Result<Option<Vec<u8>>, LocalError> {
+        let name = self.ir.graph.get(features).map(|node| node.name.clone()).unwrap_or_default();
+        Ok(self.state.get(&(name, key.to_vec())).cloned())
+    }
+
+    fn model(&self, name: &str) -> Option<Arc<PublishedModel>> {
+        self.models.get(name).cloned()
+    }
+
+    fn cut(&self) -> String {
+        String::new()
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}

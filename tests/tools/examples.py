@@ -1,0 +1,106 @@
+"""Every solution is checked, formatted, tested, drawn and explained, and one feature is asked in every plane."""
+
+import json
+import os
+import subprocess
+
+from checks import FEC, ROOT, Layer, command_line, fec, lines, scratch
+
+layer = Layer("examples")
+
+
+def solutions():
+    folders = sorted(path.parent for pattern in ("examples/*/*.asol", "tests/solutions/*/*.asol") for path in ROOT.glob(pattern))
+    return [folder.relative_to(ROOT) for folder in dict.fromkeys(folders)]
+
+
+def ended(what, done, code=0):
+    """Whether the command ended with `code` and without a panic."""
+    fine = done.returncode == code and "panicked" not in done.stderr
+    return layer.check(what, fine, f"exit {done.returncode}: {done.stderr[-800:]}", command_line(done))
+
+
+def one(folder):
+    done = fec("check", folder, "--format", "json")
+    if ended(f"{folder}: check", done):
+        found = json.loads(done.stdout)["diagnostics"]
+        errors = [entry for entry in found if entry["severity"] == "error"]
+        layer.equal(f"{folder}: check finds no error", errors, [], command_line(done))
+    ended(f"{folder}: is formatted", fec("fmt", folder, "--check"))
+
+    done = fec("test", folder, "--format", "json")
+    if ended(f"{folder}: test", done):
+        *tests, last = lines(done.stdout)
+        summary = last.get("summary", {})
+        told = {key: sum(test.get("status") == key for test in tests) for key in ("passed", "failed", "skipped")}
+        layer.equal(f"{folder}: the summary counts the lines", summary, told, command_line(done))
+        layer.check(f"{folder}: has tests that pass", summary.get("passed", 0) > 0, str(summary), command_line(done))
+        shape = all({"test", "plane", "engine", "status", "ms"} <= set(test) for test in tests)
+        layer.check(f"{folder}: each line tells test, plane, engine, status, ms", shape, str(tests[:1]))
+
+    done = fec("graph", folder, "--as", "json", "--canonical")
+    if ended(f"{folder}: graph", done):
+        graph(folder, json.loads(done.stdout), command_line(done))
+    for form, begins in (("svg", "<svg"), ("dot", "digraph")):
+        done = fec("graph", folder, "--as", form)
+        if ended(f"{folder}: graph as {form}", done):
+            layer.check(f"{folder}: the {form} is one", done.stdout.lstrip().startswith(begins), done.stdout[:80])
+
+    done = fec("explain", folder)
+    if ended(f"{folder}: explain", done):
+        parts = all(part in done.stdout for part in ("plan as written", "plan as it runs", "predicates"))
+        layer.check(f"{folder}: explain shows the plan before and after", parts, done.stdout[:200], command_line(done))
+
+
+def graph(folder, flow, repeat):
+    ids = [node["id"] for node in flow["nodes"]]
+    known = {node["id"]: set(node["columns"]) for node in flow["nodes"]}
+    layer.check(f"{folder}: nodes have ids of their own", len(ids) == len(set(ids)) > 0, str(ids), repeat)
+    ends = [end for edge in flow["edges"] for end in (edge["from"], edge["to"]) if end not in known]
+    layer.equal(f"{folder}: edges join nodes", ends, [], repeat)
+    lost = [entry["to"] for entry in flow["lineage"] if entry["to"][1] not in known.get(entry["to"][0], ())]
+    lost += [node for entry in flow["lineage"] for node in entry["from"] if node[0] not in known]
+    layer.equal(f"{folder}: lineage names nodes and their columns", lost, [], repeat)
+    again = fec("graph", folder, "--as", "json", "--canonical")
+    layer.equal(f"{folder}: the graph is the same each time", json.loads(again.stdout), flow, repeat)
+
+
+def first_solution():
+    """`init` writes a solution that checks and passes its tests as it is."""
+    folder = scratch("init") / "mine"
+    ended("init", fec("init", folder))
+    ended("init: what it wrote is right", fec("check", folder))
+    ended("init: what it wrote is formatted", fec("fmt", folder, "--check"))
+    ended("init: what it wrote passes its tests", fec("test", folder))
+    ended("init: a folder that is not empty is refused", fec("init", folder), 2)
+
+
+def the_command():
+    """Exit codes, and nothing but results on stdout."""
+    ended("an unknown verb is a usage error", fec("conquer"), 2)
+    ended("a folder that is not there is a usage error", fec("check", scratch("none") / "nowhere"), 2)
+    done = fec("check", "-", "--format", "json", stdin="solution s { version: \"1.0.0\" }\nsource x: nothing {}\n")
+    if ended("stdin is read, a wrong program ends with 1", done, 1):
+        found = json.loads(done.stdout)["diagnostics"]
+        places = all(entry["file"] == "<stdin>" and entry["start"]["line"] >= 1 for entry in found)
+        layer.check("diagnostics name stdin and their place", found and places, done.stdout[:300])
+    done = fec("explain", "E0312")
+    if ended("explain of a code", done):
+        page = (ROOT / "spec/errors/E0312.md").read_text(encoding="utf-8")
+        layer.equal("explain of a code is its page", done.stdout.strip(), page.strip())
+    ended("explain of a code that is none", fec("explain", "E9999"), 2)
+    reader = subprocess.run(f'"{FEC}" graph examples/fraud | head -c 1', shell=True, capture_output=True, text=True)
+    layer.check("a reader that goes away is no panic", "panicked" not in reader.stderr, reader.stderr)
+
+
+def main():
+    os.chdir(ROOT)
+    found = solutions()
+    layer.check("there are solutions", len(found) >= 2, str(found))
+    for folder in found:
+        one(folder)
+    first_solution()
+    the_command()
+
+
+main()

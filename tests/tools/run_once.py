@@ -1,0 +1,164 @@
+"""`fec run --once`: what it says, what it writes, that a second start changes nothing, and that kills change nothing."""
+
+import base64
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+from checks import FEC, ROOT, SEED, Layer, command_line, fec, lines, scratch, shown, start
+
+SOLUTION = "examples/fraud"
+REASONS = {"late", "ahead", "malformed", "overflow", "not_finite", "precision", "conversion", "too_large"}
+layer = Layer("run")
+
+
+def once(state, out, *more):
+    return fec("run", SOLUTION, "--once", "--state", state, "--out", out, "--format", "json", *more)
+
+
+def files(folder):
+    """The bytes of everything below a folder, by path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def event(told, name):
+    return [line for line in told if line.get("event") == name]
+
+
+def summary_of(done):
+    found = event(lines(done.stdout), "summary")
+    return found[0] if found else {}
+
+
+def model(told, repeat):
+    models = event(told, "model")
+    if not layer.check("one model line", len(models) == 1, shown(models), repeat):
+        return
+    metrics = models[0].get("metrics", {})
+    layer.equal("the model is the one that the job publishes", models[0].get("name"), "scorer", repeat)
+    layer.check("it was published behind its gate", models[0].get("published") is True and metrics.get("auc", 0) >= 0.90, shown(models[0]), repeat)
+    layer.check("its metrics are told", 0.90 <= metrics.get("auc", 0) <= 1 and metrics.get("log_loss", -1) > 0, shown(metrics), repeat)
+
+
+def written(summary, out, repeat):
+    sources, sinks = summary.get("sources", {}), summary.get("sinks", {})
+    layer.check("both streams have events", all(sources.get(name, {}).get("accepted", 0) > 0 for name in ("payments", "chargebacks")), shown(sources), repeat)
+    kinds = {"accepted", "late", "ahead", "repeated", "dead"}
+    layer.check("each source counts accepted, late, ahead, repeated, dead", all(kinds <= set(entry) for entry in sources.values()), shown(sources), repeat)
+    path = out / "sinks" / "fraud_alerts.jsonl"
+    if not layer.check("the sink is written", path.is_file(), shown(list(files(out))), repeat):
+        return
+    rows = lines(path.read_text(encoding="utf-8"))
+    layer.equal("the summary counts the sink's rows", sinks.get("fraud_alerts"), len(rows), repeat)
+    payments = sources.get("payments", {}).get("accepted", 0)
+    layer.check("at least 20 alerts per 100,000 payments", len(rows) * 100_000 >= 20 * payments > 0, f"{len(rows)} of {payments}", repeat)
+    columns = [row for row in rows if list(row) != ["id", "card", "amount", "spend_1h"]]
+    layer.equal("rows have the sink's columns in their order", columns, [], repeat)
+    money = [row for row in rows if not all(isinstance(row[name], str) and row[name][-3] == "." for name in ("amount", "spend_1h"))]
+    layer.equal("decimals are strings with all digits of their scale", money, [], repeat)
+    layer.equal("no alert twice", len({row["id"] for row in rows}), len(rows), repeat)
+    for name, counts in sources.items():
+        letters = out / "dead" / f"{name}.jsonl"
+        dead = lines(letters.read_text(encoding="utf-8")) if letters.is_file() else []
+        refused = [letter for letter in dead if letter["reason"] in ("late", "ahead")]
+        layer.equal(f"{name}: late and ahead records are dead letters", len(refused), counts["late"] + counts["ahead"], repeat)
+        keys = {"reason", "detail", "flow", "partition", "offset", "raw"}
+        shapes = [letter for letter in dead if set(letter) != keys or letter["reason"] not in REASONS]
+        layer.equal(f"{name}: dead letters have their shape", shapes, [], repeat)
+        raw = [base64.b64decode(letter["raw"], validate=True) for letter in dead]
+        layer.check(f"{name}: dead letters hold the record's bytes", all(raw), shown(dead[:1]), repeat)
+
+
+def killed(reference):
+    """A run that is killed at random moments ends where an undisturbed one does."""
+    kills = int(os.environ.get("FEC_KILLS", "4"))
+    random.seed(SEED)
+    base = scratch("killed")
+    state, out = base / "state", base / "out"
+    command = [FEC, "run", SOLUTION, "--once", "--state", state, "--out", out, "--format", "json"]
+    struck = 0
+    for _ in range(kills):
+        child = start(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(random.uniform(0.02, 1.5))
+        struck += child.poll() is None
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    done = once(state, out)
+    print(f"      {struck} of {kills} kills met a running process")
+    layer.equal("after kills it comes to its end", done.returncode, 0, command_line(done))
+    got = files(out) if out.exists() else {}
+    layer.equal("after kills the same files exist", sorted(got), sorted(reference))
+    differing = [name for name in reference if got.get(name) != reference[name]]
+    layer.equal("after kills every file has the same bytes", differing, [])
+
+
+def planes():
+    """One feature, one key, three planes, the same answer."""
+    folder = scratch("simulated")
+    done = fec("simulate", SOLUTION, "--rows", 3000, "--seed", 7, "-o", folder)
+    if not layer.equal("simulate", done.returncode, 0, command_line(done)):
+        return
+    names = sorted(path.name for path in folder.iterdir())
+    layer.equal("simulate writes streams as .jsonl and tables as .csv", names, ["chargebacks.jsonl", "merchants.csv", "payments.jsonl"])
+    again = scratch("simulated")
+    fec("simulate", SOLUTION, "--rows", 3000, "--seed", 7, "-o", again)
+    layer.check("the same seed gives the same bytes", files(folder) == files(again), "they differ")
+    payments = lines((folder / "payments.jsonl").read_text(encoding="utf-8"))
+    random.seed(SEED)
+    present = 0
+    for payment in random.sample(payments, 5):
+        answers, asked = {}, []
+        for plane in ("batch", "stream", "online"):
+            bound = [f"--bind={path.stem}={path}" for path in sorted(folder.iterdir())]
+            done = fec("show", SOLUTION, "card_activity", "--key", payment["card"], "--at", payment["at"], "--plane", plane, *bound)
+            asked.append(command_line(done))
+            answers[plane] = done.stdout if done.returncode == 0 else f"exit {done.returncode}: {done.stderr[-300:]}"
+        layer.check(f"card {payment['card']}: batch, stream and online agree", len(set(answers.values())) == 1 and "exit" not in answers["batch"], shown(answers), asked[0])
+        if "exit" not in answers["batch"]:
+            columns = json.loads(answers["batch"])
+            layer.check("show gives one flat object of the set's columns", "spend_1h" in columns, shown(columns), asked[0])
+            present += any(value not in (None, 0, "0.00") for value in columns.values())
+    layer.check("the answers are not all empty", present >= 3, f"{present} of 5 have values")
+
+
+def refusals():
+    """What cannot be run is refused with its exit code and a sentence."""
+    base = scratch("refused")
+    done = fec("run", SOLUTION, "--once", "--state", base / "state", "--bind", "nonsense=/nowhere.jsonl")
+    layer.check("a bind of an unknown source is refused", done.returncode in (1, 2) and "nonsense" in done.stderr, done.stderr[-300:], command_line(done))
+    done = fec("run", SOLUTION, "--once", "--state", base / "state", "--bind", "payments=/nowhere.jsonl")
+    layer.check("a bound file that is not there is named", done.returncode == 3 and "/nowhere.jsonl" in done.stderr, f"exit {done.returncode}: {done.stderr[-300:]}", command_line(done))
+    file = base / "file"
+    file.write_text("")
+    done = fec("run", SOLUTION, "--once", "--state", file)
+    layer.check("a state folder that is a file is refused", done.returncode == 3 and "panicked" not in done.stderr, f"exit {done.returncode}: {done.stderr[-300:]}", command_line(done))
+
+
+def main():
+    os.chdir(ROOT)
+    base = scratch("run")
+    state, out = base / "state", base / "out"
+    done = once(state, out)
+    repeat = command_line(done)
+    if not layer.check("the example runs to the end of its data", done.returncode == 0 and "panicked" not in done.stderr, f"exit {done.returncode}: {done.stderr[-800:]}", repeat):
+        return
+    told = lines(done.stdout)
+    model(told, repeat)
+    summary = summary_of(done)
+    written(summary, out, repeat)
+    first = files(out)
+    again = once(state, out)
+    layer.equal("a second start on the same state ends well", again.returncode, 0, repeat)
+    layer.equal("a second start gives the same summary", summary_of(again), summary, repeat)
+    layer.check("a second start leaves the same files", files(out) == first, "they differ", repeat)
+    trained = [line for line in event(lines(again.stdout), "model") if line.get("version") != event(told, "model")[0].get("version")]
+    layer.equal("the job does not run again for the same inputs", trained, [], repeat)
+    killed(first)
+    planes()
+    refusals()
+
+
+main()

@@ -1,0 +1,174 @@
+"""`fec run` as a server: ready, answers, refusals, health, drain, restart, one owner of a state."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+
+from checks import FEC, ROOT, Layer, command_line, fec, scratch, shown, start, wait_for
+
+SOLUTION = "examples/fraud"
+PAYMENT = {"id": "test-1", "card": "test-card", "merchant": "test-merchant", "amount": "12.50", "country": "FR", "at": "2026-01-01T00:00:00Z"}
+layer = Layer("serve")
+
+
+class Server:
+    """A running `fec run` and the lines that it has said."""
+
+    def __init__(self, state, port=0):
+        self.began = time.monotonic()
+        command = [FEC, "run", SOLUTION, "--port", str(port), "--state", str(state), "--format", "json"]
+        self.child = start(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.told, self.errors = [], []
+        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=lambda: self.errors.extend(self.child.stderr), daemon=True).start()
+
+    def _read(self):
+        for line in self.child.stdout:
+            self.told.append(json.loads(line))
+
+    def ready(self, seconds=60):
+        """The URL, once it is told."""
+        def told():
+            return self.child.poll() is not None or [line for line in self.told if line.get("event") == "ready"]
+
+        found = wait_for(told, seconds)
+        return found[0] if isinstance(found, list) and found else None
+
+    def request(self, method, path, body=None, headers=None):
+        """Status, headers and text of one request."""
+        url = urllib.parse.urlsplit(self.ready()["url"])
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=10)
+        try:
+            connection.request(method, path, body, {"content-type": "application/json", **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+        finally:
+            connection.close()
+
+    def score(self, payment):
+        """Status and object of one payment."""
+        status, _, text = self.request("POST", "/score", payment if isinstance(payment, str) else json.dumps(payment))
+        try:
+            return status, json.loads(text)
+        except ValueError:
+            return status, text
+
+    def models(self):
+        """What /readyz says of the models."""
+        status, _, text = self.request("GET", "/readyz")
+        return json.loads(text).get("models", {}) if status == 200 else {}
+
+    def stop(self, number=signal.SIGTERM, seconds=30):
+        """Its exit code after a signal; nothing if it does not end in time."""
+        self.child.send_signal(number)
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            return None
+
+
+def answers(server):
+    status, answer = server.score(PAYMENT)
+    first = time.monotonic() - server.began
+    layer.equal("a payment is answered", status, 200)
+    layer.check("the answer is a decision", isinstance(answer, dict) and answer.get("verdict") in ("allow", "review", "block"), shown(answer))
+    print(f"      first answer {first * 1000:.0f} ms after the start")
+    layer.check("the first answer comes within a second of the start (5 s on a busy machine)", first < 5, f"{first:.2f} s")
+    _, headers, _ = server.request("POST", "/score", json.dumps(PAYMENT))
+    layer.check("the answer names its time and cut", {"fec-time", "fec-cut"} <= set(headers), shown(sorted(headers)))
+    layer.check("no other origin is let in", "access-control-allow-origin" not in headers, shown(headers))
+
+
+def refusals(server):
+    layer.equal("what is no JSON is a 400", server.score("{")[0], 400)
+    for field in PAYMENT:
+        status, answer = server.score({name: value for name, value in PAYMENT.items() if name != field})
+        layer.check(f"without `{field}`: 422 that names it", status == 422 and isinstance(answer, dict) and answer.get("field", "").endswith(field), f"{status} {shown(answer)}")
+    for field, value in {"amount": "12.345", "at": "yesterday", "card": 7, "country": None}.items():
+        status, answer = server.score({**PAYMENT, field: value})
+        shape = isinstance(answer, dict) and {"code", "field", "message"} <= set(answer)
+        layer.check(f"`{field}: {value!r}`: 422 that names it", status == 422 and shape and answer["field"].endswith(field), f"{status} {shown(answer)}")
+    layer.equal("an unknown path is a 404", server.request("GET", "/nowhere")[0], 404)
+    layer.equal("a wrong method is a 405", server.request("GET", "/score")[0], 405)
+    layer.equal("after all that a payment is answered", server.score(PAYMENT)[0], 200)
+
+
+def of_itself(server):
+    layer.equal("/healthz", server.request("GET", "/healthz")[0], 200)
+    published = wait_for(lambda: server.models().get("scorer"), 240, 0.5)
+    layer.check("/readyz tells the model's version once it is published", published is not None and published is not False, shown(server.models()))
+    layer.equal("with the model a payment is answered", server.score(PAYMENT)[0], 200)
+    status, _, text = server.request("GET", "/metrics")
+    layer.check("/metrics has samples", status == 200 and any(line and not line.startswith("#") for line in text.splitlines()), text[:200])
+    status, _, text = server.request("GET", "/openapi.json")
+    described = json.loads(text) if status == 200 else {}
+    layer.check("/openapi.json describes the service", "/score" in described.get("paths", {}), text[:200])
+
+
+def one_owner(server, state):
+    second = fec("run", SOLUTION, "--port", "0", "--state", state, timeout=60)
+    layer.check("a second run on the same state is refused with a sentence", second.returncode == 3 and len(second.stderr) > 20 and "panicked" not in second.stderr, f"exit {second.returncode}: {second.stderr[-300:]}", command_line(second))
+    layer.equal("the first one goes on", server.score(PAYMENT)[0], 200)
+
+
+def port_in_use():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = fec("run", SOLUTION, "--port", port, "--state", scratch("taken") / "state", timeout=60)
+    layer.check("a port in use is refused and named", done.returncode == 3 and str(port) in done.stderr, f"exit {done.returncode}: {done.stderr[-300:]}", command_line(done))
+
+
+def drains(server):
+    """Requests that were accepted before SIGTERM are answered."""
+    results = []
+
+    def ask():
+        try:
+            results.append(server.score(PAYMENT)[0])
+        except (OSError, http.client.HTTPException):
+            results.append("refused")
+
+    asking = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    code = server.stop()
+    for thread in asking:
+        thread.join(15)
+    layer.equal("SIGTERM ends it well", code, 0)
+    layer.check("requests in flight are answered or never accepted", set(results) <= {200, "refused", 503}, shown(results))
+
+
+def main():
+    os.chdir(ROOT)
+    state = scratch("serve") / "state"
+    server = Server(state)
+    if not layer.check("it gets ready", server.ready(), "".join(server.errors)[-800:]):
+        return
+    answers(server)
+    refusals(server)
+    of_itself(server)
+    one_owner(server, state)
+    drains(server)
+
+    server = Server(state)
+    if layer.check("it starts again on its state", server.ready(), "".join(server.errors)[-800:]):
+        layer.check("the model is there at once", wait_for(lambda: server.models().get("scorer"), 30, 0.2), shown(server.models()))
+        layer.equal("a payment is answered", server.score(PAYMENT)[0], 200)
+        server.stop(signal.SIGKILL)
+    server = Server(state)
+    if layer.check("it starts again after kill -9", server.ready(), "".join(server.errors)[-800:]):
+        layer.equal("a payment is answered after kill -9", server.score(PAYMENT)[0], 200)
+        layer.equal("SIGINT ends it well", server.stop(signal.SIGINT), 0)
+    port_in_use()
+
+
+main()
