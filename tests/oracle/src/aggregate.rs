@@ -92,7 +92,8 @@ fn compute(aggregate: &Aggregate, entries: &[Entry]) -> Result<Value, Stop> {
         AggregateFunction::Min => best(entries, |a, b| compare(&a.argument, &b.argument).is_lt()),
         AggregateFunction::Max => best(entries, |a, b| compare(&a.argument, &b.argument).is_gt()),
         AggregateFunction::First => best(entries, |a, b| (a.time, &a.place) < (b.time, &b.place)),
-        AggregateFunction::Last => best(entries, |a, b| (a.time, &a.place) > (b.time, &b.place)),
+        // Entries of one row's lineage come in its order: of equal ones the later is the last.
+        AggregateFunction::Last => best(entries, |a, b| (a.time, &a.place) >= (b.time, &b.place)),
         AggregateFunction::CountDistinct => {
             let values = groups(entries).into_keys().map(|value| value.0).collect::<Vec<_>>();
             Value::Int(if aggregate.exact { count(values.len())? } else { distinct::estimate(&values)? })

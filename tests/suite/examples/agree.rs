@@ -1,6 +1,7 @@
 //! Holds the local replay against the evaluator on the program of a seed, and shrinks it where they differ:
 //! `agree SEED [COUNT]`.
 
+use fec_model::model::Source;
 use fec_suite::compare::{Report, checked, compare};
 use fec_suite::generate::{Program, generate};
 use fec_suite::replayed::{How, Replayed};
@@ -13,6 +14,16 @@ fn differences(program: &Program, how: How) -> Vec<String> {
         Ok(()) => report.differences,
         Err(why) => vec![why],
     }
+}
+
+/// What sources say of time: a smaller program shall fail for the same reason.
+fn sources(program: &Program) -> Vec<String> {
+    let model = checked(program).unwrap_or_default();
+    let settings = |source: &Source| {
+        let Source { name, time, lateness, ahead, unique, unit, .. } = source;
+        format!("{name} {time:?} {lateness} {ahead:?} {unique:?} {unit:?} {:?}", source.versions)
+    };
+    model.sources.iter().map(settings).collect()
 }
 
 fn main() {
@@ -40,7 +51,11 @@ fn main() {
             if differences(&program, how).is_empty() {
                 continue;
             }
-            let small = shrink(&program, |program| !differences(program, how).is_empty());
+            let sources = sources(&program);
+            let small = shrink(&program, |small| {
+                self::sources(small).iter().all(|source| sources.contains(source))
+                    && !differences(small, how).is_empty()
+            });
             println!("seed {seed}, {how:?}\n{}", small.asol);
             for (path, text) in &small.files {
                 println!("// {path}\n{text}");

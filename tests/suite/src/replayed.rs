@@ -94,7 +94,7 @@ impl Ready {
             }
             std::fs::write(path, text).map_err(|error| error.to_string())?;
         }
-        let places = Places { root: folder.path().to_owned(), bound: BTreeMap::new() };
+        let places = Places { root: folder.path().to_owned(), ..Places::default() };
         let (history, tables) = read_all(&ir, &places, &environment.names).map_err(words)?;
         Ok(Self { program: program.clone(), ir, environment, history, tables, states: BTreeMap::new() })
     }
