@@ -1,5 +1,6 @@
 //! Aggregates (`spec/types.md`, 6): all rows at hand, exact until one rounding.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use fec_model::expr::{Aggregate, AggregateFunction};
@@ -91,8 +92,8 @@ fn compute(aggregate: &Aggregate, entries: &[Entry]) -> Result<Value, Stop> {
         }
         AggregateFunction::Min => best(entries, |a, b| compare(&a.argument, &b.argument).is_lt()),
         AggregateFunction::Max => best(entries, |a, b| compare(&a.argument, &b.argument).is_gt()),
-        AggregateFunction::First => best(entries, |a, b| (a.time, &a.place) < (b.time, &b.place)),
-        AggregateFunction::Last => best(entries, |a, b| (a.time, &a.place) > (b.time, &b.place)),
+        AggregateFunction::First => best(entries, |a, b| in_order(a, b).is_lt()),
+        AggregateFunction::Last => best(entries, |a, b| in_order(a, b).is_gt()),
         AggregateFunction::CountDistinct => {
             let values = groups(entries).into_keys().map(|value| value.0).collect::<Vec<_>>();
             Value::Int(if aggregate.exact { count(values.len())? } else { distinct::estimate(&values)? })
@@ -135,6 +136,11 @@ fn variance(entries: &[Entry], rows: i64) -> Result<Option<f64>, Stop> {
     let over = &(&n * &squares) - &(&sum * &sum);
     let under = &n * &Exact::whole((rows - 1).into());
     Ok(over.divide(&under).map(|var| var.to_float()).transpose()?)
+}
+
+/// By time, place and value.
+fn in_order(a: &Entry, b: &Entry) -> Ordering {
+    (a.time, &a.place).cmp(&(b.time, &b.place)).then_with(|| compare(&a.argument, &b.argument))
 }
 
 /// The first entry that no other beats.
