@@ -1,4 +1,5 @@
 //! Files and folders: what is written is read, byte for byte and row for row.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::sync::Arc;

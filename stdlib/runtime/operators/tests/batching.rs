@@ -1,57 +1,28 @@
 //! The same log gives the same rows, dead letters and state whatever the batching, the restarts and the rollbacks.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests: a failure is the test's failure")]
 
 mod common;
 
 use std::sync::Arc;
 
-use common::{Event, Results, SECOND, Stored, accepted, less, micro_batches, schema, store};
+use common::{
+    LATENESS, Results, SECOND, Stored, accepted, column, events, join_spec, kinds, less, micro_batches, schema, store,
+};
 use flow_core::aggregate::AggregateFunc;
 use flow_core::block::WindowedAggregate;
-use flow_core::fault::Fault;
 use flow_core::program::{Binary, ProgramBuilder};
 use flow_core::types::{DataType, Field, Kind, Schema};
-use flow_operators::expression::{Environment, Expr, Input};
+use flow_operators::expression::{Environment, Input};
 use flow_operators::feature_set::{FeatureParts, FeatureSet};
 use flow_operators::features::{Features, Read, Updates};
 use flow_operators::finality::Final;
 use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::{Feed, Graph};
 use flow_operators::interval_join::{Interval, IntervalJoin};
-use flow_operators::join::{JoinKind, JoinSpec, Pick};
+use flow_operators::join::{JoinKind, Pick};
 use flow_operators::merge::MicroBatch;
 use flow_operators::union::Union;
 use proptest::prelude::*;
-
-const LATENESS: i64 = 10 * SECOND;
-
-fn event() -> impl Strategy<Value = (u32, u32, i64, i64, Option<usize>, u8, i64, Option<i64>)> {
-    (0_u32..2, 0_u32..2, 0_i64..4, -3_i64..13, proptest::option::weighted(0.9, 0_usize..3), 0_u8..20, -5_i64..5, proptest::option::of(0_i64..60))
-}
-
-/// Events whose stamps mostly rise, with disorder inside and outside of the lateness, equal times, absent keys and faults.
-fn events() -> impl Strategy<Value = Vec<Event>> {
-    proptest::collection::vec(event(), 1..60).prop_map(|all| {
-        let mut stamp = 0;
-        let mut offsets = [[0_i64; 2]; 2];
-        all.into_iter()
-            .map(|(source, partition, step, behind, key, bad, n, id)| {
-                stamp += step * SECOND;
-                let offset = &mut offsets[source as usize][partition as usize];
-                *offset += 1;
-                Event {
-                    source,
-                    partition,
-                    offset: *offset,
-                    stamp,
-                    key: key.map(|key| ["a", "b", "c"][key]),
-                    n: if bad == 0 { Err(Fault::Malformed) } else { Ok(n) },
-                    at: stamp - behind * SECOND,
-                    id,
-                }
-            })
-            .collect()
-    })
-}
 
 fn features(name: &str, head: i64) -> FeatureSet {
     let aggregate = |func, args: &[usize]| WindowedAggregate {
@@ -80,33 +51,12 @@ fn features(name: &str, head: i64) -> FeatureSet {
     .unwrap()
 }
 
-fn column(position: usize) -> Vec<Expr> {
-    vec![Input::column(position)]
-}
-
-fn join_spec(kind: JoinKind, pick: Pick, left: Arc<Schema>) -> JoinSpec {
-    let mut spec = JoinSpec {
-        kind,
-        pick,
-        left,
-        right: schema(),
-        left_keys: column(0),
-        right_keys: column(0),
-        residual: None,
-        alias: "r".to_owned(),
-        flow: "join".into(),
-    };
-    spec.residual = Some(less(&spec.pair(), 1, spec.left.fields.len() + 1));
-    spec
-}
-
 /// Every operator that a stream has: two joins in a row, `final`, a feature set over the join's changes and one over events,
 /// both read as of each row, a filter, a union.
 fn graph(kind: JoinKind, pick: Pick) -> Graph {
     let mut graph = Graph::new(Environment::default());
     let (left, right) = (graph.source(0, schema()), graph.source(1, schema()));
-    let interval =
-        Interval { low: -5 * SECOND, high: 15 * SECOND, left_lateness: LATENESS, right_lateness: LATENESS };
+    let interval = Interval { low: -5 * SECOND, high: 15 * SECOND, left_lateness: LATENESS, right_lateness: LATENESS };
     let first = IntervalJoin::new(join_spec(kind, pick, schema()), interval);
     let first_schema = first.schema();
     let first = Feed::Output(graph.add(Box::new(first), vec![left, right]).unwrap(), 0);
@@ -170,13 +120,8 @@ fn run(mut graph: Graph, batches: &[MicroBatch], end: i64) -> Results {
     results.finished()
 }
 
-fn kinds() -> impl Strategy<Value = (JoinKind, Pick)> {
-    let kinds = [JoinKind::Inner, JoinKind::Left, JoinKind::Semi, JoinKind::Anti];
-    (proptest::sample::select(kinds.to_vec()), proptest::sample::select(vec![Pick::All, Pick::First, Pick::Latest]))
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn batching_changes_nothing(

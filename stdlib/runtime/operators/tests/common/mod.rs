@@ -11,13 +11,16 @@ use flow_core::program::{Comparison, ProgramBuilder};
 use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_core::value::{Cell, Value};
 use flow_operators::accept::{Arriving, Gate, GateSpec};
-use flow_operators::expression::Expr;
+use flow_operators::expression::{Expr, Input};
 use flow_operators::graph::{Graph, NodeId, Outputs, SinkId};
+use flow_operators::join::{JoinKind, JoinSpec, Pick};
 use flow_operators::merge::{Merger, MicroBatch};
 use flow_operators::operator::DeadLetter;
 use flow_operators::order::Order;
+use proptest::prelude::*;
 
 pub const SECOND: i64 = 1_000_000;
+pub const LATENESS: i64 = 10 * SECOND;
 
 /// `{ k: string?, n: int, at: timestamp, id: int? }`
 pub fn schema() -> Arc<Schema> {
@@ -193,4 +196,67 @@ pub fn less(pair: &Schema, left: usize, right: usize) -> Expr {
     let (left, right) = (builder.column(left).unwrap(), builder.column(right).unwrap());
     let result = builder.compare(Comparison::Less, left, right).unwrap();
     Arc::new(builder.finish(vec![result]))
+}
+
+fn event() -> impl Strategy<Value = (u32, u32, i64, i64, Option<usize>, u8, i64, Option<i64>)> {
+    (
+        0_u32..2,
+        0_u32..2,
+        0_i64..4,
+        -3_i64..13,
+        proptest::option::weighted(0.9, 0_usize..3),
+        0_u8..20,
+        -5_i64..5,
+        proptest::option::of(0_i64..60),
+    )
+}
+
+/// Events whose stamps mostly rise, with disorder inside and outside of the lateness, equal times, absent keys and faults.
+pub fn events() -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(event(), 1..60).prop_map(|all| {
+        let mut stamp = 0;
+        let mut offsets = [[0_i64; 2]; 2];
+        all.into_iter()
+            .map(|(source, partition, step, behind, key, bad, n, id)| {
+                stamp += step * SECOND;
+                let offset = &mut offsets[source as usize][partition as usize];
+                *offset += 1;
+                Event {
+                    source,
+                    partition,
+                    offset: *offset,
+                    stamp,
+                    key: key.map(|key| ["a", "b", "c"][key]),
+                    n: if bad == 0 { Err(Fault::Malformed) } else { Ok(n) },
+                    at: stamp - behind * SECOND,
+                    id,
+                }
+            })
+            .collect()
+    })
+}
+
+pub fn column(position: usize) -> Vec<Expr> {
+    vec![Input::column(position)]
+}
+
+pub fn join_spec(kind: JoinKind, pick: Pick, left: Arc<Schema>) -> JoinSpec {
+    let mut spec = JoinSpec {
+        kind,
+        pick,
+        left,
+        right: schema(),
+        left_keys: column(0),
+        right_keys: column(0),
+        residual: None,
+        alias: "r".to_owned(),
+        flow: "join".into(),
+    };
+    spec.residual = Some(less(&spec.pair(), 1, spec.left.fields.len() + 1));
+    spec
+}
+
+pub fn kinds() -> impl Strategy<Value = (JoinKind, Pick)> {
+    let kinds = [JoinKind::Inner, JoinKind::Left, JoinKind::Semi, JoinKind::Anti];
+    (proptest::sample::select(kinds.to_vec()), proptest::sample::select(vec![Pick::All, Pick::First, Pick::Latest]))
 }

@@ -1,0 +1,211 @@
+//! The operators over bounded relations (`spec/semantics.md`, 3.6, 5.3 and 7), on rows small enough to be read.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests: a failure is the test's failure")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{column, less};
+use flow_core::aggregate::{Aggregate, AggregateFunc};
+use flow_core::batch::{Batch, Origin};
+use flow_core::builder::ColumnBuilder;
+use flow_core::fault::Fault;
+use flow_core::types::{DataType, Field, Kind, Schema};
+use flow_core::value::{Cell, Value};
+use flow_operators::distinct::{Distinct, Which};
+use flow_operators::expression::{Environment, Input};
+use flow_operators::group::{Group, GroupAggregate, GroupSpec};
+use flow_operators::hash_join::HashJoin;
+use flow_operators::join::{JoinKind, JoinSpec, Pick};
+use flow_operators::lookup_join::LookupJoin;
+use flow_operators::operator::{Context, Operator};
+use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
+use flow_operators::table::{Table, TableKey};
+
+/// `{ k: string?, n: int? }`
+fn schema() -> Arc<Schema> {
+    let field = |name: &str, kind| Field { name: name.to_owned(), ty: DataType::optional(kind) };
+    Arc::new(Schema { fields: vec![field("k", Kind::String), field("n", Kind::Int)] })
+}
+
+const BAD: i64 = i64::MIN;
+const NONE: i64 = i64::MAX;
+
+/// Rows of (k, n, time, weight); an empty k is absent. Each row has the time as its arrival and its number as its offset.
+fn batch(rows: &[(&str, i64, i64, i8)]) -> Batch {
+    let (mut k, mut n) = (ColumnBuilder::new(&Kind::String, 0), ColumnBuilder::new(&Kind::Int, 0));
+    for (key, number, _, _) in rows {
+        k.push(Ok(if key.is_empty() { Cell::Absent } else { Cell::String(key) }));
+        n.push(match *number {
+            BAD => Err(Fault::Overflow),
+            NONE => Ok(Cell::Absent),
+            number => Ok(Cell::Int(number)),
+        });
+    }
+    Batch {
+        columns: vec![k.finish(), n.finish()],
+        rows: rows.len(),
+        time: rows.iter().map(|row| row.2).collect(),
+        arrived: rows.iter().map(|row| row.2).collect(),
+        origin: vec![Origin::default(); rows.len()],
+        offset: (0..).take(rows.len()).collect(),
+        weight: rows.iter().map(|row| row.3).collect(),
+    }
+}
+
+/// Runs an operator over bounded inputs; the rows as text, and the number of dead letters.
+fn run(mut operator: impl Operator, inputs: &[Batch]) -> (Vec<String>, usize) {
+    let mut cx = Context::new(Environment::default());
+    let mut out: Vec<String> = operator.process(inputs, &mut cx).unwrap().iter().flat_map(show).collect();
+    out.extend(operator.finish(&mut cx).unwrap().iter().flat_map(show));
+    (out, cx.take_dead().len())
+}
+
+fn show(batch: &Batch) -> Vec<String> {
+    let cells = |row: usize| batch.columns.iter().map(move |column| text(column.value(row)));
+    (0..batch.rows).map(|row| cells(row).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn text(cell: Result<Value, Fault>) -> String {
+    match cell {
+        Ok(Value::Absent) => "-".to_owned(),
+        Ok(Value::Int(value)) => value.to_string(),
+        Ok(Value::String(value)) => value.to_string(),
+        Ok(Value::Record(cells)) => {
+            format!("({})", cells.iter().map(|c| text(Ok(c.clone()))).collect::<Vec<_>>().join(" "))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn by_n(descending: bool) -> Vec<SortKey> {
+    vec![SortKey { value: Input::column(1), descending }]
+}
+
+#[test]
+fn sorting_breaks_ties_by_time_then_columns_and_puts_absent_last() {
+    let rows =
+        batch(&[("b", 2, 5, 1), ("a", 2, 5, 1), ("", NONE, 1, 1), ("c", 2, 4, 1), ("d", 3, 9, 1), ("e", BAD, 9, 1)]);
+    let sort = |descending| Sort::new(schema(), by_n(descending), "f".into());
+    let (up, dead) = run(sort(false), std::slice::from_ref(&rows));
+    assert_eq!((up.join(", ").as_str(), dead), ("c 2, a 2, b 2, d 3, - -", 1));
+    assert_eq!(run(sort(true), &[rows]).0.join(", "), "d 3, c 2, a 2, b 2, - -");
+}
+
+#[test]
+fn rows_that_were_taken_back_do_not_count() {
+    let rows =
+        batch(&[("a", 1, 1, 1), ("a", 1, 1, 1), ("b", 2, 2, 1), ("a", 1, 1, -1), ("b", 2, 2, -1), ("c", 3, 3, -1)]);
+    assert_eq!(run(Sort::new(schema(), by_n(false), "f".into()), &[rows]).0, ["a 1"]);
+}
+
+#[test]
+fn top_ranks_within_its_groups() {
+    let rows = batch(&[("b", 9, 1, 1), ("a", 5, 1, 1), ("a", 7, 2, 1), ("a", 5, 3, 1), ("a", 1, 4, 1), ("", 4, 5, 1)]);
+    let top = |with_ties| {
+        let (keys, per, flow) = (by_n(true), column(0), "f".into());
+        Top::new(schema(), TopSpec { count: 2, keys, per, with_ties, rank: Some("r".to_owned()), flow })
+    };
+    assert_eq!(run(top(false), std::slice::from_ref(&rows)).0, ["a 7 1", "a 5 2", "b 9 1", "- 4 1"]);
+    assert_eq!(run(top(true), &[rows]).0, ["a 7 1", "a 5 2", "a 5 2", "b 9 1", "- 4 1"]);
+}
+
+#[test]
+fn take_goes_by_the_standing_order() {
+    let rows = batch(&[("z", 1, 9, 1), ("b", 1, 3, 1), ("a", 1, 3, 1)]);
+    assert_eq!(run(Take::new(schema(), 2, false), std::slice::from_ref(&rows)).0, ["a 1", "b 1"]);
+    assert_eq!(run(Take::new(schema(), 2, true), &[rows]).0, ["z 1", "b 1"]);
+}
+
+#[test]
+fn one_row_of_each_key() {
+    let rows = batch(&[("a", 1, 5, 1), ("a", 2, 3, 1), ("", 3, 4, 1), ("b", 4, 1, 1), ("", 5, 9, 1)]);
+    let distinct = |which| Distinct::new(schema(), column(0), which, "f".into());
+    assert_eq!(run(distinct(Which::First), std::slice::from_ref(&rows)).0, ["b 4", "a 2", "- 3"]);
+    assert_eq!(run(distinct(Which::Last), &[rows]).0, ["b 4", "a 1", "- 5"]);
+}
+
+#[test]
+fn groups_give_one_row_a_key_and_one_without_keys() {
+    let aggregate = |func, arguments: &[usize], types: &[DataType]| GroupAggregate {
+        aggregate: Aggregate::new(func, types).unwrap(),
+        arguments: arguments.iter().map(|at| Input::column(*at)).collect(),
+        filter: None,
+    };
+    let int = DataType::required(Kind::Int);
+    let aggregates = vec![aggregate(AggregateFunc::Sum, &[1], &[int]), aggregate(AggregateFunc::Count, &[], &[])];
+    let group = |keys: usize| {
+        let names = ["k", "total", "rows"];
+        let fields = names.into_iter().skip(1 - keys).map(|name| Field {
+            name: name.to_owned(),
+            ty: DataType::optional(if name == "k" { Kind::String } else { Kind::Int }),
+        });
+        Group::new(GroupSpec {
+            input: schema(),
+            keys: (0..keys).map(Input::column).collect(),
+            aggregates: aggregates.clone(),
+            outputs: (0..keys + 2).map(Input::column).collect(),
+            output: Arc::new(Schema { fields: fields.collect() }),
+            flow: "f".into(),
+        })
+    };
+    let rows =
+        batch(&[("b", 1, 1, 1), ("", 5, 1, 1), ("a", 2, 1, 1), ("b", 3, 1, 1), ("b", BAD, 1, 1), ("b", 1, 1, -1)]);
+    assert_eq!(run(group(1), std::slice::from_ref(&rows)), (vec!["a 2 1".into(), "b 3 1".into(), "- 5 1".into()], 1));
+    assert_eq!(run(group(0), &[rows]).0, ["10 3"]);
+    assert_eq!(run(group(0), &[batch(&[])]).0, ["0 0"]);
+    assert_eq!(run(group(1), &[batch(&[])]).0, [""; 0]);
+}
+
+fn spec(kind: JoinKind, pick: Pick) -> JoinSpec {
+    JoinSpec {
+        kind,
+        pick,
+        left: schema(),
+        right: schema(),
+        left_keys: column(0),
+        right_keys: column(0),
+        residual: None,
+        alias: "r".to_owned(),
+        flow: "f".into(),
+    }
+}
+
+#[test]
+fn bounded_joins() {
+    let left = || batch(&[("a", 1, 1, 1), ("", 2, 2, 1), ("b", 3, 3, 1), ("c", 4, 4, 1)]);
+    let right = || batch(&[("a", 9, 8, 1), ("a", 8, 9, 1), ("", 7, 1, 1), ("b", 2, 1, 1)]);
+    let join = |kind, pick| run(HashJoin::new(spec(kind, pick)), &[left(), right()]).0.join(", ");
+    assert_eq!(join(JoinKind::Inner, Pick::All), "b 3 (b 2), a 1 (a 9), a 1 (a 8)");
+    assert_eq!(join(JoinKind::Left, Pick::First), "- 2 -, b 3 (b 2), c 4 -, a 1 (a 9)");
+    assert_eq!(join(JoinKind::Inner, Pick::Latest), "b 3 (b 2), a 1 (a 8)");
+    assert_eq!(join(JoinKind::Semi, Pick::All), "a 1, b 3");
+    assert_eq!(join(JoinKind::Anti, Pick::All), "- 2, c 4");
+    let mut residual = spec(JoinKind::Left, Pick::All);
+    residual.residual = Some(less(&residual.pair(), 1, 3));
+    let given = run(HashJoin::new(residual), &[left(), right()]).0.join(", ");
+    assert_eq!(given, "- 2 -, b 3 -, c 4 -, a 1 (a 9), a 1 (a 8)");
+}
+
+#[test]
+fn tables_are_read_as_of_the_arrival_of_the_row() {
+    let mut cx = Context::new(Environment::default());
+    let key = |version| TableKey { keys: column(0), version, flow: "t".into() };
+    let rows = || batch(&[("a", 20, 0, 1), ("a", 10, 0, 1), ("b", 15, 0, 1), ("b", 15, 0, 1), ("", 1, 0, 1)]);
+    let left =
+        || batch(&[("a", 1, 9, 1), ("a", 2, 10, 1), ("a", 3, 19, 1), ("a", 4, 20, 1), ("b", 5, 15, 1), ("", 6, 50, 1)]);
+    let versioned = Arc::new(Table::new(rows(), &key(Some(Input::column(1))), &column(0), &"f".into(), &mut cx));
+    let join = |table: &Arc<Table>, kind| run(LookupJoin::new(spec(kind, Pick::All), Arc::clone(table)), &[left()]).0;
+    assert_eq!(
+        join(&versioned, JoinKind::Left).join(", "),
+        "a 1 -, a 2 (a 10), a 3 (a 10), a 4 (a 20), b 5 (b 15), - 6 -"
+    );
+    let constant = Arc::new(Table::new(rows(), &key(None), &column(0), &"f".into(), &mut cx));
+    // Of several rows with one key the last in the file counts.
+    let given = join(&constant, JoinKind::Inner).join(", ");
+    assert_eq!(given, "a 1 (a 10), a 2 (a 10), a 3 (a 10), a 4 (a 10), b 5 (b 15)");
+    assert_eq!(join(&versioned, JoinKind::Anti).join(", "), "a 1, - 6");
+    let read = |at| versioned.get(&[Value::String("a".into())], at);
+    assert_eq!((read(9), read(10), read(20)), (None, Some(1), Some(0)));
+    assert_eq!(versioned.get(&[Value::Absent], 50), None);
+}
