@@ -285,6 +285,20 @@ impl<'a> Lowering<'a> {
 
     /// As [`Self::hoist`]; `name` is the binding that the outermost read gets.
     fn hoist_in(&mut self, expr: &mut Expr, scope: &mut Scope, name: Option<&str>) {
+        if let ExprKind::Let { var, value, body } = &mut expr.kind
+            && walk::reads(body)
+        {
+            // A node of its own does not see the variable: its value goes to where it is used.
+            let (var, value) = (*var, (**value).clone());
+            let mut body = (**body).clone();
+            walk::rewrite(&mut body, &mut |part| {
+                if part.kind == ExprKind::Var(var) {
+                    *part = value.clone();
+                }
+            });
+            *expr = body;
+            return self.hoist_in(expr, scope, name);
+        }
         for child in walk::children_mut(expr) {
             self.hoist_in(child, scope, None);
         }

@@ -49,13 +49,10 @@ impl Wiring<'_> {
             }
             (Op::LookupJoin { join, pick, alias, on, residual }, [left, right]) => {
                 let (feed, left) = self.feed(*left)?;
-                let (rows, right) = self
-                    .parts
-                    .tables
-                    .of_node(self.parts.ir, *right)
-                    .ok_or_else(|| LocalError::Plan("a lookup join has no table at its right".to_owned()))?;
+                let table = self.table(*right)?;
+                let right = Arc::clone(&table.schema);
                 let spec = self.join(*join, *pick, alias, on, residual.as_ref(), (left, right), Arc::clone(&flow))?;
-                let table = self.parts.tables.keyed(&rows, &spec.right_keys, &flow, self.parts.names)?;
+                let table = self.parts.tables.keyed(&table, &spec.right_keys, &flow)?;
                 let operator = LookupJoin::new(spec, table);
                 let schema = operator.schema();
                 self.add(id, Box::new(operator), vec![feed], schema)
@@ -110,7 +107,7 @@ impl Wiring<'_> {
             (Op::Take { count }, [input]) => {
                 let (feed, schema) = self.feed(*input)?;
                 let count = usize::try_from(*count).unwrap_or(usize::MAX);
-                let is_sorted = matches!(self.node(*input)?.op, Op::Sort { .. } | Op::Top { .. });
+                let is_sorted = self.is_sorted(*input);
                 self.add(id, Box::new(Take::new(Arc::clone(&schema), count, is_sorted)), vec![feed], schema)
             }
             (Op::Distinct { keys }, [input]) => self.one_per_key(id, *input, keys, Which::First, flow),
@@ -118,6 +115,17 @@ impl Wiring<'_> {
             // What it gives is what it gets; the dataflow is tapped here.
             (Op::Emit { .. } | Op::Collect | Op::Split { .. } | Op::Train { .. }, [input]) => self.feed(*input),
             (op, _) => Err(LocalError::Plan(format!("`{}` does not work on rows", op.word()))),
+        }
+    }
+
+    /// Whether rows stand in the order of a sort: stateless steps, lookups, feature reads and `take` keep it.
+    fn is_sorted(&self, id: NodeId) -> bool {
+        match self.parts.ir.graph.get(id).map(|node| &node.op) {
+            Some(Op::Sort { .. } | Op::Top { .. }) => true,
+            Some(Op::Fused { .. } | Op::LookupJoin { .. } | Op::FeatureRead { .. } | Op::Take { .. }) => {
+                self.parts.ir.graph.inputs(id).first().is_some_and(|input| self.is_sorted(*input))
+            }
+            _ => false,
         }
     }
 
