@@ -73,6 +73,10 @@ pub fn replay(
         }
         let rest = after(history, &restarted);
         load(&mut restarted, &rest);
+        // Those that were read to their end hold nobody back either.
+        for origin in history.partitions() {
+            restarted.silent(origin, true);
+        }
         pipeline = restarted;
     }
     pipeline.drain(usize::MAX, size, &mut produced)?;

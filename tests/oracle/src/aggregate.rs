@@ -165,22 +165,17 @@ fn groups(entries: &[Entry]) -> BTreeMap<Ordered, Vec<&Entry>> {
 }
 
 fn top(aggregate: &Aggregate, entries: &[Entry]) -> Result<Value, Stop> {
-    let Kind::List(item) = &aggregate.ty.kind else { return broken("top_k gives a list") };
-    let Kind::Record(record) = &item.kind else { return broken("top_k gives a list of records") };
-    let Some(weight_kind) = record.fields.get(1).map(|field| &field.ty.kind) else {
-        return broken("top_k gives pairs");
-    };
     let mut ranked = Vec::new();
     for (value, group) in groups(entries) {
-        let weight = if aggregate.by.is_some() {
-            rounded(&total(group.iter().map(|e| (&e.by, e.weight)))?, weight_kind)?
-        } else {
-            Value::Int(group.iter().map(|entry| entry.weight).sum())
+        let count = Value::Int(group.iter().map(|entry| entry.weight).sum());
+        let rank = match &aggregate.by {
+            Some(by) => rounded(&total(group.iter().map(|e| (&e.by, e.weight)))?, &by.ty.kind)?,
+            None => count.clone(),
         };
-        ranked.push((value.0, weight));
+        ranked.push((value.0, rank, count));
     }
     ranked.sort_by(|a, b| compare(&b.1, &a.1).then_with(|| compare(&a.0, &b.0)));
     let limit = usize::try_from(aggregate.limit).unwrap_or(usize::MAX);
-    let items = ranked.into_iter().take(limit).map(|(value, weight)| Ok(Value::Record(vec![Ok(value), Ok(weight)])));
+    let items = ranked.into_iter().take(limit).map(|(value, _, count)| Ok(Value::Record(vec![Ok(value), Ok(count)])));
     Ok(Value::List(items.collect()))
 }
