@@ -7,7 +7,7 @@ use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind as PlanJoin, JoinPick};
 use flow_core::types::{Field, Schema};
 use flow_operators::distinct::{Distinct, Which};
-use flow_operators::expression::Expr as Expression;
+use flow_operators::expression::{Expr as Expression, Input};
 use flow_operators::finality::Final;
 use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::Feed;
@@ -269,14 +269,19 @@ impl Wiring<'_> {
             fields.push(typed(&aggregate.name, &aggregate.ty));
         }
         let key_exprs: Vec<Expr> = keys.iter().map(|(_, key)| key.clone()).collect();
-        let output = Schema { fields: outputs.iter().map(|(name, value)| typed(name, &value.ty)).collect() };
+        // The plan's columns: keys, aggregates, and what is computed from both.
         let row = Schema { fields };
         let output_exprs: Vec<Expr> = outputs.iter().map(|(_, value)| value.clone()).collect();
+        let mut columns: Vec<Expression> =
+            (0..row.fields.len()).map(|position| Input::column(position) as Expression).collect();
+        columns.extend(self.programs(&output_exprs, &row)?);
+        let mut output = row;
+        output.fields.extend(outputs.iter().map(|(name, value)| typed(name, &value.ty)));
         let spec = GroupSpec {
             input: Arc::clone(schema),
             keys: self.programs(&key_exprs, schema)?,
             aggregates: built,
-            outputs: self.programs(&output_exprs, &row)?,
+            outputs: columns,
             output: Arc::new(output),
             flow: self.flow(id),
         };
