@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fec_ir::{Ir, Node, NodeId, Op};
+use fec_model::model::Shape;
 use flow_core::batch::Batch;
 use flow_core::program::Now;
 use flow_core::types::Schema;
@@ -27,8 +28,11 @@ pub struct Dataflow {
     pub graph: Graph,
     /// The plan's node behind each sink of the graph, in the order of the sinks.
     pub taps: Vec<NodeId>,
-    /// Columns of each source that feeds it, by number.
+    /// Columns of each stream source, by number: also of those that nothing reads, which are judged and counted all the
+    /// same, for T is after the last arrival of all.
     pub sources: BTreeMap<u32, Arc<Schema>>,
+    /// The sources that feed it.
+    pub read: BTreeSet<u32>,
     /// The stable name of each operator: its state is found again by it.
     pub names: BTreeMap<OperatorId, String>,
     /// Columns of each tap.
@@ -74,7 +78,12 @@ pub fn build(parts: Parts<'_>, taps: &[NodeId], features: &[NodeId]) -> Result<D
         wiring.graph.sink(feed)?;
         schemas.insert(*tap, schema);
     }
-    Ok(Dataflow { graph: wiring.graph, taps: taps.to_vec(), sources: wiring.sources, names: wiring.names, schemas })
+    let mut sources = wiring.sources;
+    let read = sources.keys().copied().collect();
+    for (number, source) in (0u32..).zip(&parts.ir.sources).filter(|(_, source)| source.shape == Shape::Stream) {
+        sources.entry(number).or_insert_with(|| Arc::new(parts.names.enums.schema(&source.ty.columns)));
+    }
+    Ok(Dataflow { graph: wiring.graph, taps: taps.to_vec(), sources, read, names: wiring.names, schemas })
 }
 
 /// Where a node's rows come from, and their columns.

@@ -143,7 +143,7 @@ impl Pipeline {
             let Some(gate) = self.gates.get_mut(&source) else { continue };
             let Some(schema) = self.dataflow.sources.get(&source) else { continue };
             let accepted = judge(gate, schema, &batch, &mut self.partitions, &mut into.dead);
-            if accepted.rows > 0 {
+            if accepted.rows > 0 && self.dataflow.read.contains(&source) {
                 rows.push((source, accepted));
             }
         }
@@ -238,6 +238,13 @@ impl Pipeline {
     #[must_use]
     pub fn counters(&self) -> BTreeMap<u32, Counters> {
         self.gates.iter().map(|(number, gate)| (*number, gate.counters())).collect()
+    }
+
+    /// The events that were accepted at the sources which feed the operators.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        let read = self.gates.iter().filter(|(number, _)| self.dataflow.read.contains(number));
+        read.map(|(_, gate)| gate.counters().accepted).sum()
     }
 
     /// The frontier that the operators have reached.

@@ -73,7 +73,7 @@ pub fn replay(
         }
         let rest = after(history, &restarted);
         load(&mut restarted, &rest);
-        // Those that were read to their end hold nobody back either.
+        // A partition without a rest is at its end, too: nobody waits for it.
         for origin in history.partitions() {
             restarted.silent(origin, true);
         }
