@@ -105,7 +105,7 @@ pub fn generate(seed: u64) -> Program {
     for number in 0..streams + tables {
         sources.push(source(&mut random, &mut names, number >= streams, span));
     }
-    let mut text = format!("solution random_{seed} {{\n  version: \"1.0.0\"\n}}\n\nenum Mood {{ calm, Wild, on }}\n");
+    let mut text = format!("solution random_{seed} {{\n  version: \"1.0.0\"\n}}\n\nenum Mood {{ calm, Wild, off }}\n");
     for plan in &sources {
         text.push('\n');
         text.push_str(&plan.declaration());

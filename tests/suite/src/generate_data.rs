@@ -195,7 +195,7 @@ fn cell(random: &mut Random, plan: &SourcePlan, column: &Col, span: Span) -> Tex
         }
         Ty::Text => Some(quoted(random.pick(&["a", "b", "c", "ü", "", "Z", "a,b", "say \"no\"", "日本"]))),
         Ty::Bool => plain((*random.pick(&["true", "false"])).into()),
-        Ty::Mood => Some(quoted(random.pick(&["calm", "Wild", "on"]))),
+        Ty::Mood => Some(quoted(random.pick(&["calm", "Wild", "off"]))),
         Ty::Time => instant(plan, span.start + random.below(span.length)),
         Ty::Top(_) => None,
     }

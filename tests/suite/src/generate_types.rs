@@ -114,7 +114,7 @@ pub(crate) fn literal(random: &mut Random, ty: &Ty) -> String {
         Ty::Money | Ty::Mean => format!("{}.{:02}", random.between(0, 30), random.below(100)),
         Ty::Text => format!("\"{}\"", random.pick(&["a", "b", "c", "ü"])),
         Ty::Bool => (*random.pick(&["true", "false"])).into(),
-        Ty::Mood => (*random.pick(&["calm", "Wild", "on"])).into(),
+        Ty::Mood => (*random.pick(&["calm", "Wild", "off"])).into(),
         Ty::Time => "2026-01-02T03:04:05Z".into(),
         Ty::Top(_) => "[]".into(),
     }
