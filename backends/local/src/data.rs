@@ -1,6 +1,6 @@
 //! Data at rest: files and tables of sources, decoded, with their raw bytes kept for dead letters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use fec_ir::Ir;
 use fec_model::model::{Format, Shape, Source, TimeUnit};
 use flow_core::batch::{Batch, Origin};
 use flow_core::column::Column;
+use flow_core::fault::Fault;
 use flow_core::functions::TimeUnit as CoreUnit;
 use flow_core::types::Schema;
 use flow_core::value::{Cell, Value};
@@ -17,6 +18,9 @@ use flow_operators::accept::{Arriving, Gate, GateSpec};
 use crate::error::LocalError;
 use crate::expr::Names;
 use crate::tables::{Loaded, Tables};
+
+/// The partition of rows that cannot be read in a file whose rows name their places; dead letters call it 0.
+pub const UNPLACED: u32 = u32::MAX;
 
 /// Records that are decoded at once.
 const CHUNK: usize = 8_192;
@@ -100,6 +104,8 @@ pub struct Places {
     pub root: PathBuf,
     /// Sources that are read from these files instead of their topic, file and history.
     pub bound: BTreeMap<String, PathBuf>,
+    /// Sources that the local target fills.
+    pub simulated: BTreeSet<String>,
 }
 
 impl Places {
@@ -109,9 +115,10 @@ impl Places {
         if let Some(file) = self.bound.get(&source.name) {
             return Some(file.clone());
         }
-        let path = source.file.as_ref().or(source.path.as_ref());
+        let path = source.file.as_ref().or(source.path.as_ref()).map(|path| self.root.join(path));
         if let Some(path) = path {
-            return Some(self.root.join(path));
+            // What the local target simulates need not be there.
+            return (path.exists() || !self.simulated.contains(&source.name)).then_some(path);
         }
         // History is what a deployment archives; a solution that has not been deployed yet has none.
         source.history.as_ref().map(|history| self.root.join(history)).filter(|path| path.exists())
@@ -181,9 +188,75 @@ pub fn read_stream(source: &Source, number: u32, path: &Path, names: &Names) -> 
         let decoded = decoder.decode(rows.records());
         place(number, rows.first, decoded, &rows.payload, &rows.views, &mut chunks);
     }
-    // A partition's records are in order of offset, whatever the order of lines.
-    chunks.sort_by_key(|chunk| (chunk.arriving.partition, chunk.arriving.offsets.first().copied()));
-    Ok(chunks)
+    Ok(in_order(chunks, &schema))
+}
+
+/// Puts the records of each partition into the order of their offsets, whatever the order of lines; of two with one
+/// offset the later is refused.
+fn in_order(chunks: Vec<Chunk>, schema: &Schema) -> Vec<Chunk> {
+    let mut by_partition: BTreeMap<u32, Vec<Chunk>> = BTreeMap::new();
+    for chunk in chunks {
+        by_partition.entry(chunk.arriving.partition).or_default().push(chunk);
+    }
+    let mut ordered = Vec::new();
+    for chunks in by_partition.into_values() {
+        let offsets = || chunks.iter().flat_map(|chunk| chunk.arriving.offsets.iter());
+        if offsets().zip(offsets().skip(1)).all(|(before, after)| before < after) {
+            ordered.extend(chunks);
+        } else {
+            ordered.extend(whole(&chunks, schema));
+        }
+    }
+    ordered
+}
+
+/// One chunk of several of one partition, sorted by offset.
+fn whole(chunks: &[Chunk], schema: &Schema) -> Option<Chunk> {
+    let first = chunks.first()?;
+    let mut payload = Vec::new();
+    let mut views = Vec::new();
+    let mut refused = Vec::new();
+    let mut rows = 0;
+    for chunk in chunks {
+        let base = payload.len();
+        payload.extend_from_slice(&chunk.payload);
+        views.extend(chunk.views.iter().map(|(start, end)| (base + start, base + end)));
+        refused.extend(chunk.arriving.refused.iter().map(|(row, fault, detail)| (rows + row, *fault, detail.clone())));
+        rows += chunk.arriving.offsets.len();
+    }
+    let offsets: Vec<i64> = chunks.iter().flat_map(|chunk| chunk.arriving.offsets.iter().copied()).collect();
+    let column = |(position, field): (usize, &flow_core::types::Field)| {
+        let parts: Vec<Column> =
+            chunks.iter().filter_map(|chunk| chunk.arriving.columns.get(position)).cloned().collect();
+        Column::concat(&field.ty.kind, &parts)
+    };
+    let arriving = Arriving {
+        partition: first.arriving.partition,
+        stamps: chunks.iter().flat_map(|chunk| chunk.arriving.stamps.iter().copied()).collect(),
+        columns: schema.fields.iter().enumerate().map(column).collect(),
+        offsets: offsets.clone(),
+        refused,
+    };
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.sort_by_key(|row| offsets.get(*row).copied());
+    let unsorted = Chunk { source: first.source, arriving, payload: Arc::new(payload), views };
+    let mut sorted = unsorted.rows(&order);
+    let arriving = &mut sorted.arriving;
+    let repeated: Vec<usize> = arriving
+        .offsets
+        .iter()
+        .zip(arriving.offsets.iter().skip(1))
+        .enumerate()
+        .filter(|(_, (before, after))| before == after)
+        .map(|(row, _)| row + 1)
+        .collect();
+    for row in repeated {
+        if !arriving.refused.iter().any(|(known, ..)| *known == row) {
+            arriving.refused.push((row, Fault::Malformed, "another row has this partition and offset".to_owned()));
+        }
+    }
+    arriving.refused.sort_by_key(|(row, ..)| *row);
+    Some(sorted)
 }
 
 fn open(source: &Source, path: &Path) -> Result<flow_formats::file::Reader, LocalError> {
@@ -222,6 +295,8 @@ fn place(
     chunks: &mut Vec<Chunk>,
 ) {
     let mut by_partition: BTreeMap<u32, Vec<(i64, usize, Option<i64>)>> = BTreeMap::new();
+    let is_placed = |column: &Column| (0..column.rows()).any(|row| matches!(column.cell(row), Ok(Cell::Int(_))));
+    let placed = decoded.positions.as_ref().is_some_and(|own| is_placed(&own.offset) || is_placed(&own.partition));
     for (row, number) in (0..views.len()).zip(first..) {
         let int = |column: Option<&Column>| match column.map(|column| column.cell(row)) {
             Some(Ok(Cell::Int(value))) => Some(value),
@@ -231,7 +306,10 @@ fn place(
         let partition = int(positions.map(|positions| &positions.partition)).and_then(|p| u32::try_from(p).ok());
         let offset = int(positions.map(|positions| &positions.offset));
         let arrived = int(positions.map(|positions| &positions.arrived));
-        by_partition.entry(partition.unwrap_or(0)).or_default().push((offset.unwrap_or(number), row, arrived));
+        // A row that cannot be read says nothing of its place, and must not take that of another.
+        let lost = placed && decoded.refused.binary_search_by_key(&row, |refused| refused.row).is_ok();
+        let partition = if lost { UNPLACED } else { partition.unwrap_or(0) };
+        by_partition.entry(partition).or_default().push((offset.unwrap_or(number), row, arrived));
     }
     let refused: BTreeMap<usize, _> =
         decoded.refused.into_iter().map(|refused| (refused.row, (refused.fault, refused.detail))).collect();

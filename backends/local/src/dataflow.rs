@@ -1,5 +1,6 @@
 //! The plan's row operators wired into the runtime's graph.
 
+mod constant;
 pub mod features;
 mod operators;
 
@@ -7,16 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fec_ir::{Ir, Node, NodeId, Op};
+use fec_model::model::Shape;
+use flow_core::batch::Batch;
 use flow_core::program::Now;
 use flow_core::types::Schema;
 use flow_core::value::Value;
 use flow_operators::expression::{Environment, Expr as Expression, Input};
 use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::{Feed, Graph, NodeId as OperatorId};
+use flow_operators::merge::MicroBatch;
 
 use crate::error::LocalError;
 use crate::expr::Names;
-use crate::tables::Tables;
+use crate::tables::{Loaded, Tables};
 
 /// A graph of operators, and what its parts stand for in the plan.
 pub struct Dataflow {
@@ -24,8 +28,11 @@ pub struct Dataflow {
     pub graph: Graph,
     /// The plan's node behind each sink of the graph, in the order of the sinks.
     pub taps: Vec<NodeId>,
-    /// Columns of each source that feeds it, by number.
+    /// Columns of each stream source, by number: also of those that nothing reads, which are judged and counted all the
+    /// same, for T is after the last arrival of all.
     pub sources: BTreeMap<u32, Arc<Schema>>,
+    /// The sources that feed it.
+    pub read: BTreeSet<u32>,
     /// The stable name of each operator: its state is found again by it.
     pub names: BTreeMap<OperatorId, String>,
     /// Columns of each tap.
@@ -71,7 +78,12 @@ pub fn build(parts: Parts<'_>, taps: &[NodeId], features: &[NodeId]) -> Result<D
         wiring.graph.sink(feed)?;
         schemas.insert(*tap, schema);
     }
-    Ok(Dataflow { graph: wiring.graph, taps: taps.to_vec(), sources: wiring.sources, names: wiring.names, schemas })
+    let mut sources = wiring.sources;
+    let read = sources.keys().copied().collect();
+    for (number, source) in (0u32..).zip(&parts.ir.sources).filter(|(_, source)| source.shape == Shape::Stream) {
+        sources.entry(number).or_insert_with(|| Arc::new(parts.names.enums.schema(&source.ty.columns)));
+    }
+    Ok(Dataflow { graph: wiring.graph, taps: taps.to_vec(), sources, read, names: wiring.names, schemas })
 }
 
 /// Where a node's rows come from, and their columns.
@@ -144,15 +156,23 @@ impl Wiring<'_> {
             return Ok(false);
         }
         let inputs = self.parts.ir.graph.inputs(id);
-        let table = |input: &NodeId| self.parts.tables.of_node(self.parts.ir, *input).is_some();
-        if inputs.iter().any(|input| order.contains(input) && !self.feeds.contains_key(input) && !table(input)) {
+        if self.only_looked_up(id) {
+            return Ok(true);
+        }
+        let waits =
+            |input: &NodeId| order.contains(input) && !self.feeds.contains_key(input) && !self.only_looked_up(*input);
+        if inputs.iter().any(waits) {
             return Ok(false);
         }
         if let Op::Scan { source } = &node.op {
             let Some(number) = self.parts.ir.sources.iter().position(|known| known.name == *source) else {
                 return Err(LocalError::Plan(format!("there is no source `{source}`")));
             };
-            if self.parts.tables.get(source).is_some() {
+            if let Some(table) = self.parts.tables.get(source) {
+                let (rows, schema) = (table.rows.clone(), Arc::clone(&table.schema));
+                let operator = self.graph.add(Box::new(constant::Constant::new(rows)), Vec::new())?;
+                self.feeds.insert(id, (Feed::Output(operator, 0), schema));
+                self.narrow(id)?;
                 return Ok(true);
             }
             let declared =
@@ -167,6 +187,48 @@ impl Wiring<'_> {
         self.feeds.insert(id, fed);
         self.narrow(id)?;
         Ok(true)
+    }
+
+    /// Whether a node's rows are those of tables and only lookup joins want them: they are computed once and kept by key.
+    fn only_looked_up(&self, id: NodeId) -> bool {
+        let ir = self.parts.ir;
+        let consumers = ir.graph.consumers(id);
+        let by_key = |(consumer, edge): &(NodeId, fec_ir::Edge)| match ir.graph.get(*consumer).map(|node| &node.op) {
+            Some(Op::LookupJoin { .. }) => *edge == fec_ir::Edge::Port(1),
+            _ => self.only_looked_up(*consumer),
+        };
+        !consumers.is_empty() && self.is_tabular(id) && consumers.iter().all(by_key)
+    }
+
+    /// Whether everything above a node is a table.
+    fn is_tabular(&self, id: NodeId) -> bool {
+        self.parts.ir.graph.upstream(&[id]).into_iter().all(|id| {
+            match self.parts.ir.graph.get(id).map(|node| &node.op) {
+                Some(Op::Scan { source }) => self.parts.tables.get(source).is_some(),
+                Some(Op::Rows { .. } | Op::SinkRows { .. } | Op::Features { .. } | Op::Part { .. }) | None => false,
+                Some(_) => true,
+            }
+        })
+    }
+
+    /// The rows of a table, or of a view over tables.
+    fn table(&self, id: NodeId) -> Result<Loaded, LocalError> {
+        let node = self.node(id)?;
+        if let Op::Scan { source } = &node.op
+            && let Some(table) = self.parts.tables.get(source)
+        {
+            return Ok(table.clone());
+        }
+        if !self.is_tabular(id) {
+            return Err(LocalError::Plan(format!("`{}` is looked up and is no table", node.name)));
+        }
+        let mut dataflow = build(self.parts, &[id], &[])?;
+        let schema = Arc::new(self.parts.names.enums.schema(&node.columns));
+        let begun = dataflow.graph.push(&MicroBatch::default())?;
+        let ended = dataflow.graph.finish()?;
+        let rows: Vec<Batch> = begun.rows.into_iter().chain(ended.rows).map(|(_, batch)| batch).collect();
+        let rows = if rows.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, &rows) };
+        Ok(Loaded { schema, rows, key: node.key.clone(), version: None })
     }
 
     fn source(&mut self, id: NodeId, number: u32, schema: Arc<Schema>) {

@@ -8,10 +8,13 @@ pub mod expr;
 pub mod job;
 pub mod pipeline;
 pub mod replay;
+pub mod run;
+pub mod service;
 pub mod show;
 pub mod simulate;
-pub mod service;
+pub mod state;
 pub mod stream;
+pub mod suite;
 pub mod tables;
 pub mod types;
 

@@ -40,8 +40,11 @@ struct Reading {
     arrived: Option<i64>,
     /// The offset after the last record that went through the operators.
     next: i64,
-    /// Records that could not be decoded and wait in the merge.
-    refused: BTreeMap<i64, (Fault, String)>,
+    /// Records that were fed, and those that have been judged.
+    fed: usize,
+    judged: usize,
+    /// Records that could not be decoded and wait in the merge, by their number among those fed.
+    refused: BTreeMap<usize, (Fault, String)>,
 }
 
 /// State as it goes into a checkpoint: a stable name, a key, a value or none where it is gone.
@@ -100,20 +103,21 @@ impl Pipeline {
         let mut arrived = Vec::with_capacity(rows);
         for row in 0..rows {
             let recorded = arriving.stamps.get(row).copied().flatten().filter(|_| !spec.arrival_is_event_time);
-            let stamp = recorded.or_else(|| match event_time?.cell(row) {
-                Ok(Cell::Int(time)) => Some(time),
+            let stamp = recorded.or_else(|| match (spec.time, event_time.map(|time| time.cell(row))) {
+                (_, Some(Ok(Cell::Int(time)))) => Some(time),
+                // Nothing at all says when the record came: 1970.
+                (None, _) => Some(0),
                 _ => None,
             });
             reading.arrived = reading.arrived.max(stamp);
             arrived.push(reading.arrived.unwrap_or(i64::MIN));
         }
         for (row, fault, detail) in arriving.refused {
-            if let Some(offset) = arriving.offsets.get(row) {
-                reading.refused.insert(*offset, (fault, detail));
-            }
+            reading.refused.insert(reading.fed + row, (fault, detail));
         }
         // INVARIANT: arrival never decreases within a partition, so what is there at `until` is a prefix.
         let rows = arrived.partition_point(|arrived| *arrived < self.until);
+        reading.fed += rows;
         arrived.truncate(rows);
         let mut offsets = arriving.offsets;
         offsets.truncate(rows);
@@ -139,7 +143,7 @@ impl Pipeline {
             let Some(gate) = self.gates.get_mut(&source) else { continue };
             let Some(schema) = self.dataflow.sources.get(&source) else { continue };
             let accepted = judge(gate, schema, &batch, &mut self.partitions, &mut into.dead);
-            if accepted.rows > 0 {
+            if accepted.rows > 0 && self.dataflow.read.contains(&source) {
                 rows.push((source, accepted));
             }
         }
@@ -224,7 +228,7 @@ impl Pipeline {
     pub fn resume(&mut self, origin: Origin, next: i64) {
         let arrived = self.gates.get(&origin.source).and_then(|gate| gate.arrived(origin.partition));
         self.partition(origin);
-        self.partitions.insert(origin, Reading { arrived, next, refused: BTreeMap::new() });
+        self.partitions.insert(origin, Reading { arrived, next, ..Reading::default() });
         if let Some(arrived) = arrived {
             self.merger.progress(origin, arrived);
         }
@@ -234,6 +238,13 @@ impl Pipeline {
     #[must_use]
     pub fn counters(&self) -> BTreeMap<u32, Counters> {
         self.gates.iter().map(|(number, gate)| (*number, gate.counters())).collect()
+    }
+
+    /// The events that were accepted at the sources which feed the operators.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        let read = self.gates.iter().filter(|(number, _)| self.dataflow.read.contains(number));
+        read.map(|(_, gate)| gate.counters().accepted).sum()
     }
 
     /// The frontier that the operators have reached.
@@ -330,12 +341,13 @@ fn judge(
         let reading = partitions.entry(origin).or_default();
         let mut refused = Vec::new();
         if !reading.refused.is_empty() {
-            for (row, offset) in part.offset.iter().enumerate() {
-                if let Some((fault, detail)) = reading.refused.remove(offset) {
+            for row in 0..part.rows {
+                if let Some((fault, detail)) = reading.refused.remove(&(reading.judged + row)) {
                     refused.push((row, fault, detail));
                 }
             }
         }
+        reading.judged += part.rows;
         reading.next = part.offset.last().map_or(reading.next, |offset| offset + 1);
         let stamps = part.arrived.iter().map(|arrived| (*arrived > i64::MIN).then_some(*arrived)).collect();
         let arriving =

@@ -73,6 +73,10 @@ pub fn replay(
         }
         let rest = after(history, &restarted);
         load(&mut restarted, &rest);
+        // A partition without a rest is at its end, too: nobody waits for it.
+        for origin in history.partitions() {
+            restarted.silent(origin, true);
+        }
         pipeline = restarted;
     }
     pipeline.drain(usize::MAX, size, &mut produced)?;

@@ -1,6 +1,6 @@
 //! What the local target simulates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +41,15 @@ pub fn open(ir: &Ir, settings: &Simulate) -> Result<Box<dyn Generator>, LocalErr
         )));
     }
     Ok(made)
+}
+
+/// The sources that the local target fills.
+///
+/// # Errors
+/// As [`open`].
+pub fn filled(ir: &Ir) -> Result<BTreeSet<String>, LocalError> {
+    let Some(settings) = settings(ir) else { return Ok(BTreeSet::new()) };
+    Ok(open(ir, settings)?.outputs().iter().map(|output| output.name.to_owned()).collect())
 }
 
 /// Writes the history: `DIR/SOURCE.jsonl` for streams, `DIR/SOURCE.csv` for tables; gives the files and their rows.

@@ -6,6 +6,7 @@ mod letters;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fec_ir::ir::FlowPlan;
@@ -399,20 +400,21 @@ impl StreamTask {
         Ok(transaction.commit())
     }
 
-    /// Steps until nothing is waiting; `progress` hears how many records are done.
+    /// Steps until nothing is waiting, or `stop` is set; `progress` hears how many records are done.
     ///
     /// # Errors
     /// As [`Self::step`].
-    pub fn catch_up(&mut self, progress: &mut dyn FnMut(usize)) -> Result<usize, LocalError> {
+    pub fn catch_up(&mut self, progress: &mut dyn FnMut(usize), stop: &AtomicBool) -> Result<usize, LocalError> {
         let mut done = 0;
-        loop {
+        while !stop.load(Ordering::Relaxed) {
             let step = self.step(Duration::ZERO)?;
             done += step.records;
             progress(done);
             if step.idle {
-                return Ok(done);
+                break;
             }
         }
+        Ok(done)
     }
 
     /// The greatest arrival that was processed.

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use fec_ir::ir::TestPlan;
 use fec_ir::{Ir, NodeId, Op};
-use flow_core::value::Value;
+use flow_core::batch::Batch;
 
-use crate::data::{History, given_stream, given_table, number, read_all, Places};
+use crate::data::{History, Places, given_stream, given_table, number, read_all};
 use crate::dataflow::Parts;
 use crate::environment::Environment;
 use crate::error::LocalError;
-use crate::job::{self, JobInput};
-use crate::replay::{Replay, Replayed, replay, states};
-use crate::service::{PublishedModel, Reads, Services, SinkRows};
+use crate::job::{self, JobInput, consolidated};
+use crate::replay::{Replay, replay, states};
+use crate::service::{Given, Prediction, PublishedModel, Reads, Services};
 use crate::stream::{emits, feature_nodes};
 use crate::tables::Tables;
 
@@ -105,7 +105,8 @@ fn planes(ir: &Ir, test: &TestPlan) -> Vec<&'static str> {
 /// Whether streams, and whether jobs, write to a sink.
 fn writers(ir: &Ir, wanted: &str) -> (bool, bool) {
     let in_stream = emits(ir).iter().any(|(_, _, sink)| sink == wanted);
-    let writes = |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sink == wanted);
+    let writes =
+        |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sink == wanted);
     let in_job = job::jobs(ir).flat_map(|flow| &flow.nodes).any(writes);
     (in_stream, in_job)
 }
@@ -141,51 +142,76 @@ fn one(
     let mut models = BTreeMap::new();
     for (name, value) in &test.returns {
         match environment.constant(value, test.at.unwrap_or(0))? {
-            Ok(value) => models.insert(name.clone(), Arc::new(PublishedModel::fixed(value))),
+            Ok(value) => models
+                .insert(name.clone(), Arc::new(PublishedModel { version: 1, prediction: Prediction::Fixed(value) })),
             Err(fault) => return Ok(Some(format!("`given {name} returns`: {fault}"))),
         };
     }
     let given = BTreeMap::new();
-    let parts = Parts {
-        ir,
-        names: &environment.names,
-        slots: &environment.slots,
-        tables: &tables,
-        given: &given,
-        now: None,
-    };
+    let parts =
+        Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
     let records: usize = history.chunks.iter().map(|chunk| chunk.arriving.offsets.len()).sum();
     // The stream's answer is that of a task that was stopped and restored half way.
     let restart_after = (plane == "stream").then_some(records / 2);
-    let taps: Vec<NodeId> = emits(ir).into_iter().map(|(_, rows, _)| rows).collect();
-    let taps = if plane == "batch" { Vec::new() } else { taps };
+    let services =
+        Services::new(Arc::clone(ir), environment.names.clone(), environment.slots.clone(), Arc::new(tables.clone()))?;
+    let mut wanted: Vec<NodeId> = test.expectations.iter().flat_map(|one| services.rows_wanted(&one.nodes)).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let is_sink = |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::SinkRows { .. }));
+    let (sinks, relations): (Vec<NodeId>, Vec<NodeId>) = wanted.into_iter().partition(is_sink);
+    // In the job's plane a sink holds what the job writes, if it does; else what a stream writes.
+    let by_stream = |sink: &str| plane != "batch" || !writers(ir, sink).1;
+    let mut taps: Vec<NodeId> = relations.clone();
+    taps.extend(emits(ir).into_iter().filter(|(_, _, sink)| by_stream(sink)).map(|(_, rows, _)| rows));
+    taps.sort_unstable();
+    taps.dedup();
     let how = Replay { at: test.at, restart_after, ..Replay::default() };
     let replayed = replay(parts, &taps, &feature_nodes(ir), &history, how)?;
     let at = test.at.unwrap_or(replayed.at);
-    let mut rows: SinkRows = BTreeMap::new();
+    let mut received: BTreeMap<String, Vec<Batch>> = BTreeMap::new();
     if plane == "batch" {
         for flow in job::jobs(ir).filter(|flow| asked(ir, test, flow)) {
             let registry = flow_learn::Registry::new(scratch());
             let input = JobInput { ir, environment, history: &history, tables: &tables, registry: &registry, at };
-            let done = job::run(input, flow, &mut |_, _, _| {});
-            match done {
+            match job::run(input, flow, &mut |_, _, _| {}) {
                 Ok(done) => {
                     for (sink, batch) in done.emitted {
-                        rows.entry(sink).or_default().extend((0..batch.rows).filter_map(|row| batch.row(row).ok()));
+                        received.entry(sink).or_default().push(batch);
                     }
                 }
                 Err(error) => return Ok(Some(error.to_string())),
             }
         }
-    } else {
-        rows = sink_rows(ir, &replayed);
+    }
+    for (_, node, sink) in emits(ir).into_iter().filter(|(_, _, sink)| by_stream(sink)) {
+        let batches = replayed.produced.rows.get(&node).cloned().unwrap_or_default();
+        received.entry(sink).or_default().extend(batches);
+    }
+    let mut given: Given = BTreeMap::new();
+    for id in sinks {
+        let Some(node) = ir.graph.get(id) else { continue };
+        let Op::SinkRows { sink } = &node.op else { continue };
+        let schema = environment.names.enums.schema(&node.columns);
+        let batches = received.get(sink).map(Vec::as_slice).unwrap_or_default();
+        let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
+        given.insert(id, current(ir, sink, rows));
+    }
+    for id in relations {
+        let Some(node) = ir.graph.get(id) else { continue };
+        let schema = environment.names.enums.schema(&node.columns);
+        let batches = replayed.produced.rows.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
+        given.insert(id, consolidated(&rows));
     }
     let reads = TestReads { at, state: states(&replayed), models, ir: Arc::clone(ir) };
-    let services = Services::new(Arc::clone(ir), environment.clone(), Arc::new(tables))?;
     for expectation in &test.expectations {
-        match services.expect(&expectation.nodes, at, &reads, &rows)? {
-            Ok(()) => {}
-            Err(failure) => return Ok(Some(failure)),
+        match services.expectation(&expectation.nodes, at, &reads, &given) {
+            Ok(verdict) if verdict.holds => {}
+            Ok(verdict) => {
+                return Ok(Some(verdict.explanation.unwrap_or_else(|| "the expectation does not hold".to_owned())));
+            }
+            Err(why) => return Ok(Some(why)),
         }
     }
     Ok(None)
@@ -203,7 +229,8 @@ fn asked(ir: &Ir, test: &TestPlan, job: &fec_ir::ir::FlowPlan) -> bool {
             _ => None,
         })
         .collect();
-    let writes = |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sinks.contains(sink));
+    let writes =
+        |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sinks.contains(sink));
     job.nodes.iter().any(writes)
 }
 
@@ -212,39 +239,27 @@ fn scratch() -> std::path::PathBuf {
     std::env::temp_dir().join(format!("fec-test-{}", std::process::id()))
 }
 
-/// What each sink has received, in arrival order; of a table the last row of each key.
-fn sink_rows(ir: &Ir, replayed: &Replayed) -> SinkRows {
-    let mut rows: SinkRows = BTreeMap::new();
-    for (_, node, sink) in emits(ir) {
-        let received = rows.entry(sink.clone()).or_default();
-        let key: Vec<usize> = match ir.sink(&sink) {
-            Some(sink) if sink.shape == fec_model::model::Shape::Table => {
-                let position = |name: &String| sink.columns.iter().position(|column| column.name == *name);
-                sink.key.iter().filter_map(position).collect()
-            }
-            _ => Vec::new(),
-        };
-        for batch in replayed.produced.rows.get(&node).map(Vec::as_slice).unwrap_or_default() {
-            for row in 0..batch.rows {
-                let Ok(record) = batch.row(row) else { continue };
-                let same = |other: &Value| key.iter().all(|at| cell(other, *at) == cell(&record, *at));
-                if !key.is_empty() {
-                    received.retain(|other| !same(other));
-                }
-                if batch.weight.get(row).is_none_or(|weight| *weight > 0) {
-                    received.push(record);
-                }
-            }
+/// What a sink holds after these rows: all of them in their order; of a table the last of each key.
+fn current(ir: &Ir, sink: &str, rows: Batch) -> Batch {
+    let Some(sink) = ir.sink(sink).filter(|sink| sink.shape == fec_model::model::Shape::Table) else {
+        return consolidated(&rows);
+    };
+    let position = |name: &String| sink.columns.iter().position(|column| column.name == *name);
+    let key: Vec<usize> = sink.key.iter().filter_map(position).collect();
+    let mut last: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for row in 0..rows.rows {
+        let columns: Vec<_> = key.iter().filter_map(|at| rows.columns.get(*at)).cloned().collect();
+        let mut bytes = Vec::new();
+        flow_operators::rows::encode_row(&columns, row, &mut bytes);
+        if rows.weight.get(row).is_none_or(|weight| *weight > 0) {
+            last.insert(bytes, row);
+        } else {
+            last.remove(&bytes);
         }
     }
-    rows
-}
-
-fn cell(record: &Value, position: usize) -> Option<&Value> {
-    match record {
-        Value::Record(cells) => cells.get(position),
-        _ => None,
-    }
+    let mut kept: Vec<usize> = last.into_values().collect();
+    kept.sort_unstable();
+    rows.take(&kept)
 }
 
 /// Reads from states at rest.

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use fec_diagnostics::{Diagnostic, FileId, Sources, in_source_order};
 use fec_ir::passes::Applied;
 use fec_ir::{Ir, lower, optimise};
+use fec_local::data::Places;
 use fec_model::model::Model;
 use fec_model::{CheckOptions, check};
 use fec_syntax::parse;
 
-use crate::output::{Failure, report};
+use crate::output::{Failure, local, report};
 
 /// The files of a solution.
 pub struct Files {
@@ -136,8 +137,8 @@ pub fn compiled(path: &Path) -> Result<Compiled, Failure> {
     Ok(Compiled { files, written, ir, applied })
 }
 
-/// Refuses `--bind` of something that is no source.
-pub fn known_sources(ir: &Ir, bound: &[(String, PathBuf)]) -> Result<(), Failure> {
+/// Where a solution's data lies; refuses `--bind` of something that is no source.
+pub fn places(ir: &Ir, files: &Files, bound: &[(String, PathBuf)]) -> Result<Places, Failure> {
     for (name, _) in bound {
         if ir.source(name).is_none() {
             let known: Vec<&str> = ir.sources.iter().map(|source| source.name.as_str()).collect();
@@ -146,5 +147,6 @@ pub fn known_sources(ir: &Ir, bound: &[(String, PathBuf)]) -> Result<(), Failure
             return Err(Failure::usage(format!("--bind: there is no source `{name}`; {hint}")));
         }
     }
-    Ok(())
+    let simulated = fec_local::simulate::filled(ir).map_err(local)?;
+    Ok(Places { root: files.root.clone(), bound: bound.iter().cloned().collect(), simulated })
 }

@@ -5,5 +5,7 @@ pub mod explain;
 pub mod fmt;
 pub mod graph;
 pub mod init;
+pub mod run;
 pub mod show;
 pub mod simulate;
+pub mod test;

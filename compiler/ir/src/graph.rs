@@ -52,8 +52,10 @@ pub struct Node {
     pub changes: bool,
     /// Rows have event time and a place in arrival order.
     pub timed: bool,
-    /// A row of time t arrives, or changes for the last time, before the frontier passes t + `delay` microseconds.
+    /// A row of time t arrives before the frontier passes t + `delay` microseconds.
     pub delay: i64,
+    /// A row of time t changes for the last time before the frontier passes t + `settle`; `None` where rows never change.
+    pub settle: Option<i64>,
     /// The flows' planes in which it runs.
     pub planes: Vec<Plane>,
     /// The binding whose value it is: of a scalar node, a training, a split or an evaluation.

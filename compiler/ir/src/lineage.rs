@@ -232,7 +232,10 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
                 let parts = aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter);
                 known.insert(aggregate.name.clone(), parts.flat_map(|part| reads(first, part)).collect());
             }
-            outputs.iter().map(|(name, value)| (name.clone(), derived(value, &known))).collect()
+            let scalars: Vec<(String, Sources)> =
+                outputs.iter().map(|(name, value)| (name.clone(), derived(value, &known))).collect();
+            known.extend(scalars);
+            known.into_iter().collect()
         }
         Op::Union => names
             .map(|name| {

@@ -121,6 +121,7 @@ impl<'a> Lowering<'a> {
             changes: true,
             timed: true,
             delay: self.delay(input),
+            settle: self.settle(input),
             planes: vec![Plane::Batch, Plane::Stream, Plane::Online],
             binding: None,
             settings: FlowSettings::default(),
@@ -158,7 +159,7 @@ impl<'a> Lowering<'a> {
             match self.ir.graph.get(id).map(|node| &node.op) {
                 Some(Op::FeatureRead { .. }) => {
                     if let [rows, features] = inputs.as_slice() {
-                        let delay = self.delay(*rows);
+                        let delay = self.lateness(*rows);
                         let head = heads.entry(*features).or_default();
                         *head = (*head).max(delay);
                     }
@@ -192,6 +193,15 @@ impl<'a> Lowering<'a> {
         self.ir.graph.get(id).map_or(0, |node| node.delay)
     }
 
+    fn settle(&self, id: NodeId) -> Option<i64> {
+        self.ir.graph.get(id).and_then(|node| node.settle)
+    }
+
+    /// How late the rows of a node may still arrive or change.
+    fn lateness(&self, id: NodeId) -> i64 {
+        self.delay(id).max(self.settle(id).unwrap_or(i64::MIN))
+    }
+
     /// A name that no other node has.
     fn name(&mut self, scope: &Scope, binding: &str, kind: &str) -> String {
         let wanted = if binding.is_empty() {
@@ -205,7 +215,14 @@ impl<'a> Lowering<'a> {
     }
 
     /// A node that gives the rows of a relation.
-    fn row_node(&mut self, scope: &Scope, op: Op, ty: &RelationType, delay: i64, span: Span) -> Node {
+    fn row_node(
+        &mut self,
+        scope: &Scope,
+        op: Op,
+        ty: &RelationType,
+        (delay, settle): (i64, Option<i64>),
+        span: Span,
+    ) -> Node {
         let kind = op.word();
         Node {
             name: self.name(scope, "", kind),
@@ -216,6 +233,7 @@ impl<'a> Lowering<'a> {
             changes: ty.changes,
             timed: ty.timed,
             delay,
+            settle,
             planes: vec![scope.plane],
             binding: None,
             settings: FlowSettings::default(),
@@ -236,6 +254,7 @@ impl<'a> Lowering<'a> {
             changes: false,
             timed: false,
             delay: 0,
+            settle: None,
             planes: vec![scope.plane],
             binding: Some(binding.to_owned()),
             settings: FlowSettings::default(),
@@ -266,6 +285,20 @@ impl<'a> Lowering<'a> {
 
     /// As [`Self::hoist`]; `name` is the binding that the outermost read gets.
     fn hoist_in(&mut self, expr: &mut Expr, scope: &mut Scope, name: Option<&str>) {
+        if let ExprKind::Let { var, value, body } = &mut expr.kind
+            && walk::reads(body)
+        {
+            // A node of its own does not see the variable: its value goes to where it is used.
+            let (var, value) = (*var, (**value).clone());
+            let mut body = (**body).clone();
+            walk::rewrite(&mut body, &mut |part| {
+                if part.kind == ExprKind::Var(var) {
+                    *part = value.clone();
+                }
+            });
+            *expr = body;
+            return self.hoist_in(expr, scope, name);
+        }
         for child in walk::children_mut(expr) {
             self.hoist_in(child, scope, None);
         }

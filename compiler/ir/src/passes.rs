@@ -8,7 +8,7 @@ mod predicates;
 mod projections;
 mod share;
 
-use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_diagnostics::{Diagnostic, codes};
 use serde::Serialize;
 
 use crate::ir::Ir;
@@ -83,7 +83,7 @@ pub fn optimise(mut ir: Ir) -> (Ir, Vec<Applied>, Vec<Diagnostic>) {
 fn broken(ir: &Ir, pass: &str) -> Vec<Diagnostic> {
     let violations = verify(ir);
     let report = |violation: crate::verify::Violation| {
-        let span = violation.span.unwrap_or_else(Span::default);
+        let span = violation.span.unwrap_or_default();
         Diagnostic::error(codes::E0990, span, format!("the plan after `{pass}` is inconsistent: {}", violation.message))
             .help("this is a defect of the compiler; please report it together with the solution")
     };

@@ -77,6 +77,23 @@ pub fn visit<'a>(expr: &'a Expr, see: &mut impl FnMut(&'a Expr)) {
     }
 }
 
+/// Whether an expression reads a feature set, a table, a model, a service or a relation.
+#[must_use]
+pub fn reads(expr: &Expr) -> bool {
+    let mut found = false;
+    visit(expr, &mut |part| {
+        found |= matches!(
+            part.kind,
+            ExprKind::FeatureRead { .. }
+                | ExprKind::TableRead { .. }
+                | ExprKind::Predict { .. }
+                | ExprKind::Request { .. }
+                | ExprKind::Rows(_)
+        );
+    });
+    found
+}
+
 /// Columns of the (left) row that an expression reads.
 #[must_use]
 pub fn columns(expr: &Expr) -> BTreeSet<String> {

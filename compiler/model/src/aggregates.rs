@@ -231,10 +231,7 @@ fn result(aggregate: &Aggregate, never_empty: bool) -> Type {
         F::Count | F::CountDistinct => return Type::required(Kind::Int),
         F::Sum => return Type::required(sum(&of)),
         F::TopK => {
-            let second = match &aggregate.by {
-                Some(by) => Column { name: "sum".to_owned(), ty: Type::required(sum(&by.ty.kind)) },
-                None => Column { name: "count".to_owned(), ty: Type::required(Kind::Int) },
-            };
+            let second = Column { name: "count".to_owned(), ty: Type::required(Kind::Int) };
             let value = Column { name: "value".to_owned(), ty: Type::required(of) };
             let item = Kind::Record(Record { name: None, fields: vec![value, second] });
             return Type::required(Kind::List(Box::new(Type::required(item))));

@@ -68,7 +68,7 @@ pub(crate) struct Checker<'a> {
 }
 
 /// Deeper expressions are refused, so that nothing that is written can exhaust the stack.
-const DEEPEST: u32 = 256;
+const DEEPEST: u32 = 100;
 
 impl Checker<'_> {
     fn new(options: &CheckOptions) -> Self {

@@ -255,7 +255,7 @@ pub enum AggregateFunction {
     Last,
     /// `count_distinct(x)`.
     CountDistinct,
-    /// `top_k(x, n)`: list of { value, count }; `by: e`: list of { value, sum }.
+    /// `top_k(x, n)`: list of { value, count }; `by: e` ranks by sum(e).
     TopK,
     /// `ratio(c)`: rows where c over rows.
     Ratio,

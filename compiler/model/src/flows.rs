@@ -173,6 +173,9 @@ impl<'a> Checker<'a> {
                 let item = self.binding(statement, name, value, body);
                 items.extend(item);
             }
+            StatementKind::Emit { .. } if body.place == Place::Service => {
+                self.report(Diagnostic::not_yet(span, "`emit` in a service"));
+            }
             StatementKind::Emit { value, sink } => {
                 if let Some((relation, sink)) = self.emitted(value, sink, &body.scope()) {
                     items.push(Item::Emit { relation, sink, span });

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::expr::{Aggregate, Expr};
 use crate::relation::Relation;
-use crate::types::{Column, RelationType, Type};
+use crate::types::{Column, Kind, Record, RelationType, Type};
 
 /// A checked solution.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -418,6 +418,21 @@ pub struct Test {
     pub expectations: Vec<Expr>,
     /// Place.
     pub span: Span,
+}
+
+/// What `evaluate` gives: a record of `auc`, `log_loss`, `rows` and `positives`.
+#[must_use]
+pub fn evaluation() -> Record {
+    let number = |name: &str, kind: Kind| Column { name: name.to_owned(), ty: Type::required(kind) };
+    Record {
+        name: None,
+        fields: vec![
+            number("auc", Kind::Float),
+            number("log_loss", Kind::Float),
+            number("rows", Kind::Int),
+            number("positives", Kind::Int),
+        ],
+    }
 }
 
 impl Model {

@@ -61,13 +61,17 @@ impl<'a> Checker<'a> {
             operators.push(&**op);
             head = input;
         }
+        if !self.enter(e.span) {
+            return Piped::wrong(e.span);
+        }
         let mut piped = self.head(head, scope);
         for op in operators.into_iter().rev() {
             if piped.is_wrong() {
-                return piped;
+                break;
             }
             piped = self.operator(piped, op, scope);
         }
+        self.leave();
         piped
     }
 

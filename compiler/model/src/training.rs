@@ -13,7 +13,7 @@ use crate::model::{Binding, Item, PublishedModel, Train};
 use crate::names::{Known, suggest};
 use crate::pipeline::Piped;
 use crate::scope::{Bound, Place, Scope};
-use crate::types::{Column, Kind, Record, Type};
+use crate::types::{Column, Kind, Type};
 
 const MILLION: f64 = 1_000_000.0;
 const DEFAULT_TREES: u64 = 100;
@@ -308,18 +308,8 @@ impl<'a> Checker<'a> {
                 return None;
             }
         }
-        let number = |name: &str, kind: Kind| Column { name: name.to_owned(), ty: Type::required(kind) };
-        let report = Record {
-            name: None,
-            fields: vec![
-                number("auc", Kind::Float),
-                number("log_loss", Kind::Float),
-                number("rows", Kind::Int),
-                number("positives", Kind::Int),
-            ],
-        };
         let binding = Binding::Evaluate { model, input: piped.relation };
-        Some((binding, Bound::Scalar(Type::required(Kind::Record(report)))))
+        Some((binding, Bound::Scalar(Type::required(Kind::Record(crate::model::evaluation())))))
     }
 
     pub(crate) fn publish(

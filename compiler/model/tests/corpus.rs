@@ -96,3 +96,34 @@ fn no_prefix_of_a_program_makes_the_checker_panic() {
         }
     }
 }
+
+#[test]
+fn the_deepest_program_that_can_be_read_is_checked() {
+    let head = "solution s { version: \"1.0.0\" }\ntype P { id: string, n: int, at: timestamp }\nsource p: stream<P> { topic: \"p\", time: at }\n";
+    for depth in [50, 150, 190, 250, 5_000] {
+        let bodies = [
+            format!("func f(x: bool) -> bool = {}x", "not ".repeat(depth)),
+            format!("func f(x: int) -> int = {}x{}", "abs(".repeat(depth), ")".repeat(depth)),
+            format!("func f(x: int) -> int = {}1", "if x > 1 then 2 else ".repeat(depth)),
+            format!("func f(x: int) -> int = {}1", "x + ".repeat(depth)),
+            format!("func f(x: int) -> int = {}x{}", "(x + ".repeat(depth), ")".repeat(depth)),
+            format!("type T {{ a: {}int{} }}", "list<".repeat(depth), ">".repeat(depth)),
+            format!("view v = p {}", "|> where n > 1 ".repeat(depth)),
+            format!("view v = p {}p{}", "|> union (p ".repeat(depth), ")".repeat(depth)),
+        ];
+        for body in bodies {
+            let found = messages("a.asol", &format!("{head}{body}\n"));
+            let other: Vec<&String> = found.iter().filter(|line| !line.starts_with("error[E0107]")).collect();
+            assert!(other.len() <= 1, "{depth}: {other:#?}");
+        }
+    }
+}
+
+#[test]
+fn long_chains_of_declarations_need_no_deep_stack() {
+    let mut text = "solution s { version: \"1.0.0\" }\ntype P { id: string, n: int, at: timestamp }\nsource v0: stream<P> { topic: \"p\", time: at }\n".to_owned();
+    for index in (1..5_000).rev() {
+        text.push_str(&format!("view v{index} = v{} |> where n > {index}\n", index - 1));
+    }
+    assert_eq!(messages("a.asol", &text), Vec::<String>::new());
+}

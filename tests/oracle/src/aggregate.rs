@@ -1,5 +1,6 @@
 //! Aggregates (`spec/types.md`, 6): all rows at hand, exact until one rounding.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use fec_model::expr::{Aggregate, AggregateFunction};
@@ -91,8 +92,8 @@ fn compute(aggregate: &Aggregate, entries: &[Entry]) -> Result<Value, Stop> {
         }
         AggregateFunction::Min => best(entries, |a, b| compare(&a.argument, &b.argument).is_lt()),
         AggregateFunction::Max => best(entries, |a, b| compare(&a.argument, &b.argument).is_gt()),
-        AggregateFunction::First => best(entries, |a, b| (a.time, &a.place) < (b.time, &b.place)),
-        AggregateFunction::Last => best(entries, |a, b| (a.time, &a.place) > (b.time, &b.place)),
+        AggregateFunction::First => best(entries, |a, b| in_order(a, b).is_lt()),
+        AggregateFunction::Last => best(entries, |a, b| in_order(a, b).is_gt()),
         AggregateFunction::CountDistinct => {
             let values = groups(entries).into_keys().map(|value| value.0).collect::<Vec<_>>();
             Value::Int(if aggregate.exact { count(values.len())? } else { distinct::estimate(&values)? })
@@ -137,6 +138,11 @@ fn variance(entries: &[Entry], rows: i64) -> Result<Option<f64>, Stop> {
     Ok(over.divide(&under).map(|var| var.to_float()).transpose()?)
 }
 
+/// By time, place and value.
+fn in_order(a: &Entry, b: &Entry) -> Ordering {
+    (a.time, &a.place).cmp(&(b.time, &b.place)).then_with(|| compare(&a.argument, &b.argument))
+}
+
 /// The first entry that no other beats.
 fn best(entries: &[Entry], beats: impl Fn(&Entry, &Entry) -> bool) -> Value {
     let mut best: Option<&Entry> = None;
@@ -159,22 +165,17 @@ fn groups(entries: &[Entry]) -> BTreeMap<Ordered, Vec<&Entry>> {
 }
 
 fn top(aggregate: &Aggregate, entries: &[Entry]) -> Result<Value, Stop> {
-    let Kind::List(item) = &aggregate.ty.kind else { return broken("top_k gives a list") };
-    let Kind::Record(record) = &item.kind else { return broken("top_k gives a list of records") };
-    let Some(weight_kind) = record.fields.get(1).map(|field| &field.ty.kind) else {
-        return broken("top_k gives pairs");
-    };
     let mut ranked = Vec::new();
     for (value, group) in groups(entries) {
-        let weight = if aggregate.by.is_some() {
-            rounded(&total(group.iter().map(|e| (&e.by, e.weight)))?, weight_kind)?
-        } else {
-            Value::Int(group.iter().map(|entry| entry.weight).sum())
+        let count = Value::Int(group.iter().map(|entry| entry.weight).sum());
+        let rank = match &aggregate.by {
+            Some(by) => rounded(&total(group.iter().map(|e| (&e.by, e.weight)))?, &by.ty.kind)?,
+            None => count.clone(),
         };
-        ranked.push((value.0, weight));
+        ranked.push((value.0, rank, count));
     }
     ranked.sort_by(|a, b| compare(&b.1, &a.1).then_with(|| compare(&a.0, &b.0)));
     let limit = usize::try_from(aggregate.limit).unwrap_or(usize::MAX);
-    let items = ranked.into_iter().take(limit).map(|(value, weight)| Ok(Value::Record(vec![Ok(value), Ok(weight)])));
+    let items = ranked.into_iter().take(limit).map(|(value, _, count)| Ok(Value::Record(vec![Ok(value), Ok(count)])));
     Ok(Value::List(items.collect()))
 }

@@ -183,7 +183,10 @@ impl Report {
             }
         }
         if expected.len() != got.len() {
-            self.differences.push(format!("{place}: expected {} rows, got {}", expected.len(), got.len()));
+            let odd = |rows: &[Written], others: &[Written]| rows.iter().find(|row| !others.contains(row)).cloned();
+            let (missing, extra) = (odd(expected, got), odd(got, expected));
+            let counts = format!("expected {} rows, got {}", expected.len(), got.len());
+            self.differences.push(format!("{place}: {counts}; missing {missing:?}, too many {extra:?}"));
         }
     }
 }

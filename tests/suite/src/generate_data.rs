@@ -27,14 +27,16 @@ pub(crate) fn file(random: &mut Random, plan: &SourcePlan, span: Span) -> String
         out.push('\n');
     }
     for row in rows {
-        out.push_str(&if plan.csv { csv(random, &row) } else { json(random, row) });
+        // A table is a constant: a row of it that cannot be read stops everything.
+        let broken = !plan.table && random.chance(2);
+        out.push_str(&if plan.csv { csv(&row, broken) } else { json(random, row, broken) });
         out.push('\n');
     }
     out
 }
 
-fn json(random: &mut Random, mut row: Vec<(String, Text)>) -> String {
-    if random.chance(2) {
+fn json(random: &mut Random, mut row: Vec<(String, Text)>, broken: bool) -> String {
+    if broken {
         return (*random.pick(&["{\"broken\": ", "[1, 2]", "nothing", "{\"a\": 1} 2"])).into();
     }
     if random.chance(20) {
@@ -54,7 +56,7 @@ fn json(random: &mut Random, mut row: Vec<(String, Text)>) -> String {
     format!("{{{}}}", fields.join(", "))
 }
 
-fn csv(random: &mut Random, row: &[(String, Text)]) -> String {
+fn csv(row: &[(String, Text)], broken: bool) -> String {
     let mut cells: Vec<String> = row
         .iter()
         .map(|(_, text)| match text {
@@ -63,7 +65,7 @@ fn csv(random: &mut Random, row: &[(String, Text)]) -> String {
             None => String::new(),
         })
         .collect();
-    if random.chance(2) {
+    if broken {
         cells.push("too many".into());
     }
     cells.join(",")

@@ -94,7 +94,7 @@ impl Ready {
             }
             std::fs::write(path, text).map_err(|error| error.to_string())?;
         }
-        let places = Places { root: folder.path().to_owned(), bound: BTreeMap::new() };
+        let places = Places { root: folder.path().to_owned(), ..Places::default() };
         let (history, tables) = read_all(&ir, &places, &environment.names).map_err(words)?;
         Ok(Self { program: program.clone(), ir, environment, history, tables, states: BTreeMap::new() })
     }
@@ -137,8 +137,8 @@ impl Subject for Replayed {
         let reader = FeatureReader::new(features);
         let key: Vec<RunValue> = key.iter().map(runtime).collect::<Option<_>>().ok_or("a key of no plain type")?;
         let stored = reader.key(&key).and_then(|key| {
-            let entries = state.iter().filter(|entry| entry.node.starts_with(&node.name) && entry.key == key);
-            entries.filter_map(|entry| entry.value.clone()).next_back()
+            let mut entries = state.iter().filter(|entry| entry.node.starts_with(&node.name) && entry.key == key);
+            entries.next_back().and_then(|entry| entry.value.clone())
         });
         let cells = reader.read(stored.as_deref(), t, &ready.environment.slots).map_err(|error| error.to_string())?;
         let positions = set_columns(sets, set);

@@ -7,7 +7,7 @@ use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind as PlanJoin, JoinPick};
 use flow_core::types::{Field, Schema};
 use flow_operators::distinct::{Distinct, Which};
-use flow_operators::expression::Expr as Expression;
+use flow_operators::expression::{Expr as Expression, Input};
 use flow_operators::finality::Final;
 use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::Feed;
@@ -49,13 +49,10 @@ impl Wiring<'_> {
             }
             (Op::LookupJoin { join, pick, alias, on, residual }, [left, right]) => {
                 let (feed, left) = self.feed(*left)?;
-                let (rows, right) = self
-                    .parts
-                    .tables
-                    .of_node(self.parts.ir, *right)
-                    .ok_or_else(|| LocalError::Plan("a lookup join has no table at its right".to_owned()))?;
+                let table = self.table(*right)?;
+                let right = Arc::clone(&table.schema);
                 let spec = self.join(*join, *pick, alias, on, residual.as_ref(), (left, right), Arc::clone(&flow))?;
-                let table = self.parts.tables.keyed(&rows, &spec.right_keys, &flow, self.parts.names)?;
+                let table = self.parts.tables.keyed(&table, &spec.right_keys, &flow)?;
                 let operator = LookupJoin::new(spec, table);
                 let schema = operator.schema();
                 self.add(id, Box::new(operator), vec![feed], schema)
@@ -69,8 +66,9 @@ impl Wiring<'_> {
             }
             (Op::Final, [input]) => {
                 let (feed, schema) = self.feed(*input)?;
-                let delay = self.node(*input)?.delay;
-                self.add(id, Box::new(Final::new(Arc::clone(&schema), delay)), vec![feed], schema)
+                // Rows that never change are final as they come.
+                let Some(settle) = self.node(*input)?.settle else { return Ok((feed, schema)) };
+                self.add(id, Box::new(Final::new(Arc::clone(&schema), settle)), vec![feed], schema)
             }
             (Op::Union, inputs) => {
                 let wanted = self.parts.names.enums.schema(&self.node(id)?.columns);
@@ -109,7 +107,7 @@ impl Wiring<'_> {
             (Op::Take { count }, [input]) => {
                 let (feed, schema) = self.feed(*input)?;
                 let count = usize::try_from(*count).unwrap_or(usize::MAX);
-                let is_sorted = matches!(self.node(*input)?.op, Op::Sort { .. } | Op::Top { .. });
+                let is_sorted = self.is_sorted(*input);
                 self.add(id, Box::new(Take::new(Arc::clone(&schema), count, is_sorted)), vec![feed], schema)
             }
             (Op::Distinct { keys }, [input]) => self.one_per_key(id, *input, keys, Which::First, flow),
@@ -117,6 +115,17 @@ impl Wiring<'_> {
             // What it gives is what it gets; the dataflow is tapped here.
             (Op::Emit { .. } | Op::Collect | Op::Split { .. } | Op::Train { .. }, [input]) => self.feed(*input),
             (op, _) => Err(LocalError::Plan(format!("`{}` does not work on rows", op.word()))),
+        }
+    }
+
+    /// Whether rows stand in the order of a sort: stateless steps, lookups, feature reads and `take` keep it.
+    fn is_sorted(&self, id: NodeId) -> bool {
+        match self.parts.ir.graph.get(id).map(|node| &node.op) {
+            Some(Op::Sort { .. } | Op::Top { .. }) => true,
+            Some(Op::Fused { .. } | Op::LookupJoin { .. } | Op::FeatureRead { .. } | Op::Take { .. }) => {
+                self.parts.ir.graph.inputs(id).first().is_some_and(|input| self.is_sorted(*input))
+            }
+            _ => false,
         }
     }
 
@@ -260,14 +269,19 @@ impl Wiring<'_> {
             fields.push(typed(&aggregate.name, &aggregate.ty));
         }
         let key_exprs: Vec<Expr> = keys.iter().map(|(_, key)| key.clone()).collect();
-        let output = Schema { fields: outputs.iter().map(|(name, value)| typed(name, &value.ty)).collect() };
+        // The plan's columns: keys, aggregates, and what is computed from both.
         let row = Schema { fields };
         let output_exprs: Vec<Expr> = outputs.iter().map(|(_, value)| value.clone()).collect();
+        let mut columns: Vec<Expression> =
+            (0..row.fields.len()).map(|position| Input::column(position) as Expression).collect();
+        columns.extend(self.programs(&output_exprs, &row)?);
+        let mut output = row;
+        output.fields.extend(outputs.iter().map(|(name, value)| typed(name, &value.ty)));
         let spec = GroupSpec {
             input: Arc::clone(schema),
             keys: self.programs(&key_exprs, schema)?,
             aggregates: built,
-            outputs: self.programs(&output_exprs, &row)?,
+            outputs: columns,
             output: Arc::new(output),
             flow: self.flow(id),
         };

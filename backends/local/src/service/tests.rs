@@ -1,1 +1,135 @@
+//! Services of small solutions, from their text to their answers.
 
+mod answers;
+mod http;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fec_diagnostics::FileId;
+use fec_ir::{Ir, NodeId, lower, optimise};
+use fec_model::{CheckOptions, check};
+use flow_core::value::Value;
+
+use super::{Prediction, PublishedModel, Reads, Services};
+use crate::data::{History, given_stream, given_table, number};
+use crate::dataflow::Parts;
+use crate::environment::Environment;
+use crate::error::LocalError;
+use crate::replay::{Replay, replay, states};
+use crate::stream::feature_nodes;
+use crate::tables::Tables;
+
+/// 2026-01-01T00:00:00Z
+const NEW_YEAR: i64 = 1_767_225_600_000_000;
+const HOUR: i64 = 3_600_000_000;
+
+/// A store at rest.
+#[derive(Default)]
+struct AtRest {
+    now: i64,
+    state: BTreeMap<(String, Vec<u8>), Vec<u8>>,
+    models: BTreeMap<String, Arc<PublishedModel>>,
+    ir: Arc<Ir>,
+    /// How long each read of a state takes.
+    slow: Duration,
+    is_broken: bool,
+}
+
+impl Reads for AtRest {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn state(&self, features: NodeId, key: &[u8]) -> Result<Option<Vec<u8>>, LocalError> {
+        std::thread::sleep(self.slow);
+        if self.is_broken {
+            return Err(LocalError::Environment("the store is gone".to_owned()));
+        }
+        let name = self.ir.graph.get(features).map(|node| node.name.clone()).unwrap();
+        Ok(self.state.get(&(name, key.to_vec())).cloned())
+    }
+
+    fn model(&self, name: &str) -> Option<Arc<PublishedModel>> {
+        self.models.get(name).cloned()
+    }
+
+    fn cut(&self) -> String {
+        "sales/0:3".to_owned()
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}
+
+/// A solution with its services and a store that its history has filled.
+struct Fixture {
+    ir: Arc<Ir>,
+    environment: Environment,
+    services: Arc<Services>,
+    reads: AtRest,
+}
+
+fn compiled(text: &str) -> Ir {
+    let parsed = fec_syntax::parse(FileId(0), text);
+    let (model, found) = check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
+    let wrong: Vec<_> = parsed.diagnostics.iter().chain(&found).filter(|one| one.is_error()).collect();
+    let shown = |one: &&fec_diagnostics::Diagnostic| {
+        format!(
+            "{} at `{}`",
+            one.message,
+            text.get(one.span.start as usize..).unwrap_or_default().lines().next().unwrap_or("")
+        )
+    };
+    assert!(wrong.is_empty(), "{:#?}", wrong.iter().map(shown).collect::<Vec<_>>());
+    optimise(lower(&model)).0
+}
+
+/// Fills the store from the events and tables of the solution's first test, and stands at that test's instant.
+fn fixture(text: &str) -> Fixture {
+    let ir = Arc::new(compiled(text));
+    let environment = Environment::new(&ir).unwrap();
+    let test = ir.tests.first().unwrap();
+    let mut history = History::default();
+    let mut tables = Tables::default();
+    for source in ir.sources.iter().filter(|source| source.shape != fec_model::model::Shape::Stream) {
+        tables.insert(&source.name, given_table(source, &[], &environment.names));
+    }
+    for (name, rows) in &test.given {
+        let source = ir.source(name).unwrap();
+        let rows: Vec<Value> = rows.iter().map(|row| environment.constant(row, 0).unwrap().unwrap()).collect();
+        match source.shape {
+            fec_model::model::Shape::Stream => {
+                history.chunks.push(given_stream(source, number(&ir, name).unwrap(), &rows, &environment.names));
+            }
+            _ => tables.insert(name, given_table(source, &rows, &environment.names)),
+        }
+    }
+    let given = BTreeMap::new();
+    let parts = Parts {
+        ir: &ir,
+        names: &environment.names,
+        slots: &environment.slots,
+        tables: &tables,
+        given: &given,
+        now: None,
+    };
+    let how = Replay { at: test.at, ..Replay::default() };
+    let replayed = replay(parts, &[], &feature_nodes(&ir), &history, how).unwrap();
+    let reads = AtRest { now: replayed.at, state: states(&replayed), ir: Arc::clone(&ir), ..AtRest::default() };
+    let (names, slots) = (environment.names.clone(), environment.slots.clone());
+    let services = Arc::new(Services::new(Arc::clone(&ir), names, slots, Arc::new(tables)).unwrap());
+    Fixture { ir, environment, services, reads }
+}
+
+impl Fixture {
+    fn publish(&mut self, name: &str, prediction: Prediction) {
+        self.reads.models.insert(name.to_owned(), Arc::new(PublishedModel { version: 1, prediction }));
+    }
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.into())
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use fec_ir::{Ir, Op};
+use fec_ir::Ir;
 use fec_model::model::Shape;
 use flow_core::batch::Origin;
 use flow_log::{Cut, Limits, Log, PartitionId, Source, Start};
@@ -27,25 +27,16 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// All stream sources that something of the plan reads: the partitions of their topics where they have one in the
-    /// log, and their files.
+    /// All stream sources, read or not (T is after the last arrival of all): the partitions of their topics where they
+    /// have one in the log, and their files.
     ///
     /// # Errors
     /// A log that cannot be read.
     pub fn open(log: &mut dyn Log, ir: &Ir, names: &Names, files: History) -> Result<Self, LocalError> {
         let mut topics = BTreeMap::new();
         let mut sources = BTreeMap::new();
-        let scanned: Vec<&str> = ir
-            .graph
-            .ids()
-            .into_iter()
-            .filter_map(|id| match ir.graph.get(id).map(|node| &node.op) {
-                Some(Op::Scan { source }) => Some(source.as_str()),
-                _ => None,
-            })
-            .collect();
         for (number, source) in (0u32..).zip(&ir.sources) {
-            if source.shape != Shape::Stream || !scanned.contains(&source.name.as_str()) {
+            if source.shape != Shape::Stream {
                 continue;
             }
             sources.insert(number, source.clone());

@@ -4,6 +4,8 @@ use flow_core::json::write_string;
 use flow_core::text::write_base64;
 use flow_operators::operator::DeadLetter;
 
+use crate::data::UNPLACED;
+
 /// One line: `{reason,detail,flow,partition,offset,raw}`, `raw` in base64; null where the bytes are no longer at hand.
 #[must_use]
 pub fn letter(letter: &DeadLetter, source: &str, raw: Option<&[u8]>) -> Vec<u8> {
@@ -18,8 +20,9 @@ pub fn letter(letter: &DeadLetter, source: &str, raw: Option<&[u8]>) -> Vec<u8> 
     text("detail", if letter.detail.is_empty() { source } else { &letter.detail });
     text("flow", &letter.flow);
     let origin = letter.order.event_origin();
+    let partition = if origin.partition == UNPLACED { 0 } else { origin.partition };
     out.extend_from_slice(
-        format!(",\"partition\":{},\"offset\":{},\"raw\":", origin.partition, letter.order.offset).as_bytes(),
+        format!(",\"partition\":{},\"offset\":{},\"raw\":", partition, letter.order.offset).as_bytes(),
     );
     match raw {
         Some(raw) => {

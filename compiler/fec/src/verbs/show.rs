@@ -1,6 +1,6 @@
 //! `fec show`.
 
-use fec_local::data::{Places, read_all};
+use fec_local::data::read_all;
 use fec_local::environment::Environment;
 use fec_local::show::{Road, object, parse_instant, parse_key, show};
 use fec_local::simulate;
@@ -13,8 +13,7 @@ use crate::output::{Failure, line, local};
 pub fn run(args: &Show) -> Result<(), Failure> {
     let compiled = load::compiled(&args.solution)?;
     let ir = &compiled.ir;
-    let places = Places { root: compiled.files.root.clone(), bound: args.bind.iter().cloned().collect() };
-    load::known_sources(ir, &args.bind)?;
+    let places = load::places(ir, &compiled.files, &args.bind)?;
     let environment = Environment::new(ir).map_err(local)?;
     let key = parse_key(ir, &environment, &args.features, &args.key).map_err(local)?;
     let at = args.at.as_deref().map(parse_instant).transpose().map_err(local)?;

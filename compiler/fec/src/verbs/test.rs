@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fec_local::data::Places;
 use fec_local::suite;
 use serde_json::json;
 
@@ -13,7 +12,7 @@ use crate::output::{Failure, WRONG, line, local};
 /// Runs a solution's tests in every plane.
 pub fn run(args: &Test, format: Format) -> Result<(), Failure> {
     let compiled = load::compiled(&args.solution)?;
-    let places = Places { root: compiled.files.root.clone(), ..Places::default() };
+    let places = load::places(&compiled.ir, &compiled.files, &[])?;
     let ir = Arc::new(compiled.ir);
     let (mut passed, mut failed) = (0u64, 0u64);
     let mut printed = Ok(());

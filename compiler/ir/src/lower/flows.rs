@@ -2,7 +2,7 @@
 
 use fec_diagnostics::Span;
 use fec_model::expr::Expr;
-use fec_model::model::{Binding, Flow, FlowSettings, Item, Plane};
+use fec_model::model::{Binding, Flow, FlowSettings, Item, Plane, evaluation};
 use fec_model::types::{Kind, Type};
 
 use super::{Lowering, Scope};
@@ -60,9 +60,9 @@ impl Lowering<'_> {
             Item::Emit { relation, sink, span } => {
                 let columns = self.model.sink(sink).map(|sink| sink.columns.clone()).unwrap_or_default();
                 let rows = self.aligned(relation, &columns, scope);
-                let delay = self.delay(rows);
+                let place = self.place(rows);
                 let op = Op::Emit { sink: sink.clone() };
-                let mut node = self.row_node(scope, op, &relation.ty, delay, *span);
+                let mut node = self.row_node(scope, op, &relation.ty, place, *span);
                 node.name = self.name(scope, sink, "emit");
                 node.columns = columns;
                 let id = self.ir.graph.add(node, &[rows]);
@@ -138,7 +138,7 @@ impl Lowering<'_> {
             Binding::Split { input, parts, by } => {
                 let rows = self.relation(input, scope);
                 let op = Op::Split { parts: parts.clone(), by: by.clone() };
-                let mut node = self.row_node(scope, op, &input.ty, 0, span);
+                let mut node = self.row_node(scope, op, &input.ty, (0, None), span);
                 node.name = self.name(scope, name, "split");
                 (node, vec![rows])
             }
@@ -157,7 +157,7 @@ impl Lowering<'_> {
                 let rows = self.relation(input, scope);
                 let mut inputs: Vec<NodeId> = scope.bindings.get(model).copied().into_iter().collect();
                 inputs.push(rows);
-                (self.value_node(scope, name, Op::Evaluate, &Type::error(), span), inputs)
+                (self.value_node(scope, name, Op::Evaluate, &Type::required(Kind::Record(evaluation())), span), inputs)
             }
         };
         let mut node = node;

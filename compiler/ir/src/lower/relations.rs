@@ -1,7 +1,7 @@
 //! Relational pipelines.
 
 use fec_model::expr::{Expr, ExprKind};
-use fec_model::relation::{Relation, RelationOp};
+use fec_model::relation::{JoinKind, JoinPick, Relation, RelationOp};
 use fec_model::types::{Boundedness, Column, RelationType};
 
 use super::{Lowering, Scope};
@@ -33,13 +33,13 @@ impl Lowering<'_> {
                 None => self.leaf(scope, Op::Rows { value: empty_list(relation) }, relation, 0),
             },
             RelationOp::Part { split, part } => {
-                let node = self.row_node(scope, Op::Part { part: part.clone() }, ty, 0, relation.span);
+                let node = self.row_node(scope, Op::Part { part: part.clone() }, ty, (0, None), relation.span);
                 let inputs: Vec<NodeId> = scope.bindings.get(split).copied().into_iter().collect();
                 self.ir.graph.add(node, &inputs)
             }
             RelationOp::Rows(value) => {
                 let value = self.hoist(value, scope);
-                let node = self.row_node(scope, Op::Rows { value: value.clone() }, ty, 0, relation.span);
+                let node = self.row_node(scope, Op::Rows { value: value.clone() }, ty, (0, None), relation.span);
                 let id = self.ir.graph.add(node, &[]);
                 self.connect_bindings(id, scope, [&value]);
                 id
@@ -63,23 +63,23 @@ impl Lowering<'_> {
             RelationOp::Join { left, right, kind, pick, alias, on, residual, within } => {
                 let left_id = self.relation(left, scope);
                 let right_id = self.relation(right, scope);
-                let (left_delay, right_delay) = (self.delay(left_id), self.delay(right_id));
+                let (left_delay, right_delay) = (self.lateness(left_id), self.lateness(right_id));
                 let (join, pick, alias, on) = (*kind, *pick, alias.clone(), on.clone());
                 let residual = residual.clone();
-                let (op, delay) = match within {
+                let (op, place) = match within {
                     Some((low, high)) => {
-                        let delay = left_delay.max(high.saturating_add(right_delay));
+                        let place = self.interval_place(left_id, right_id, *high, join, pick);
                         let (low, high) = (*low, *high);
                         let op =
                             Op::IntervalJoin { join, pick, alias, on, residual, low, high, left_delay, right_delay };
-                        (op, delay)
+                        (op, place)
                     }
                     None if right.ty.boundedness == Boundedness::Table => {
-                        (Op::LookupJoin { join, pick, alias, on, residual }, left_delay)
+                        (Op::LookupJoin { join, pick, alias, on, residual }, self.place(left_id))
                     }
-                    None => (Op::HashJoin { join, pick, alias, on, residual }, left_delay),
+                    None => (Op::HashJoin { join, pick, alias, on, residual }, self.place(left_id)),
                 };
-                let node = self.row_node(scope, op, ty, delay, relation.span);
+                let node = self.row_node(scope, op, ty, place, relation.span);
                 self.ir.graph.add(node, &[left_id, right_id])
             }
             RelationOp::With { input, set, keys, alias, including_row } => {
@@ -91,8 +91,8 @@ impl Lowering<'_> {
                     alias: alias.clone(),
                     including_row: *including_row,
                 };
-                let delay = self.delay(rows);
-                let node = self.row_node(scope, op, ty, delay, relation.span);
+                let place = self.place(rows);
+                let node = self.row_node(scope, op, ty, place, relation.span);
                 let mut inputs = vec![rows];
                 inputs.extend(self.feature_node(set));
                 let id = self.ir.graph.add(node, &inputs);
@@ -127,14 +127,36 @@ impl Lowering<'_> {
             RelationOp::Union { inputs } => {
                 let ids: Vec<NodeId> = inputs.iter().map(|input| self.aligned(input, &ty.columns, scope)).collect();
                 let delay = ids.iter().map(|id| self.delay(*id)).max().unwrap_or(0);
-                let node = self.row_node(scope, Op::Union, ty, delay, relation.span);
+                let settle = ids.iter().filter_map(|id| self.settle(*id)).max();
+                let node = self.row_node(scope, Op::Union, ty, (delay, settle), relation.span);
                 self.ir.graph.add(node, &ids)
             }
         }
     }
 
+    /// How late rows arrive and change.
+    pub(super) fn place(&self, id: NodeId) -> (i64, Option<i64>) {
+        (self.delay(id), self.settle(id))
+    }
+
+    /// The same for an interval join: a right row changes an unmatched left row, or another's choice, as late as it comes.
+    fn interval_place(
+        &self,
+        left: NodeId,
+        right: NodeId,
+        high: i64,
+        join: JoinKind,
+        pick: JoinPick,
+    ) -> (i64, Option<i64>) {
+        let delay = self.delay(left).max(high.saturating_add(self.delay(right)));
+        let only_adds = matches!(join, JoinKind::Inner | JoinKind::Semi) && pick == JoinPick::All;
+        let by_right = if only_adds { self.settle(right) } else { Some(self.delay(right)) };
+        let settle = self.settle(left).max(by_right.map(|settle| high.saturating_add(settle)));
+        (delay, settle)
+    }
+
     fn leaf(&mut self, scope: &Scope, op: Op, relation: &Relation, delay: i64) -> NodeId {
-        let mut node: Node = self.row_node(scope, op, &relation.ty, delay, relation.span);
+        let mut node: Node = self.row_node(scope, op, &relation.ty, (delay, None), relation.span);
         if let Op::Scan { source } = &node.op {
             node.name = self.name(scope, source, "scan");
         }
@@ -143,8 +165,8 @@ impl Lowering<'_> {
 
     fn unary(&mut self, scope: &mut Scope, input: &Relation, op: Op, relation: &Relation, exprs: &[Expr]) -> NodeId {
         let input = self.relation(input, scope);
-        let delay = self.delay(input);
-        let node = self.row_node(scope, op, &relation.ty, delay, relation.span);
+        let place = if op == Op::Final { (self.lateness(input), None) } else { self.place(input) };
+        let node = self.row_node(scope, op, &relation.ty, place, relation.span);
         let id = self.ir.graph.add(node, &[input]);
         self.connect_bindings(id, scope, exprs);
         id
@@ -162,9 +184,9 @@ impl Lowering<'_> {
             .map(|column| (column.name.clone(), column_expr(column, relation.span)))
             .collect();
         let ty = RelationType { columns: columns.to_vec(), ..relation.ty.clone() };
-        let delay = self.delay(id);
+        let place = self.place(id);
         let op = Op::Fused { steps: vec![Step::Project { columns: picked }] };
-        let node = self.row_node(scope, op, &ty, delay, relation.span);
+        let node = self.row_node(scope, op, &ty, place, relation.span);
         self.ir.graph.add(node, &[id])
     }
 

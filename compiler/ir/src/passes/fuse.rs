@@ -7,8 +7,7 @@ use crate::passes::Change;
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
     for id in ir.graph.in_order().unwrap_or_default() {
-        loop {
-            let Some(&input) = ir.graph.inputs(id).first() else { break };
+        while let Some(&input) = ir.graph.inputs(id).first() {
             let chained = matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::Fused { .. }))
                 && ir.graph.consumers(input).len() == 1
                 && ir.graph.get(id).map(|node| &node.guards) == ir.graph.get(input).map(|node| &node.guards);

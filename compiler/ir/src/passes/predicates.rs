@@ -71,8 +71,8 @@ fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
         }
         _ => return None,
     };
-    let (below_columns, changes, delay, timed, key) =
-        (below.columns.clone(), below.changes, below.delay, below.timed, below.key.clone());
+    let (below_columns, changes, place, timed, key) =
+        (below.columns.clone(), below.changes, (below.delay, below.settle), below.timed, below.key.clone());
     let reason = format!("filters before `{}`, which only adds columns", passed.name);
     ir.graph.replace(id, above);
     ir.graph.set_input(id, 0, rows);
@@ -80,7 +80,8 @@ fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
     let node = ir.graph.get_mut(id)?;
     node.op = Op::Fused { steps: vec![Step::Filter { condition, unless_fault }] };
     node.columns = below_columns;
-    (node.changes, node.delay, node.timed, node.key) = (changes, delay, timed, key);
+    (node.changes, node.timed, node.key) = (changes, timed, key);
+    (node.delay, node.settle) = place;
     Some(Change { node: node.name.clone(), reason })
 }
 

@@ -145,3 +145,22 @@ impl Batch {
 fn gather<T: Copy + Default>(cells: &[T], rows: &[usize]) -> Vec<T> {
     rows.iter().map(|row| cells.get(*row).copied().unwrap_or_default()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{DataType, Field, Kind};
+
+    #[test]
+    fn rows_keep_their_place() {
+        let schema = Schema { fields: vec![Field { name: "x".into(), ty: DataType::required(Kind::Int) }] };
+        let row = |x: i64| Batch { offset: vec![x], ..Batch::one(&schema, &[Value::Int(x)], 10 * x) };
+        let batch = Batch::concat(&schema, &[row(1), Batch::empty(&schema), row(2), row(3)]);
+        assert_eq!((batch.rows, &batch.time, &batch.offset), (3, &vec![10, 20, 30], &vec![1, 2, 3]));
+        let odd = batch.filter(&[true, false, true]);
+        assert_eq!((odd.rows, &odd.arrived, &odd.weight), (2, &vec![10, 30], &vec![1, 1]));
+        assert_eq!(odd.row(1), Ok(Value::Record([Value::Int(3)].into())));
+        assert_eq!(batch.filter(&[true; 3]), batch);
+        assert_eq!(batch.slice(1, 9), batch.take(&[1, 2, 7]));
+    }
+}

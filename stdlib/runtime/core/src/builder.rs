@@ -75,6 +75,22 @@ impl ColumnBuilder {
         }
     }
 
+    /// Adds a text; as [`ColumnBuilder::push`], without the detour over a cell.
+    #[inline]
+    pub fn push_str(&mut self, text: &str) {
+        match &mut self.cells {
+            Cells::String { buffer, views } => match view(buffer.len(), text.len()) {
+                Ok(place) => {
+                    views.push(place);
+                    buffer.push_str(text);
+                    self.present();
+                }
+                Err(fault) => self.push_state(State::Fault(fault)),
+            },
+            _ => self.push(Ok(Cell::String(text))),
+        }
+    }
+
     /// Adds an owned value or a fault; as [`ColumnBuilder::push`].
     pub fn push_value(&mut self, value: Result<&Value, Fault>) {
         self.push(value.map(Value::as_cell));
@@ -187,6 +203,7 @@ impl ColumnBuilder {
         }
     }
 
+    #[cold]
     fn push_state(&mut self, state: State) {
         self.states.resize(self.rows, State::Present);
         self.states.push(state);
@@ -235,6 +252,7 @@ impl Cells {
     }
 }
 
+#[inline]
 fn view(start: usize, length: usize) -> Result<(u32, u32), Fault> {
     let end = start.checked_add(length).ok_or(Fault::TooLarge)?;
     u32::try_from(end).map_err(|_| Fault::TooLarge)?;

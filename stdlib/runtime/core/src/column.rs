@@ -1,5 +1,8 @@
 //! Columns: many cells of one type, cheap to clone, with faults that stay in their cell.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, OnceLock};
 
 use crate::builder::ColumnBuilder;

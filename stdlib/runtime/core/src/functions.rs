@@ -3,6 +3,9 @@
 //! Calls are strict: an absent argument gives an absent result. Beyond `+ − × ÷ sqrt`, floats go through one pinned
 //! implementation (`libm`), so that every machine gives the same bits.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 

@@ -1,25 +1,25 @@
 //! Values, arithmetic, batches, tiles, aggregates, rules and trees: pure, without I/O.
 
+pub mod aggregate;
 pub mod arith;
 pub mod batch;
-pub mod builder;
-pub mod aggregate;
 pub mod block;
+pub mod builder;
 pub mod bytes;
 pub mod calendar;
 pub mod column;
 pub mod convert;
 pub mod exact;
 pub mod fault;
-pub mod hll;
 pub mod functions;
+pub mod hll;
 pub mod json;
 pub mod key;
+#[cfg(test)]
+mod naive;
 pub mod program;
 pub mod text;
 pub mod trees;
-#[cfg(test)]
-mod naive;
 pub mod types;
 pub mod value;
 pub mod wide;

@@ -7,7 +7,7 @@ use flow_core::functions::TimeUnit;
 use flow_core::types::{DataType, Field, Kind, Schema};
 
 use crate::csv;
-use crate::json::JsonDecoder;
+use crate::json::{self, JsonDecoder};
 
 /// How the bytes of a record are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Decoder {
     fields: Vec<Field>,
     columns: usize,
     encoding: Encoding,
+    /// For JSON: the key of each of `fields`.
+    keys: Vec<Vec<u8>>,
     /// For CSV: the column of each of `fields` in the header.
     cells: Vec<Option<usize>>,
     unit: Option<TimeUnit>,
@@ -67,8 +69,14 @@ impl Decoder {
     /// A decoder of records of `schema`; `unit` is what integer timestamps count, without which they are malformed.
     #[must_use]
     pub fn new(schema: &Schema, encoding: Encoding, unit: Option<TimeUnit>) -> Self {
-        let mut decoder =
-            Self { fields: schema.fields.clone(), columns: schema.fields.len(), encoding, cells: Vec::new(), unit };
+        let mut decoder = Self {
+            fields: schema.fields.clone(),
+            columns: schema.fields.len(),
+            encoding,
+            keys: Vec::new(),
+            cells: Vec::new(),
+            unit,
+        };
         decoder.place();
         decoder
     }
@@ -85,6 +93,7 @@ impl Decoder {
     }
 
     fn place(&mut self) {
+        self.keys = json::keys(&self.fields);
         if let Encoding::Csv(header) = &self.encoding {
             let cell = |field: &Field| header.iter().rposition(|name| *name == field.name);
             self.cells = self.fields.iter().map(cell).collect();
@@ -137,7 +146,7 @@ impl Rows<'_> {
         match &self.decoder.encoding {
             Encoding::Json => self
                 .json
-                .record(text, fields, builders, row)
+                .record(text, fields, &self.decoder.keys, builders, row)
                 .map_err(|error| format!("expected {} at byte {}", error.expected, error.at))?,
             Encoding::Csv(header) => {
                 let cells = self.csv.split(text, header.len())?;
@@ -163,7 +172,7 @@ impl Rows<'_> {
         match &self.decoder.encoding {
             Encoding::Json => {
                 let mut json = JsonDecoder::new(Some(TimeUnit::Microsecond));
-                if json.record(text, std::slice::from_ref(field), std::slice::from_mut(builder), row).is_err() {
+                if json.record(text, std::slice::from_ref(field), &[], std::slice::from_mut(builder), row).is_err() {
                     builder.truncate(row);
                     builder.push_fault(Fault::Malformed);
                 }

@@ -5,11 +5,23 @@ pub(crate) mod scan;
 use flow_core::builder::ColumnBuilder;
 use flow_core::fault::Fault;
 use flow_core::functions::TimeUnit;
+use flow_core::json::write_string;
 use flow_core::types::{DataType, Field, Kind, RecordType};
 use flow_core::value::{Cell, Value};
 use scan::{Quoted, Scanner, SyntaxError};
 
 use crate::scalar::{Form, push};
+
+/// What stands before the value of each field where it is written without blanks: what [`JsonDecoder::record`] tries first.
+pub(crate) fn keys(fields: &[Field]) -> Vec<Vec<u8>> {
+    let key = |field: &Field| {
+        let mut key = Vec::new();
+        write_string(&mut key, &field.name);
+        key.push(b':');
+        key
+    };
+    fields.iter().map(key).collect()
+}
 
 /// Decodes objects of one record type.
 #[derive(Debug)]
@@ -25,10 +37,12 @@ impl JsonDecoder {
     }
 
     /// Adds one cell to each of `builders`, the columns of `fields`, or fails and leaves some with a cell more than others.
+    /// `keys` are the [`keys`] of the fields.
     pub(crate) fn record(
         &mut self,
         text: &str,
         fields: &[Field],
+        keys: &[Vec<u8>],
         builders: &mut [ColumnBuilder],
         row: usize,
     ) -> Result<(), SyntaxError> {
@@ -36,7 +50,7 @@ impl JsonDecoder {
         if scanner.peek() != Some(b'{') {
             return scanner.fail("a JSON object");
         }
-        self.object(&mut scanner, fields, builders, row)?;
+        self.object(&mut scanner, fields, keys, builders, row)?;
         scanner.end()
     }
 
@@ -55,6 +69,7 @@ impl JsonDecoder {
         &mut self,
         scanner: &mut Scanner<'_>,
         fields: &[Field],
+        keys: &[Vec<u8>],
         builders: &mut [ColumnBuilder],
         row: usize,
     ) -> Result<(), SyntaxError> {
@@ -63,8 +78,8 @@ impl JsonDecoder {
         let mut next = 0;
         if !scanner.eat(b'}') {
             loop {
-                let position = match fields.get(next) {
-                    Some(field) if scanner.eat_key(&field.name) => Some(next),
+                let position = match keys.get(next) {
+                    Some(key) if scanner.eat_key(key) => Some(next),
                     _ => {
                         let key = scanner.key()?;
                         self.position(scanner, key, fields)?
@@ -73,7 +88,9 @@ impl JsonDecoder {
                 let target = position.and_then(|position| Some((fields.get(position)?, builders.get_mut(position)?)));
                 match target {
                     Some((field, builder)) => {
-                        builder.truncate(row);
+                        if builder.rows() > row {
+                            builder.truncate(row);
+                        }
                         self.value(scanner, &field.ty, builder)?;
                         next = position.map_or(next, |position| position + 1);
                     }
@@ -113,6 +130,7 @@ impl JsonDecoder {
     }
 
     /// Adds one cell of type `ty`.
+    #[inline]
     fn value(
         &mut self,
         scanner: &mut Scanner<'_>,
@@ -157,7 +175,7 @@ impl JsonDecoder {
         let row = builder.rows();
         match builder.fields() {
             Some(builders) => {
-                self.object(scanner, &record.fields, builders, row)?;
+                self.object(scanner, &record.fields, &[], builders, row)?;
                 builder.end_record();
                 Ok(())
             }

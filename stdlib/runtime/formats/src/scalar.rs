@@ -25,7 +25,7 @@ pub(crate) enum Form {
 #[inline]
 pub(crate) fn push(builder: &mut ColumnBuilder, text: &str, form: Form, kind: &Kind, unit: Option<TimeUnit>) {
     let cell = match kind {
-        Kind::String if form != Form::Word => Ok(Cell::String(text)),
+        Kind::String if form != Form::Word => return builder.push_str(text),
         Kind::Bytes if form != Form::Word => match parse_base64(text.as_bytes()) {
             Some(bytes) => return builder.push(Ok(Cell::Bytes(&bytes))),
             None => Err(Fault::Malformed),

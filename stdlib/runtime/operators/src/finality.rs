@@ -17,9 +17,9 @@ use crate::state::{Keyed, Slot, StateWriter};
 pub struct Final {
     schema: Arc<Schema>,
     settle: i64,
-    /// (close, row) to the places of the equal rows that are there; the close is in big endian with its sign flipped, so
-    /// that keys sort by it.
-    state: Keyed<Vec<Order>>,
+    /// (close, row) to the places of the equal rows that are there, each with its number among the rows of its place; the
+    /// close is in big endian with its sign flipped, so that keys sort by it.
+    state: Keyed<Vec<(Order, u32)>>,
     closes: BTreeMap<i64, Vec<Slot>>,
 }
 
@@ -35,15 +35,14 @@ impl Final {
     fn release(&mut self, frontier: i64, out: &mut BatchBuilder) -> Result<(), OperatorError> {
         while let Some(entry) = self.closes.first_entry().filter(|entry| *entry.key() < frontier) {
             let (close, slots) = entry.remove_entry();
-            let mut rows: Vec<(Order, Slot)> = Vec::new();
+            let mut rows: Vec<((Order, u32), Slot)> = Vec::new();
             for slot in slots {
-                rows.extend(self.state.get(slot).into_iter().flatten().map(|order| (*order, slot)));
+                rows.extend(self.state.get(slot).into_iter().flatten().map(|place| (*place, slot)));
             }
-            // INVARIANT: rows of one place go by their bytes, so that neither batching nor a restart changes their order.
-            rows.sort_by(|(left, left_slot), (right, right_slot)| {
-                left.cmp(right).then_with(|| self.state.key(*left_slot).cmp(self.state.key(*right_slot)))
-            });
-            for (order, slot) in &rows {
+            // INVARIANT: the rows of one event come in one batch and in the order of their lineage, so that neither batching
+            // nor a restart changes their numbers.
+            rows.sort_by_key(|(place, _)| *place);
+            for ((order, _), slot) in &rows {
                 let mut from = Reader(self.state.key(*slot));
                 from.i64()?;
                 let time = from.i64()?;
@@ -81,8 +80,10 @@ impl Operator for Final {
         let [input] = inputs else { return Err(OperatorError::Wiring("`final` has one input")) };
         let mut out = BatchBuilder::new(&self.schema);
         let mut key = Vec::new();
+        let mut number = 0u32;
         for row in 0..input.rows {
             let order = Order::of(input, row);
+            number = if row > 0 && Order::of(input, row - 1) == order { number + 1 } else { 0 };
             self.release(order.arrived, &mut out)?;
             let time = input.time.get(row).copied().unwrap_or_default();
             let close = time.saturating_add(self.settle);
@@ -107,7 +108,7 @@ impl Operator for Final {
                     places.remove(0);
                 }
             } else {
-                places.push(order);
+                places.push((order, number));
             }
             if places.is_empty() {
                 self.state.remove(slot);
@@ -127,7 +128,12 @@ impl Operator for Final {
     }
 
     fn freeze(&mut self, out: &mut StateWriter) {
-        self.state.freeze(out, |places, bytes| places.iter().for_each(|order| put_order(*order, bytes)));
+        self.state.freeze(out, |places, bytes| {
+            for (order, number) in places {
+                put_order(*order, bytes);
+                bytes.extend(number.to_le_bytes());
+            }
+        });
     }
 
     fn commit(&mut self) {
@@ -144,7 +150,7 @@ impl Operator for Final {
         let mut places = Vec::new();
         let mut from = Reader(value);
         while !from.0.is_empty() {
-            places.push(from.order()?);
+            places.push((from.order()?, u32::from_le_bytes(from.array()?)));
         }
         self.state.restore(key, places);
         if let Some(slot) = self.state.lookup(key) {

@@ -58,24 +58,15 @@ impl<'a> Scanner<'a> {
         if self.eat(byte) { Ok(()) } else { self.fail(expected) }
     }
 
-    /// Consumes `"name":` if exactly that is next.
+    /// Consumes `key`, a field's name in quotes with its colon, if exactly that is next.
     #[inline]
-    pub(crate) fn eat_key(&mut self, name: &str) -> bool {
-        if self.peek() != Some(b'"') {
-            return false;
+    pub(crate) fn eat_key(&mut self, key: &[u8]) -> bool {
+        self.peek();
+        let found = self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(key));
+        if found {
+            self.at += key.len();
         }
-        let bytes = self.text.as_bytes();
-        let start = self.at + 1;
-        let end = start + name.len();
-        if bytes.get(start..end) == Some(name.as_bytes()) && bytes.get(end) == Some(&b'"') {
-            let before = self.at;
-            self.at = end + 1;
-            if self.eat(b':') {
-                return true;
-            }
-            self.at = before;
-        }
-        false
+        found
     }
 
     /// A string, which must be next.
@@ -85,19 +76,20 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut escaped = false;
         let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at) {
-            match byte {
-                b'"' => {
+        loop {
+            self.at += plain_length(bytes.get(self.at..).unwrap_or(&[]));
+            match bytes.get(self.at) {
+                Some(b'"') => {
                     let raw = self.text.get(start..self.at).unwrap_or("");
                     self.at += 1;
                     return Ok(Quoted { raw, escaped });
                 }
-                b'\\' => {
+                Some(b'\\') => {
                     escaped = true;
                     self.escape()?;
                 }
-                0..=0x1f => return self.fail("no control character inside a string"),
-                _ => self.at += 1,
+                Some(_) => return self.fail("no control character inside a string"),
+                None => break,
             }
         }
         self.fail("the end of the string")
@@ -196,6 +188,28 @@ impl<'a> Scanner<'a> {
     pub(crate) fn end(&mut self) -> Result<(), SyntaxError> {
         if self.peek().is_none() { Ok(()) } else { self.fail("nothing after the record") }
     }
+}
+
+/// How many bytes come before the first quote, backslash or control character.
+#[inline]
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The lowest byte that is zero gets its high bit set; bytes above it may, too.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quote = zero(word ^ (ONES * u64::from(b'"')));
+        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = quote | backslash | control;
+        if found != 0 {
+            return index * 8 + (found.trailing_zeros() / 8) as usize;
+        }
+    }
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    bytes.len() - tail.len() + tail.iter().position(special).unwrap_or(tail.len())
 }
 
 /// A number by JSON's grammar: no leading zero, no `+`, digits on both sides of the point.

@@ -1,0 +1,232 @@
+//! `fec run`: the whole solution in one process over the embedded log.
+
+mod feed;
+mod live;
+mod output;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fec_ir::Ir;
+use flow_http::{Metrics, Server, serve};
+use flow_learn::Registry;
+use flow_log::embedded::{EmbeddedLog, Options};
+use flow_log::{Log, LogError};
+use flow_store::MemoryFeatureStore;
+
+use crate::data::{Places, read_all};
+use crate::dataflow::Parts;
+use crate::environment::Environment;
+use crate::error::LocalError;
+use crate::job::{self, JobInput, ModelOutcome};
+use crate::service::{Health, Reads, Services};
+use crate::state::{Found, StateFolder};
+use crate::stream::{StreamTask, TaskSetup};
+
+use feed::Feed;
+use live::LiveReads;
+
+/// How a solution is run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Where data lies.
+    pub places: Places,
+    /// The state folder.
+    pub state: PathBuf,
+    /// To the end of the data, and no further.
+    pub once: bool,
+    /// Where to serve; nothing to serve nowhere.
+    pub address: Option<SocketAddr>,
+    /// Where committed rows are written as files at the end.
+    pub out: Option<PathBuf>,
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something worth a line.
+    Note(String),
+    /// Long work: what, done, and of how much where that is known.
+    Progress(&'static str, u64, Option<u64>),
+    /// The service answers.
+    Serving {
+        /// Where.
+        url: String,
+    },
+    /// History is applied; the service is ready.
+    Ready {
+        /// Where; nothing where nothing is served.
+        url: Option<String>,
+        /// Since the start of the process, milliseconds.
+        ms: u128,
+    },
+    /// A job offered a model.
+    Model(ModelOutcome),
+    /// A job failed; the run goes on.
+    JobFailed(String),
+    /// The end.
+    Summary(output::Summary),
+}
+
+pub use flow_operators::accept::Counters;
+pub use output::Summary;
+
+/// Runs a solution until its data ends (`once`) or `stop` is set.
+///
+/// # Errors
+/// Another process on the same state, a port in use, a full disk, damaged state, or data that is not there.
+pub fn run(
+    ir: &Arc<Ir>,
+    options: &RunOptions,
+    stop: &Arc<AtomicBool>,
+    tell: &mut dyn FnMut(Event),
+) -> Result<(), LocalError> {
+    let started = Instant::now();
+    let environment = Environment::new(ir)?;
+    let (mut folder, found) = StateFolder::open(&options.state, ir)?;
+    let mut log = EmbeddedLog::open(folder.log(), Options::default())?;
+    // The lock of the run itself: held until the process ends, however it ends.
+    let guard = flow_log::TaskId::new(format!("{}.run", ir.name), 0);
+    log.own(&guard).map_err(|error| match error {
+        LogError::Owned { by, .. } => LocalError::Environment(format!(
+            "the state in `{}` is in use by another `fec run`{}; stop that one, or choose another folder with --state",
+            options.state.display(),
+            by.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+        )),
+        other => other.into(),
+    })?;
+    if found == Found::Changed {
+        tell(Event::Note(
+            "the solution has changed since this state was written: features, streams and jobs are rebuilt from history"
+                .to_owned(),
+        ));
+    }
+    folder.save()?;
+    let (files, tables) = read_all(ir, &options.places, &environment.names)?;
+    let mut feed = Feed::open(ir, &options.places, &folder)?;
+    let tables = Arc::new(feed.tables(ir, &environment.names, tables)?);
+    let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());
+    let registry = Arc::new(Registry::new(folder.models()));
+    let reads = Arc::new(LiveReads::new(Arc::clone(ir), Arc::clone(&store) as _, Arc::clone(&registry)));
+    reads.reload(&mut |note| tell(Event::Note(note)));
+    let server = match options.address {
+        Some(address) => Some(start(ir, &environment, &tables, &reads, address, tell)?),
+        None => None,
+    };
+    let url = server.as_ref().map(|server| format!("http://{}", server.address()));
+    feed.history(&mut log, &mut folder, &mut |done, of| tell(Event::Progress("simulating", done, Some(of))))?;
+    let given = std::collections::BTreeMap::new();
+    let parts =
+        Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
+    let records: usize = files.chunks.iter().map(|chunk| chunk.arriving.offsets.len()).sum();
+    let setup = TaskSetup {
+        parts,
+        generation: folder.generation(),
+        files: files.clone(),
+        store: Arc::clone(&store) as _,
+        micro_batch: 0,
+    };
+    let mut task = StreamTask::open(Box::new(EmbeddedLog::open(folder.log(), Options::default())?), setup)?;
+    let expected = u64::try_from(records).ok().map(|records| records + feed.records());
+    task.catch_up(&mut |done| tell(Event::Progress("applying history", done as u64, expected)), stop)?;
+    let at = task.arrived().map_or(0, |arrived| arrived.saturating_add(1));
+    task.advance(at)?;
+    reads.applied(at, task.cut());
+    reads.set_ready();
+    tell(Event::Ready { url: url.clone(), ms: started.elapsed().as_millis() });
+    if !stop.load(Ordering::Relaxed) {
+        let mut history = files;
+        history.chunks.extend(feed::from_topics(&mut log, ir, &environment.names, &history)?);
+        let input =
+            JobInput { ir, environment: &environment, history: &history, tables: &tables, registry: &registry, at };
+        jobs(input, &mut folder, stop, tell)?;
+        reads.reload(&mut |note| tell(Event::Note(note)));
+    }
+    if !options.once {
+        live(&mut task, &mut feed, &mut log, &reads, stop)?;
+    }
+    if let Some(server) = server {
+        server.stop();
+    }
+    let summary = output::finish(&mut log, ir, &folder, &task, options.out.as_deref())?;
+    tell(Event::Summary(summary));
+    task.close();
+    log.release(&guard);
+    Ok(())
+}
+
+fn start(
+    ir: &Arc<Ir>,
+    environment: &Environment,
+    tables: &Arc<crate::tables::Tables>,
+    reads: &Arc<LiveReads>,
+    address: SocketAddr,
+    tell: &mut dyn FnMut(Event),
+) -> Result<Server, LocalError> {
+    let services =
+        Services::new(Arc::clone(ir), environment.names.clone(), environment.slots.clone(), Arc::clone(tables))?;
+    let services = Arc::new(services);
+    let dynamic: Arc<dyn Reads> = Arc::clone(reads) as _;
+    let routes = services.routes(&dynamic);
+    let own = Arc::clone(reads);
+    let health = Health::new(Arc::clone(&services), dynamic, move || own.metrics());
+    let server = serve(address, &routes, Arc::new(health), Arc::new(Metrics::default()))
+        .map_err(|error| LocalError::Environment(error.to_string()))?;
+    tell(Event::Serving { url: format!("http://{}", server.address()) });
+    Ok(server)
+}
+
+/// Runs every job once for the history that is there; not again for the same.
+fn jobs(
+    input: JobInput<'_>,
+    folder: &mut StateFolder,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(Event),
+) -> Result<(), LocalError> {
+    for flow in job::jobs(input.ir) {
+        let inputs = format!("{}", input.at);
+        if folder.done(&flow.path) == Some(inputs.as_str()) || stop.load(Ordering::Relaxed) {
+            continue;
+        }
+        let done = job::run(input, flow, &mut |what, done, of| {
+            let what = if what == "training" { "training" } else { "reading history" };
+            tell(Event::Progress(what, done as u64, Some(of as u64)));
+        });
+        match done {
+            Ok(done) => {
+                output::write_lake(folder, input.ir, input.environment, &done.emitted)?;
+                for model in done.models {
+                    tell(Event::Model(model));
+                }
+                folder.set_done(&flow.path, &inputs)?;
+            }
+            Err(LocalError::Program(why)) => tell(Event::JobFailed(why)),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(())
+}
+
+/// Goes on with live events until it is stopped.
+fn live(
+    task: &mut StreamTask,
+    feed: &mut Feed,
+    log: &mut EmbeddedLog,
+    reads: &LiveReads,
+    stop: &AtomicBool,
+) -> Result<(), LocalError> {
+    let begun = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        feed.live(log, begun.elapsed())?;
+        let step = task.step(Duration::from_millis(10))?;
+        if step.records > 0
+            && let Some(arrived) = task.arrived()
+        {
+            reads.applied(arrived.saturating_add(1), task.cut());
+        }
+    }
+    Ok(())
+}

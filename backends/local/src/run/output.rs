@@ -1,0 +1,151 @@
+//! What a run leaves behind: counts, and committed rows as files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use fec_ir::Ir;
+use fec_model::model::Shape;
+use flow_core::batch::Batch;
+use flow_formats::RowEncoder;
+use flow_log::{Limits, Log, PartitionId, Start};
+use flow_operators::accept::Counters;
+
+use crate::environment::Environment;
+use crate::error::LocalError;
+use crate::state::{StateFolder, refused, replace};
+use crate::stream::{StreamTask, dead_topic, emits, sink_topic};
+
+/// Counts of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Events by source, with the number of its dead letters.
+    pub sources: BTreeMap<String, (Counters, u64)>,
+    /// Rows by sink.
+    pub sinks: BTreeMap<String, u64>,
+}
+
+/// Counts what is committed, and writes it to `out` where that is wanted: the folder is rewritten whole.
+///
+/// # Errors
+/// A log that cannot be read or a folder that cannot be written.
+pub fn finish(
+    log: &mut dyn Log,
+    ir: &Ir,
+    folder: &StateFolder,
+    task: &StreamTask,
+    out: Option<&Path>,
+) -> Result<Summary, LocalError> {
+    let mut summary = Summary::default();
+    if let Some(out) = out {
+        for part in ["sinks", "dead"] {
+            let path = out.join(part);
+            if path.exists() {
+                std::fs::remove_dir_all(&path).map_err(|error| refused(&path, &error))?;
+            }
+            std::fs::create_dir_all(&path).map_err(|error| refused(&path, &error))?;
+        }
+    }
+    for sink in &ir.sinks {
+        let streamed = emits(ir).iter().any(|(_, _, name)| *name == sink.name);
+        let records = if streamed { records(log, &sink_topic(&folder.generation(), &sink.name))? } else { Vec::new() };
+        let mut lines = match sink.shape {
+            Shape::Table => last_by_key(records),
+            Shape::Stream | Shape::Rows => records.into_iter().map(|(_, record)| record).collect(),
+        };
+        let lake = folder.lake().join(format!("{}.jsonl", sink.name));
+        if let Ok(bytes) = std::fs::read(&lake) {
+            lines.extend(bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
+        }
+        summary.sinks.insert(sink.name.clone(), lines.len() as u64);
+        if let Some(out) = out {
+            write_lines(&out.join("sinks").join(format!("{}.jsonl", sink.name)), &lines)?;
+        }
+    }
+    let counters = task.counters();
+    for source in ir.sources.iter().filter(|source| source.shape == Shape::Stream) {
+        let letters: Vec<Vec<u8>> = records(log, &dead_topic(&folder.generation(), &source.name))?
+            .into_iter()
+            .map(|(_, record)| record)
+            .collect();
+        let counts = counters.get(&source.name).copied().unwrap_or_default();
+        summary.sources.insert(source.name.clone(), (counts, letters.len() as u64));
+        if let Some(out) = out {
+            write_lines(&out.join("dead").join(format!("{}.jsonl", source.name)), &letters)?;
+        }
+    }
+    Ok(summary)
+}
+
+type Keyed = (Vec<u8>, Vec<u8>);
+
+/// All committed records of a topic of one partition.
+fn records(log: &mut dyn Log, topic: &str) -> Result<Vec<Keyed>, LocalError> {
+    let mut found = Vec::new();
+    if log.partitions(topic)?.is_none() {
+        return Ok(found);
+    }
+    let mut reader = log.source()?;
+    reader.assign(&[(PartitionId::new(topic, 0), Start::Earliest)], &[])?;
+    loop {
+        let mut batches = Vec::new();
+        reader.poll(Limits { records: 50_000, bytes: 64 << 20 }, Duration::ZERO, &mut batches)?;
+        if batches.is_empty() {
+            return Ok(found);
+        }
+        for batch in &batches {
+            found.extend(batch.iter().map(|(_, key, value)| (key.to_vec(), value.to_vec())));
+        }
+    }
+}
+
+/// The last record of each key, in order of key; a key whose last record is empty is gone.
+fn last_by_key(records: Vec<Keyed>) -> Vec<Vec<u8>> {
+    let mut last: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    for (key, record) in records {
+        if record.is_empty() {
+            last.remove(&key);
+        } else {
+            last.insert(key, record);
+        }
+    }
+    last.into_values().collect()
+}
+
+fn write_lines(path: &Path, lines: &[Vec<u8>]) -> Result<(), LocalError> {
+    let mut bytes = Vec::new();
+    for line in lines {
+        bytes.extend_from_slice(line);
+        bytes.push(b'\n');
+    }
+    replace(path, &bytes)
+}
+
+/// Writes what a job emitted: each sink's rows, whole.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn write_lake(
+    folder: &StateFolder,
+    ir: &Ir,
+    environment: &Environment,
+    emitted: &[(String, Batch)],
+) -> Result<(), LocalError> {
+    let mut by_sink: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
+    for (sink, rows) in emitted {
+        let columns = ir.sink(sink).map(|sink| sink.columns.as_slice()).unwrap_or_default();
+        let encoder = RowEncoder::new(&environment.names.enums.schema(columns));
+        let lines = by_sink.entry(sink).or_default();
+        for row in 0..rows.rows {
+            let mut line = Vec::new();
+            encoder.json(&mut line, &rows.columns, row).map_err(|fault| {
+                LocalError::Program(format!("row {row} of what the job emits to `{sink}` cannot be written: {fault}"))
+            })?;
+            lines.push(line);
+        }
+    }
+    for (sink, lines) in by_sink {
+        write_lines(&folder.lake().join(format!("{sink}.jsonl")), &lines)?;
+    }
+    Ok(())
+}

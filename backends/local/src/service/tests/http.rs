@@ -1,0 +1,241 @@
+use flow_http::{Answer, Call, Status};
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::service::Health;
+
+const ORDERS: &str = r#"
+solution orders { version: "2.1.0" }
+enum Way { road, sea }
+/// What somebody wants.
+type Order {
+  /// In the order's own currency.
+  price: decimal(6, 2)
+  count: int
+  way: Way
+  note: string?
+  lines: list<{ item: string, weight: float }>
+  place: { city: string, since: date? }
+  at: timestamp
+}
+/// Prices an order.
+@post("/orders")
+service price(order: Order) -> { total: decimal(38, 2), way: Way, at: timestamp, lines: int, note: string? } {
+  return { total: order.price * order.count, way: order.way, at: order.at, lines: length(order.lines), note: order.note }
+}
+@get("/shops/:shop/orders")
+service list_orders(shop: string, since: timestamp?, most: int, least: decimal(6, 2)?, open: bool?, way: Way?) -> { shop: string, since: timestamp?, most: int, least: decimal(6, 2)?, open: bool?, way: Way? } {
+  return { shop: shop, since: since, most: most, least: least, open: open, way: way }
+}
+@post("/both/:name") @deadline(5s)
+service both(name: string, count: int, extra: float?) -> { name: string, count: int, extra: float?, asked: timestamp } {
+  return { name: name, count: count, extra: extra, asked: now }
+}
+test "data" { expect 1 == 1 }
+"#;
+
+struct Client {
+    routes: Vec<flow_http::Route>,
+}
+
+impl Client {
+    fn new() -> Self {
+        let mut fixture = fixture(ORDERS);
+        fixture.reads.now = NEW_YEAR;
+        let reads: Arc<dyn Reads> = Arc::new(fixture.reads);
+        Self { routes: fixture.services.routes(&reads) }
+    }
+
+    fn call(&self, path: &str, call: Call) -> (u16, Json, Answer) {
+        let route = self.routes.iter().find(|route| route.path == path).unwrap();
+        let answer = route.endpoint.answer(call);
+        (answer.status, serde_json::from_slice(&answer.body).unwrap(), answer)
+    }
+
+    fn post(&self, path: &str, body: &str) -> (u16, Json) {
+        let (status, body, _) = self.call(path, Call { body: body.as_bytes().to_vec(), ..Call::default() });
+        (status, body)
+    }
+
+    fn get(&self, shop: &str, query: &[(&str, &str)]) -> (u16, Json) {
+        let owned = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let call = Call { path: owned(&[("shop", shop)]), query: owned(query), ..Call::default() };
+        let (status, body, _) = self.call("/shops/:shop/orders", call);
+        (status, body)
+    }
+}
+
+fn order() -> Json {
+    json!({
+        "price": "12.50", "count": 3, "way": "sea", "note": null, "unknown": [1, { "a": 2 }],
+        "lines": [{ "item": "x", "weight": 0.1 }], "place": { "city": "Oslo" }, "at": "2026-01-01T01:00:00+01:00",
+    })
+}
+
+#[test]
+fn a_body_is_the_single_record_and_its_values_are_exact() {
+    let client = Client::new();
+    let (status, body) = client.post("/orders", &order().to_string());
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body, json!({ "total": "37.50", "way": "sea", "at": "2026-01-01T00:00:00Z", "lines": 1, "note": null }));
+    // More digits than a float has.
+    let exact = order().to_string().replace("\"12.50\"", "9007.03").replace(":3,", ":1001,");
+    assert_eq!(client.post("/orders", &exact).1["total"], json!("9016037.03"));
+}
+
+#[test]
+fn a_bad_request_names_its_field() {
+    let client = Client::new();
+    let with = |change: &dyn Fn(&mut Json)| {
+        let mut order = order();
+        change(&mut order);
+        let (status, body) = client.post("/orders", &order.to_string());
+        assert!(body["message"].is_string(), "{body}");
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        (status, text("code"), text("field"))
+    };
+    let refused = |code: &str, field: &str| (422, code.to_owned(), field.to_owned());
+    assert_eq!(with(&|order| order["price"] = json!(true)), refused("type", "price"));
+    assert_eq!(with(&|order| order["price"] = json!("1.234")), refused("precision", "price"));
+    assert_eq!(with(&|order| order["price"] = json!(123_456)), refused("precision", "price"));
+    assert_eq!(with(&|order| order["count"] = json!(1.5)), refused("type", "count"));
+    assert_eq!(with(&|order| order["count"] = json!(u64::MAX)), refused("overflow", "count"));
+    assert_eq!(with(&|order| order["way"] = json!("air")), refused("type", "way"));
+    assert_eq!(with(&|order| order["lines"][0]["weight"] = json!("heavy")), refused("type", "lines[0].weight"));
+    assert_eq!(with(&|order| order["lines"] = json!({})), refused("type", "lines"));
+    assert_eq!(with(&|order| order["place"] = json!({})), refused("missing", "place.city"));
+    assert_eq!(with(&|order| order["place"]["since"] = json!("2026-02-30")), refused("type", "place.since"));
+    assert_eq!(with(&|order| order["at"] = json!(17)), refused("type", "at"));
+    assert_eq!(with(&|order| drop(order.as_object_mut().unwrap().remove("at"))), refused("missing", "at"));
+    assert_eq!(with(&|order| *order = json!([1])), refused("type", "order"));
+}
+
+#[test]
+fn what_is_no_json_is_malformed_and_nothing_panics() {
+    let client = Client::new();
+    let whole = order().to_string();
+    for body in ["", "   ", "{", "nonsense", "{\"price\":01}", "{\"price\":\"\\ud800\"", "\u{feff}{}"] {
+        let (status, answer) = client.post("/orders", body);
+        assert_eq!((status, answer["code"].as_str()), (400, Some("malformed")), "{body}");
+    }
+    for end in 0..whole.len() {
+        let (status, _) = client.post("/orders", whole.get(..end).unwrap_or("{"));
+        assert!((400..500).contains(&status), "{end}");
+    }
+    let call = Call { body: vec![b'{', 0xff, b'}'], ..Call::default() };
+    assert_eq!(client.call("/orders", call).0, 400);
+}
+
+#[test]
+fn parameters_of_path_and_query_are_typed() {
+    let client = Client::new();
+    let (status, body) = client.get(
+        "a \"b\"",
+        &[
+            ("most", "-3"),
+            ("since", "2026-01-01T00:00:00.5Z"),
+            ("least", "0.10"),
+            ("open", "true"),
+            ("way", "road"),
+            ("other", "{"),
+        ],
+    );
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(
+        body,
+        json!({
+            "shop": "a \"b\"", "since": "2026-01-01T00:00:00.500Z", "most": -3, "least": "0.10", "open": true, "way": "road",
+        })
+    );
+    let (status, body) = client.get("x", &[("most", "1"), ("since", ""), ("most", "2")]);
+    assert_eq!((status, &body["since"], &body["most"]), (200, &Json::Null, &json!(2)));
+    for (query, field) in [
+        (vec![], "most"),
+        (vec![("most", "")], "most"),
+        (vec![("most", "1e3")], "most"),
+        (vec![("most", "007")], "most"),
+        (vec![("most", "1,\"way\":\"sea\"")], "most"),
+        (vec![("most", "1"), ("open", "yes")], "open"),
+        (vec![("most", "1"), ("least", "0.001")], "least"),
+        (vec![("most", "1"), ("since", "yesterday")], "since"),
+    ] {
+        let (status, body) = client.get("x", &query);
+        assert_eq!((status, body["field"].as_str()), (422, Some(field)), "{query:?} {body}");
+    }
+}
+
+#[test]
+fn path_and_body_go_together_and_a_header_may_name_a_later_time() {
+    let client = Client::new();
+    let ask = |time: Option<&str>| {
+        let call = Call {
+            path: vec![("name".to_owned(), "n".to_owned())],
+            body: b"{\"count\":2}".to_vec(),
+            time: time.map(str::to_owned),
+            ..Call::default()
+        };
+        client.call("/both/:name", call)
+    };
+    let (status, body, answer) = ask(None);
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body, json!({ "name": "n", "count": 2, "extra": null, "asked": "2026-01-01T00:00:00Z" }));
+    let headers = vec![("fec-time", "2026-01-01T00:00:00Z".to_owned()), ("fec-cut", "sales/0:3".to_owned())];
+    assert_eq!(answer.headers, headers);
+    let (_, body, answer) = ask(Some("2026-01-02T00:00:00Z"));
+    assert_eq!(body["asked"], json!("2026-01-02T00:00:00Z"));
+    assert_eq!(answer.headers.first().unwrap().1, "2026-01-02T00:00:00Z");
+    // The store cannot go back: an earlier instant is now.
+    assert_eq!(ask(Some("2020-01-01T00:00:00Z")).1["asked"], json!("2026-01-01T00:00:00Z"));
+    let (status, body, _) = ask(Some("soon"));
+    assert_eq!((status, body["field"].as_str()), (400, Some("fec-time")));
+}
+
+#[test]
+fn the_document_describes_routes_types_and_answers() {
+    let fixture = fixture(ORDERS);
+    let document = fixture.services.openapi();
+    assert_eq!(document["openapi"], json!("3.1.0"));
+    assert_eq!(document["info"], json!({ "title": "orders", "version": "2.1.0" }));
+    let post = &document["paths"]["/orders"]["post"];
+    assert_eq!(post["operationId"], json!("price"));
+    assert_eq!(post["description"], json!("Prices an order."));
+    let body = &post["requestBody"];
+    assert_eq!(body["required"], json!(true));
+    assert_eq!(body["content"]["application/json"]["schema"], json!({ "$ref": "#/components/schemas/Order" }));
+    for status in ["200", "400", "422", "504"] {
+        assert!(post["responses"][status].is_object(), "{status}");
+    }
+    let order = &document["components"]["schemas"]["Order"];
+    assert_eq!(order["description"], json!("What somebody wants."));
+    assert_eq!(order["properties"]["price"]["description"], json!("In the order's own currency."));
+    assert_eq!(order["required"], json!(["price", "count", "way", "lines", "place", "at"]));
+    assert_eq!(document["components"]["schemas"]["Way"], json!({ "type": "string", "enum": ["road", "sea"] }));
+    let parameters = &document["paths"]["/shops/{shop}/orders"]["get"]["parameters"];
+    let places: Vec<(&str, &str, bool)> = parameters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["name"].as_str().unwrap(), one["in"].as_str().unwrap(), one["required"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(places.first(), Some(&("shop", "path", true)));
+    assert!(places.contains(&("most", "query", true)) && places.contains(&("since", "query", false)));
+    let both = &document["paths"]["/both/{name}"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(both["required"], json!(["count"]));
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for part in text.split("#/components/schemas/").skip(1) {
+        let name = part.split('"').next().unwrap();
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    }
+}
+
+#[test]
+fn health_names_the_versions_of_models() {
+    let fixture = fixture(ORDERS);
+    let reads: Arc<dyn Reads> = Arc::new(fixture.reads);
+    let health = Health::new(fixture.services, reads, || "own 1\n".to_owned());
+    assert_eq!(health.ready(), (true, json!({ "ready": true, "models": {} })));
+    assert_eq!(health.metrics(), "own 1\n");
+}

@@ -1,0 +1,191 @@
+//! The state folder of a run: which solution wrote it, which generation its state is of, which jobs are done.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fec_ir::Ir;
+use serde::{Deserialize, Serialize};
+
+use crate::error::LocalError;
+
+/// A state folder.
+#[derive(Debug)]
+pub struct StateFolder {
+    root: PathBuf,
+    file: StateFile,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct StateFile {
+    solution: String,
+    /// Hash of the plan without spans.
+    plan: String,
+    /// 1, 2, …: a changed plan begins a new one.
+    generation: u32,
+    /// For each job the inputs that it has worked on.
+    jobs: BTreeMap<String, String>,
+    /// Events of the simulation that are in the log.
+    #[serde(default)]
+    simulated: Option<String>,
+}
+
+/// What a state folder held when it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Empty,
+    /// State of this solution.
+    Same,
+    /// State of an earlier form of this solution: a new generation begins.
+    Changed,
+}
+
+impl StateFolder {
+    /// Opens or makes a state folder for a plan.
+    ///
+    /// # Errors
+    /// A folder that cannot be written, or that holds another solution's state.
+    pub fn open(root: &Path, ir: &Ir) -> Result<(Self, Found), LocalError> {
+        std::fs::create_dir_all(root).map_err(|error| refused(root, &error))?;
+        let path = root.join("solution.json");
+        let plan = fingerprint(ir)?;
+        let existing = match std::fs::read(&path) {
+            Ok(bytes) => Some(serde_json::from_slice::<StateFile>(&bytes).map_err(|error| {
+                LocalError::Environment(format!(
+                    "`{}` is damaged ({error}); remove the state folder to rebuild it from history",
+                    path.display()
+                ))
+            })?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(refused(&path, &error)),
+        };
+        let (file, found) = match existing {
+            None => {
+                (StateFile { solution: ir.name.clone(), plan, generation: 1, ..StateFile::default() }, Found::Empty)
+            }
+            Some(file) if file.solution != ir.name => {
+                return Err(LocalError::Environment(format!(
+                    "`{}` holds the state of solution `{}`; choose another folder with --state",
+                    root.display(),
+                    file.solution
+                )));
+            }
+            Some(file) if file.plan == plan => (file, Found::Same),
+            Some(file) => {
+                let next = StateFile { plan, generation: file.generation + 1, jobs: BTreeMap::new(), ..file };
+                (next, Found::Changed)
+            }
+        };
+        Ok((Self { root: root.to_path_buf(), file }, found))
+    }
+
+    /// The folder of the log.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// The folder of models.
+    #[must_use]
+    pub fn models(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
+    /// The folder of what jobs wrote.
+    #[must_use]
+    pub fn lake(&self) -> PathBuf {
+        self.root.join("lake")
+    }
+
+    /// The name under which this generation's changelog and topics go.
+    #[must_use]
+    pub fn generation(&self) -> String {
+        format!("{}.g{}", self.file.solution, self.file.generation)
+    }
+
+    /// What `job` worked on last.
+    #[must_use]
+    pub fn done(&self, job: &str) -> Option<&str> {
+        self.file.jobs.get(job).map(String::as_str)
+    }
+
+    /// Remembers what `job` has worked on.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn set_done(&mut self, job: &str, inputs: &str) -> Result<(), LocalError> {
+        self.file.jobs.insert(job.to_owned(), inputs.to_owned());
+        self.save()
+    }
+
+    /// The settings of the simulation whose events are in the log.
+    #[must_use]
+    pub fn simulated(&self) -> Option<&str> {
+        self.file.simulated.as_deref()
+    }
+
+    /// Remembers the settings of the simulation before its first event goes into the log.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn set_simulated(&mut self, settings: &str) -> Result<(), LocalError> {
+        self.file.simulated = Some(settings.to_owned());
+        self.save()
+    }
+
+    /// Writes what is remembered: whole or not at all.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn save(&self) -> Result<(), LocalError> {
+        let path = self.root.join("solution.json");
+        let text = serde_json::to_vec_pretty(&self.file).map_err(|error| LocalError::Plan(error.to_string()))?;
+        replace(&path, &text)
+    }
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| refused(folder, &error))?;
+    }
+    let fresh = path.with_extension(format!("new-{}", std::process::id()));
+    std::fs::write(&fresh, bytes).map_err(|error| refused(&fresh, &error))?;
+    std::fs::rename(&fresh, path).map_err(|error| refused(path, &error))
+}
+
+/// A refusal of the file system in words.
+pub fn refused(path: &Path, error: &std::io::Error) -> LocalError {
+    let repair = match error.kind() {
+        std::io::ErrorKind::StorageFull => "free space on its disk, or choose another folder",
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            "give this user the right to write there, or choose another folder"
+        }
+        _ => "check the folder, or choose another one",
+    };
+    LocalError::Environment(format!("cannot write `{}`: {error}; {repair}", path.display()))
+}
+
+/// A hash of the plan that does not change when the text only moves.
+fn fingerprint(ir: &Ir) -> Result<String, LocalError> {
+    fn without_spans(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(object) => {
+                object.remove("span");
+                object.remove("docs");
+                object.remove("tests");
+                object.values_mut().for_each(without_spans);
+            }
+            serde_json::Value::Array(list) => list.iter_mut().for_each(without_spans),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(ir).map_err(|error| LocalError::Plan(error.to_string()))?;
+    without_spans(&mut value);
+    let mut hash = flow_core::trees::Fnv128::default();
+    hash.write(value.to_string().as_bytes());
+    Ok(format!("{:032x}", hash.finish()))
+}

@@ -1,0 +1,195 @@
+//! `fec run`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use fec_ir::Ir;
+use fec_local::run::{Event, RunOptions, Summary, run as run_locally};
+use fec_model::model::Plane;
+use serde_json::{Map, Value, json};
+
+use crate::args::{Format, Run};
+use crate::load;
+use crate::output::{Failure, WRONG, line, local};
+use crate::progress::Progress;
+
+/// Where services listen unless the command says otherwise.
+const PORT: u16 = 8080;
+
+/// Runs the whole solution on this machine.
+pub fn run(args: &Run, format: Format) -> Result<(), Failure> {
+    let compiled = load::compiled(&args.solution)?;
+    let places = load::places(&compiled.ir, &compiled.files, &args.bind)?;
+    let state = args.state.clone().unwrap_or_else(|| compiled.files.root.join(".fec"));
+    let serves = compiled.ir.flows.iter().any(|flow| flow.plane == Plane::Online);
+    let port = args.port.or_else(|| (serves && !args.once).then_some(PORT));
+    let options = RunOptions {
+        places,
+        state,
+        once: args.once,
+        address: port.map(|port| SocketAddr::from(([127, 0, 0, 1], port))),
+        out: args.out.clone(),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // A second signal ends the process at once: the log is made for that.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| Failure::environment(format!("cannot listen for signals: {error}")))?;
+    }
+    let ir = Arc::new(compiled.ir);
+    let mut teller = Teller { ir: Arc::clone(&ir), format, progress: None, failed: false, printed: Ok(()) };
+    let done = run_locally(&ir, &options, &stop, &mut |event| teller.tell(event)).map_err(local);
+    teller.quiet();
+    teller.printed?;
+    done?;
+    if teller.failed { Err(Failure::silent(WRONG)) } else { Ok(()) }
+}
+
+struct Teller {
+    ir: Arc<Ir>,
+    format: Format,
+    progress: Option<(&'static str, Progress)>,
+    failed: bool,
+    printed: Result<(), Failure>,
+}
+
+impl Teller {
+    fn tell(&mut self, event: Event) {
+        if let Event::Progress(what, done, of) = event {
+            if self.progress.as_ref().is_none_or(|(current, _)| *current != what) {
+                self.quiet();
+                self.progress = Some((what, Progress::new(what, of)));
+            }
+            if let Some((_, bar)) = &self.progress {
+                bar.at(done);
+            }
+            return;
+        }
+        self.quiet();
+        match event {
+            Event::Progress(..) => {}
+            Event::Note(text) => eprintln!("note: {text}"),
+            Event::JobFailed(why) => {
+                self.failed = true;
+                eprintln!("error: {why}");
+            }
+            Event::Serving { url } => {
+                if self.format == Format::Human {
+                    eprintln!("serving on {url} (ready once history is applied)");
+                }
+            }
+            Event::Ready { url, ms } => self.ready(url.as_deref(), ms),
+            Event::Model(model) => {
+                let metrics: Map<String, Value> =
+                    model.metrics.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+                match self.format {
+                    Format::Json => self.line(json!({
+                        "event": "model",
+                        "name": model.name,
+                        "version": model.version,
+                        "metrics": metrics,
+                        "published": model.version.is_some(),
+                    })),
+                    Format::Human => {
+                        let auc =
+                            model.metrics.get("auc").map_or_else(|| "no AUC".to_owned(), |auc| format!("AUC {auc:.4}"));
+                        self.line(match model.version {
+                            Some(version) => format!("model {} version {version} published: {auc}", model.name),
+                            None => format!("model {} refused by its gate: {auc}", model.name),
+                        });
+                    }
+                }
+            }
+            Event::Summary(summary) => self.summary(&summary),
+        }
+    }
+
+    fn line(&mut self, text: impl std::fmt::Display) {
+        if self.printed.is_ok() {
+            self.printed = line(text);
+        }
+    }
+
+    fn ready(&mut self, url: Option<&str>, ms: u128) {
+        if self.format == Format::Json {
+            let ms = u64::try_from(ms).unwrap_or(u64::MAX);
+            return self.line(json!({ "event": "ready", "url": url, "ms": ms }));
+        }
+        self.line(format!("ready after {ms} ms"));
+        let Some(url) = url else { return };
+        for flow in &Arc::clone(&self.ir).flows {
+            let Some((method, path)) = &flow.settings.route else { continue };
+            if method == "POST" {
+                let body = sample(&self.ir, flow);
+                self.line(format!("try: curl -s {url}{path} -H 'content-type: application/json' -d '{body}'"));
+            } else {
+                self.line(format!("try: curl -s {url}{path}"));
+            }
+        }
+    }
+
+    fn summary(&mut self, summary: &Summary) {
+        if self.format == Format::Json {
+            let source = |(name, (counts, dead)): (&String, &(fec_local::run::Counters, u64))| {
+                let counts = json!({
+                    "accepted": counts.accepted,
+                    "late": counts.late,
+                    "ahead": counts.ahead,
+                    "repeated": counts.repeated,
+                    "dead": dead,
+                });
+                (name.clone(), counts)
+            };
+            let sources: Map<String, Value> = summary.sources.iter().map(source).collect();
+            return self.line(json!({ "event": "summary", "sources": sources, "sinks": summary.sinks }));
+        }
+        for (name, (counts, dead)) in &summary.sources {
+            self.line(format!(
+                "source {name}: {} accepted, {} late, {} ahead, {} repeated, {dead} dead letters",
+                counts.accepted, counts.late, counts.ahead, counts.repeated
+            ));
+        }
+        for (name, rows) in &summary.sinks {
+            self.line(format!("sink {name}: {rows} rows"));
+        }
+    }
+
+    fn quiet(&mut self) {
+        if let Some((_, bar)) = self.progress.take() {
+            bar.done();
+        }
+    }
+}
+
+/// A request that the service takes, made from the types of its parameters.
+fn sample(ir: &Ir, flow: &fec_ir::ir::FlowPlan) -> Value {
+    let mut parameters: Vec<(String, Value)> =
+        flow.params.iter().map(|(column, _)| (column.name.clone(), value(ir, &column.ty))).collect();
+    if parameters.len() == 1
+        && let Some((_, Value::Object(record))) = parameters.pop_if(|(_, value)| value.is_object())
+    {
+        return Value::Object(record);
+    }
+    Value::Object(parameters.into_iter().collect())
+}
+
+fn value(ir: &Ir, ty: &fec_model::types::Type) -> Value {
+    use fec_model::types::Kind;
+    match &ty.kind {
+        Kind::Bool => json!(true),
+        Kind::Int => json!(1),
+        Kind::Float => json!(1.5),
+        Kind::Decimal { .. } => json!("1"),
+        Kind::Date => json!("2026-01-01"),
+        Kind::Timestamp => json!("2026-01-01T00:00:00Z"),
+        Kind::Duration => json!(1_000_000),
+        Kind::Enum(name) => json!(ir.enums.get(name).and_then(|members| members.first())),
+        Kind::List(element) => json!([value(ir, element)]),
+        Kind::Record(record) => {
+            Value::Object(record.fields.iter().map(|field| (field.name.clone(), value(ir, &field.ty))).collect())
+        }
+        Kind::String | Kind::Bytes | Kind::Error | Kind::Null => json!("a"),
+    }
+}
