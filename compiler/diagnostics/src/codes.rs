@@ -160,7 +160,6 @@ codes! {
     E0404 "an aggregate that cannot take back"
     E0405 "changes into an append-only sink"
     E0406 "a feature without its window"
-    E0407 "a model that may not be there yet"
     E0408 "a flow that never ends"
     E0409 "an attribute in the wrong place"
     E0410 "an `emit` or `return` in the wrong place"
@@ -187,7 +186,6 @@ codes! {
 
     // Warnings.
     W0001 "a needless `??`"
-    W0002 "something that is never used"
 }
 
 #[cfg(test)]
