@@ -46,13 +46,13 @@ fn gaps_other_files_and_long_texts() {
     let mut sources = Sources::new();
     let a = sources.add("a.asol", "one\n2\n3\n4\n5\n\tsix \u{1f600}\u{7}x\n7\n8\n9\n10\n11\n");
     let b = sources.add("b.asol", "other\n");
-    let found = Diagnostic::warning(codes::W0002, Span::new(a, 13, 17), "m")
+    let found = Diagnostic::warning(codes::W0001, Span::new(a, 13, 17), "m")
         .label(Span::new(a, 0, 3), "far")
         .label(Span::new(b, 0, 5), "there")
         .label(Span::new(a, 21, 35), "long")
         .fix_all("swap", vec![Edit { span: Span::new(b, 5, 5), text: "s".into() }]);
     let expected = "\
-warning[W0002]: m
+warning[W0001]: m
  --> a.asol:6:2
   |
 1 | one
