@@ -35,14 +35,14 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// The records at these positions, which ascend.
+    /// The records at these positions, in this order.
     #[must_use]
     pub fn rows(&self, rows: &[usize]) -> Self {
         let arriving = &self.arriving;
-        let refused = arriving
-            .refused
-            .iter()
-            .filter_map(|(row, fault, detail)| rows.binary_search(row).ok().map(|at| (at, *fault, detail.clone())));
+        let refused = rows.iter().enumerate().filter_map(|(at, row)| {
+            let found = arriving.refused.binary_search_by_key(row, |(refused, ..)| *refused).ok()?;
+            arriving.refused.get(found).map(|(_, fault, detail)| (at, *fault, detail.clone()))
+        });
         Self {
             source: self.source,
             arriving: Arriving {
@@ -184,9 +184,70 @@ pub fn read_stream(source: &Source, number: u32, path: &Path, names: &Names) -> 
         let decoded = decoder.decode(rows.records());
         place(number, rows.first, decoded, &rows.payload, &rows.views, &mut chunks);
     }
-    // A partition's records are in order of offset, whatever the order of lines.
+    Ok(in_order(&schema, chunks))
+}
+
+/// A partition's records in order of offset, whatever the order of lines: chunks whose offsets overlap become one.
+fn in_order(schema: &Schema, mut chunks: Vec<Chunk>) -> Vec<Chunk> {
     chunks.sort_by_key(|chunk| (chunk.arriving.partition, chunk.arriving.offsets.first().copied()));
-    Ok(chunks)
+    let mut ordered: Vec<Chunk> = Vec::with_capacity(chunks.len());
+    let mut overlapping: Vec<Chunk> = Vec::new();
+    let mut end = (0, i64::MIN);
+    for chunk in chunks {
+        let arriving = &chunk.arriving;
+        let (first, last) = (arriving.offsets.first().copied(), arriving.offsets.last().copied());
+        if (arriving.partition, first.unwrap_or(i64::MAX)) > end {
+            ordered.extend(joined(schema, std::mem::take(&mut overlapping)));
+            end = (arriving.partition, i64::MIN);
+        }
+        end = end.max((arriving.partition, last.unwrap_or(i64::MIN)));
+        overlapping.push(chunk);
+    }
+    ordered.extend(joined(schema, overlapping));
+    ordered
+}
+
+/// Chunks of one partition as one, its records by offset.
+fn joined(schema: &Schema, chunks: Vec<Chunk>) -> Option<Chunk> {
+    if chunks.len() < 2 {
+        return chunks.into_iter().next();
+    }
+    let (source, partition) = chunks.first().map(|chunk| (chunk.source, chunk.arriving.partition))?;
+    let mut payload: Vec<u8> = Vec::new();
+    let mut placed: Vec<Arc<Vec<u8>>> = Vec::new();
+    let mut starts: Vec<usize> = Vec::new();
+    let (mut offsets, mut stamps, mut refused, mut views) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for chunk in &chunks {
+        // Chunks of one part of a file share its bytes.
+        let known = placed.iter().position(|bytes| Arc::ptr_eq(bytes, &chunk.payload));
+        let start = known.and_then(|at| starts.get(at).copied()).unwrap_or_else(|| {
+            let start = payload.len();
+            payload.extend_from_slice(&chunk.payload);
+            placed.push(Arc::clone(&chunk.payload));
+            starts.push(start);
+            start
+        });
+        let arriving = &chunk.arriving;
+        refused.extend(arriving.refused.iter().map(|(row, fault, why)| (offsets.len() + row, *fault, why.clone())));
+        offsets.extend_from_slice(&arriving.offsets);
+        stamps.extend_from_slice(&arriving.stamps);
+        views.extend(chunk.views.iter().map(|(from, to)| (from + start, to + start)));
+    }
+    let columns = schema.fields.iter().enumerate().map(|(position, field)| {
+        let parts: Vec<Column> =
+            chunks.iter().filter_map(|chunk| chunk.arriving.columns.get(position)).cloned().collect();
+        Column::concat(&field.ty.kind, &parts)
+    });
+    let columns = columns.collect();
+    let all = Chunk {
+        source,
+        arriving: Arriving { partition, offsets, stamps, columns, refused },
+        payload: Arc::new(payload),
+        views,
+    };
+    let mut order: Vec<usize> = (0..all.arriving.offsets.len()).collect();
+    order.sort_by_key(|row| all.arriving.offsets.get(*row).copied());
+    Some(all.rows(&order))
 }
 
 fn open(source: &Source, path: &Path) -> Result<flow_formats::file::Reader, LocalError> {

@@ -40,8 +40,13 @@ struct Reading {
     arrived: Option<i64>,
     /// The offset after the last record that went through the operators.
     next: i64,
-    /// Records that could not be decoded and wait in the merge.
-    refused: BTreeMap<i64, (Fault, String)>,
+    /// Records that could not be decoded and wait in the merge, by their number among the records that were fed: a line
+    /// that nobody can read may share its offset with a record.
+    refused: BTreeMap<u64, (Fault, String)>,
+    /// Records that were fed.
+    fed: u64,
+    /// Records that went through the gate.
+    judged: u64,
 }
 
 /// State as it goes into a checkpoint: a stable name, a key, a value or none where it is gone.
@@ -107,13 +112,14 @@ impl Pipeline {
             reading.arrived = reading.arrived.max(stamp);
             arrived.push(reading.arrived.unwrap_or(i64::MIN));
         }
-        for (row, fault, detail) in arriving.refused {
-            if let Some(offset) = arriving.offsets.get(row) {
-                reading.refused.insert(*offset, (fault, detail));
-            }
-        }
         // INVARIANT: arrival never decreases within a partition, so what is there at `until` is a prefix.
         let rows = arrived.partition_point(|arrived| *arrived < self.until);
+        for (row, fault, detail) in arriving.refused {
+            if row < rows {
+                reading.refused.insert(reading.fed + row as u64, (fault, detail));
+            }
+        }
+        reading.fed += rows as u64;
         arrived.truncate(rows);
         let mut offsets = arriving.offsets;
         offsets.truncate(rows);
@@ -224,7 +230,7 @@ impl Pipeline {
     pub fn resume(&mut self, origin: Origin, next: i64) {
         let arrived = self.gates.get(&origin.source).and_then(|gate| gate.arrived(origin.partition));
         self.partition(origin);
-        self.partitions.insert(origin, Reading { arrived, next, refused: BTreeMap::new() });
+        self.partitions.insert(origin, Reading { arrived, next, ..Reading::default() });
         if let Some(arrived) = arrived {
             self.merger.progress(origin, arrived);
         }
@@ -337,12 +343,13 @@ fn judge(
         let reading = partitions.entry(origin).or_default();
         let mut refused = Vec::new();
         if !reading.refused.is_empty() {
-            for (row, offset) in part.offset.iter().enumerate() {
-                if let Some((fault, detail)) = reading.refused.remove(offset) {
+            for (row, number) in (0..part.rows).zip(reading.judged..) {
+                if let Some((fault, detail)) = reading.refused.remove(&number) {
                     refused.push((row, fault, detail));
                 }
             }
         }
+        reading.judged += part.rows as u64;
         reading.next = part.offset.last().map_or(reading.next, |offset| offset + 1);
         let stamps = part.arrived.iter().map(|arrived| (*arrived > i64::MIN).then_some(*arrived)).collect();
         let arriving =
