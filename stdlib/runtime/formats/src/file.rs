@@ -136,7 +136,11 @@ impl OpenFile {
 
     fn text(path: PathBuf, bytes: Vec<u8>, format: Format) -> Result<Self, FormatError> {
         Ok(match format {
-            Format::Json => Self { path, encoding: Encoding::Json, content: Content::Text(Arc::new(bytes), 0) },
+            Format::Json => {
+                // A byte order mark is no part of the first record.
+                let start = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+                Self { path, encoding: Encoding::Json, content: Content::Text(Arc::new(bytes), start) }
+            }
             Format::Csv => {
                 let (header, next) = match csv::next_record(&bytes, 0) {
                     Some((start, end, next)) => {

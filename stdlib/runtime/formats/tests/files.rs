@@ -51,6 +51,18 @@ fn csv_records_keep_their_bytes() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_record() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("a.jsonl", "\u{feff}{\"a\":1}\r\n{\"a\":2}"), ("a.csv", "\u{feff}a\r\n1\r\n2")] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let all = rows(&path, None, 10);
+        let first = texts(&all).first().cloned().unwrap();
+        assert!(first == "{\"a\":1}" || first == "1", "{name}: {first}");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let message = open(Path::new("/no/such"), None, 1).unwrap_err().to_string();
     assert_eq!(message, "/no/such: there is no such file or folder; create it or correct the path");
