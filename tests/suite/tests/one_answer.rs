@@ -3,7 +3,7 @@
 //! `FEC_PROGRAMS` says how many there are. They are the same in every run, from seed 1; `FEC_ONE_ANSWER` chooses another
 //! first seed, and a soak a fresh one. A failure is shrunk and prints its seed.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+#![expect(clippy::panic, reason = "helpers of tests fail as the tests do")]
 
 use std::collections::BTreeSet;
 
