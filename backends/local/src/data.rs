@@ -458,3 +458,46 @@ pub fn from_log(source: &Source, number: u32, batch: &flow_log::RawBatch, names:
         views: batch.records.iter().map(|record| view(record.value)).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow_core::fault::Fault;
+    use flow_core::types::{DataType, Field, Kind};
+
+    fn chunk(offsets: &[i64], refused: &[usize], payload: &Arc<Vec<u8>>) -> Chunk {
+        let arriving = Arriving {
+            partition: 0,
+            offsets: offsets.to_vec(),
+            stamps: vec![None; offsets.len()],
+            columns: vec![Column::ints(offsets.iter().map(|offset| offset * 10).collect())],
+            refused: refused.iter().map(|row| (*row, Fault::Malformed, "unreadable".to_owned())).collect(),
+        };
+        Chunk {
+            source: 0,
+            arriving,
+            payload: Arc::clone(payload),
+            views: (0..offsets.len()).map(|at| (at, at + 1)).collect(),
+        }
+    }
+
+    #[test]
+    fn chunks_whose_offsets_overlap_become_one_in_order() {
+        let schema = Schema { fields: vec![Field { name: "x".to_owned(), ty: DataType::required(Kind::Int) }] };
+        let (first, second) = (Arc::new(b"abc".to_vec()), Arc::new(b"de".to_vec()));
+        let chunks = vec![chunk(&[7], &[], &first), chunk(&[0, 3, 5], &[1], &first), chunk(&[1, 4], &[0], &second)];
+        let ordered = in_order(&schema, chunks);
+        let offsets: Vec<_> = ordered.iter().map(|chunk| chunk.arriving.offsets.clone()).collect();
+        assert_eq!(offsets, [vec![0, 1, 3, 4, 5], vec![7]]);
+        let joined = &ordered[0];
+        let refused: Vec<_> = joined.arriving.refused.iter().map(|(row, ..)| *row).collect();
+        assert_eq!(refused, [1, 2]);
+        assert_eq!(joined.arriving.columns[0].value(3), Ok(Value::Int(40)));
+        let history = History { chunks: ordered };
+        let raw = |offset| history.raw(Origin { source: 0, partition: 0 }, offset).map(<[u8]>::to_vec);
+        assert_eq!(
+            (raw(0), raw(1), raw(4), raw(5)),
+            (Some(b"a".into()), Some(b"d".into()), Some(b"e".into()), Some(b"c".into()))
+        );
+    }
+}
