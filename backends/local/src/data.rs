@@ -39,14 +39,14 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// The records at these positions, which ascend.
+    /// The records at these positions, in that order.
     #[must_use]
     pub fn rows(&self, rows: &[usize]) -> Self {
         let arriving = &self.arriving;
-        let refused = arriving
-            .refused
-            .iter()
-            .filter_map(|(row, fault, detail)| rows.binary_search(row).ok().map(|at| (at, *fault, detail.clone())));
+        let known: BTreeMap<usize, _> =
+            arriving.refused.iter().map(|(row, fault, detail)| (*row, (*fault, detail))).collect();
+        let at = |(at, row): (usize, &usize)| known.get(row).map(|(fault, detail)| (at, *fault, (*detail).clone()));
+        let refused = rows.iter().enumerate().filter_map(at);
         Self {
             source: self.source,
             arriving: Arriving {
@@ -462,7 +462,6 @@ pub fn from_log(source: &Source, number: u32, batch: &flow_log::RawBatch, names:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flow_core::fault::Fault;
     use flow_core::types::{DataType, Field, Kind};
 
     fn chunk(offsets: &[i64], refused: &[usize], payload: &Arc<Vec<u8>>) -> Chunk {
@@ -486,9 +485,9 @@ mod tests {
         let schema = Schema { fields: vec![Field { name: "x".to_owned(), ty: DataType::required(Kind::Int) }] };
         let (first, second) = (Arc::new(b"abc".to_vec()), Arc::new(b"de".to_vec()));
         let chunks = vec![chunk(&[7], &[], &first), chunk(&[0, 3, 5], &[1], &first), chunk(&[1, 4], &[0], &second)];
-        let ordered = in_order(&schema, chunks);
+        let ordered = in_order(chunks, &schema);
         let offsets: Vec<_> = ordered.iter().map(|chunk| chunk.arriving.offsets.clone()).collect();
-        assert_eq!(offsets, [vec![0, 1, 3, 4, 5], vec![7]]);
+        assert_eq!(offsets, [vec![0, 1, 3, 4, 5, 7]]);
         let joined = &ordered[0];
         let refused: Vec<_> = joined.arriving.refused.iter().map(|(row, ..)| *row).collect();
         assert_eq!(refused, [1, 2]);
@@ -499,5 +498,15 @@ mod tests {
             (raw(0), raw(1), raw(4), raw(5)),
             (Some(b"a".into()), Some(b"d".into()), Some(b"e".into()), Some(b"c".into()))
         );
+    }
+
+    #[test]
+    fn of_two_rows_with_one_offset_the_later_is_refused() {
+        let schema = Schema { fields: vec![Field { name: "x".to_owned(), ty: DataType::required(Kind::Int) }] };
+        let payload = Arc::new(b"abc".to_vec());
+        let ordered = in_order(vec![chunk(&[4, 5], &[], &payload), chunk(&[4, 6], &[], &payload)], &schema);
+        let arriving = &ordered[0].arriving;
+        assert_eq!(arriving.offsets, [4, 4, 5, 6]);
+        assert_eq!(arriving.refused.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), [1]);
     }
 }

@@ -142,8 +142,7 @@ pub fn run(
         history.chunks.extend(feed::from_topics(&mut log, ir, &environment.names, &history)?);
         let input =
             JobInput { ir, environment: &environment, history: &history, tables: &tables, registry: &registry, at };
-        jobs(input, &mut folder, stop, tell)?;
-        reads.reload(&mut |note| tell(Event::Note(note)));
+        jobs(input, &mut folder, &reads, stop, tell)?;
     }
     if !options.once {
         live(&mut task, &mut feed, &mut log, &reads, stop)?;
@@ -183,6 +182,7 @@ fn start(
 fn jobs(
     input: JobInput<'_>,
     folder: &mut StateFolder,
+    reads: &LiveReads,
     stop: &AtomicBool,
     tell: &mut dyn FnMut(Event),
 ) -> Result<(), LocalError> {
@@ -198,6 +198,8 @@ fn jobs(
         match done {
             Ok(done) => {
                 output::write_lake(folder, input.ir, input.environment, &done.emitted)?;
+                // Who hears of a model finds the service with it.
+                reads.reload(&mut |note| tell(Event::Note(note)));
                 for model in done.models {
                     tell(Event::Model(model));
                 }

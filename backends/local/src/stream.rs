@@ -34,6 +34,9 @@ pub use letters::letter;
 /// Rows after which a task commits.
 const COMMIT_ROWS: usize = 50_000;
 
+/// Tables from here on are the task's own; those below are the states of features, which services read.
+const FIRST_PRIVATE: u32 = 1_000_000;
+
 /// What a task needs besides the plan.
 pub struct TaskSetup<'a> {
     /// The plan's parts.
@@ -153,7 +156,7 @@ impl StreamTask {
         }
         let others =
             dataflow.names.values().cloned().chain(ir.sources.iter().map(|source| format!("source/{}", source.name)));
-        for (number, name) in (1_000u32..).zip(others) {
+        for (number, name) in (FIRST_PRIVATE..).zip(others) {
             tables.entry(name).or_insert(TableId(number));
         }
         let mut outs = Vec::new();
@@ -242,9 +245,16 @@ impl StreamTask {
         self.inputs.rewind(&self.cut)
     }
 
-    /// Lets services see what a block changed.
+    /// Lets services see what a block changed in the states of features.
     fn publish(&mut self, block: &Block) -> Result<(), LocalError> {
-        let applied = self.store.apply(&self.task, block.sequence, block.sequence, &block.writes, &block.cut);
+        let mut features = Writes::new();
+        for write in block.writes.iter().filter(|write| write.table.0 < FIRST_PRIVATE) {
+            match write.value {
+                Some(value) => features.put(write.table, write.key, value),
+                None => features.delete(write.table, write.key),
+            }
+        }
+        let applied = self.store.apply(&self.task, block.sequence, block.sequence, &features, &block.cut);
         match applied.map_err(|error| LocalError::Environment(error.to_string()))? {
             Applied::Done | Applied::Stale => Ok(()),
             Applied::Gap { expected } => Err(LocalError::Environment(format!(
