@@ -48,7 +48,7 @@ stream all {
     |> with recent
     |> derive plus = n + x, times = n * x, less = n - x, half = n div 7, rest = n mod 7,
               money_plus = money + money, money_times = money * 3, quotient = n / 8,
-              up = upper(place), size = length(place), part = substring(place, 1, 2), starts = starts_with(place, "p"),
+              up = upper(place), size = length(place), part = substring(place, 1, 2), starts = starts_with(place, "p1"),
               day_of = day(at), hour_of = hour(at), month_of = month(at), week_of = weekday(at),
               low = least(n, x), high = greatest(n, x), size_of = abs(x), sign = if x < 0 then -1 else 1,
               known = n in [1, 2, 3]
@@ -79,7 +79,7 @@ WINDOWS = [
 EXPRESSIONS = {
     "plus": "n + x", "times": "n * x", "less": "n - x", "half": "n // 7", "rest": "n % 7",
     "money_plus": "(money + money)::decimal(38, 2)", "money_times": "(money * 3)::decimal(38, 2)", "quotient": "n / 8.0::double",
-    "up": "upper(place)", "size": "length(place)", "part": "substring(place, 2, 2)", "starts": "starts_with(place, 'p')",
+    "up": "upper(place)", "size": "length(place)", "part": "substring(place, 2, 2)", "starts": "starts_with(place, 'p1')",
     "day_of": "day(stamp)", "hour_of": "hour(stamp)", "month_of": "month(stamp)", "week_of": "isodow(stamp)",
     "low": "least(n, x)", "high": "greatest(n, x)", "size_of": "abs(x)", "sign": "case when x < 0 then -1 else 1 end",
     "known": "n in (1, 2, 3)",
