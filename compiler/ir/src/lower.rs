@@ -299,7 +299,7 @@ impl<'a> Lowering<'a> {
             *expr = body;
             return self.hoist_in(expr, scope, name);
         }
-        for child in walk::children_mut(expr) {
+        for child in expr.children_mut() {
             self.hoist_in(child, scope, None);
         }
         let op = match &expr.kind {
@@ -324,7 +324,7 @@ impl<'a> Lowering<'a> {
         let binding = self.fresh(scope, name);
         let node = self.value_node(scope, &binding, op, &expr.ty, expr.span);
         let id = self.ir.graph.add(node, &[]);
-        self.connect_bindings(id, scope, walk::children(expr));
+        self.connect_bindings(id, scope, expr.children());
         self.bind(scope, &binding, id);
         expr.kind = ExprKind::Binding(binding);
     }
