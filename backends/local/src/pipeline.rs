@@ -76,11 +76,6 @@ impl Pipeline {
         Self { dataflow, gates, merger, partitions: BTreeMap::new(), until: i64::MAX }
     }
 
-    /// The numbers of its stream sources.
-    pub fn sources(&self) -> impl Iterator<Item = u32> + '_ {
-        self.gates.keys().copied()
-    }
-
     /// Declares a partition, which holds the others back until it makes progress.
     pub fn partition(&mut self, origin: Origin) {
         self.merger.add(origin);

@@ -31,7 +31,7 @@ pub struct Replayed {
     pub pipeline: Pipeline,
     /// T.
     pub at: i64,
-    /// All state, as written to checkpoints.
+    /// All state, as written to checkpoints; none where the input was finished in one go.
     pub state: Vec<StateEntry>,
 }
 
@@ -51,6 +51,11 @@ pub fn replay(
     let mut pipeline = Pipeline::new(build(parts, taps, features)?, gates(parts.ir));
     if let Some(at) = how.at {
         pipeline.until(at);
+    }
+    // Nobody goes on from a job's state: it is neither tracked nor written.
+    let is_kept = !how.finish || how.restart_after.is_some();
+    if !is_kept {
+        pipeline.untracked();
     }
     load(&mut pipeline, history);
     let mut state = Vec::new();
@@ -85,7 +90,9 @@ pub fn replay(
     if how.finish {
         pipeline.finish(&mut produced)?;
     }
-    state.extend(pipeline.freeze());
+    if is_kept {
+        state.extend(pipeline.freeze());
+    }
     Ok(Replayed { produced, pipeline, at, state })
 }
 

@@ -106,7 +106,7 @@ pub fn run(
     }
     folder.save()?;
     let (files, tables) = read_all(ir, &options.places, &environment.names)?;
-    let mut feed = Feed::open(ir, &options.places, &folder)?;
+    let mut feed = Feed::open(ir, &options.places)?;
     let tables = Arc::new(feed.tables(ir, &environment.names, tables)?);
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));

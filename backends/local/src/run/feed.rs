@@ -36,7 +36,7 @@ impl Feed {
     ///
     /// # Errors
     /// A generator that is not there, or an option out of range.
-    pub fn open(ir: &Ir, places: &Places, _folder: &StateFolder) -> Result<Self, LocalError> {
+    pub fn open(ir: &Ir, places: &Places) -> Result<Self, LocalError> {
         let fills = |name: &str| {
             ir.source(name).filter(|source| source.shape == Shape::Stream && places.at_rest(source).is_none())
         };
