@@ -1,0 +1,9 @@
+//! The deployment plan: which processes a solution becomes, and what a backend is that turns them into files.
+//!
+//! Everything a backend needs has been decided here: it prints and decides nothing.
+
+pub mod backend;
+pub mod deployment;
+
+pub use backend::{Backend, FileKind, Generated, OutputFile};
+pub use deployment::{Deployment, Unit, UnitKind, deployment};
