@@ -1,1 +1,36 @@
-//! Benches.
+//! Benches: what is measured, each against a peer or a floor in the same run. `README.md` says how, and holds results.
+
+pub mod compile;
+pub mod events;
+pub mod frontend;
+pub mod measure;
+pub mod naive;
+pub mod payments;
+
+/// What every bench gives, or why it cannot.
+pub type Outcome = Result<Vec<measure::Figure>, String>;
+
+/// How much a bench does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// What is reported.
+    Full,
+    /// Enough to see that answers are right and the bench still runs: its figures mean nothing.
+    Small,
+}
+
+/// A bench by its name.
+pub struct Bench {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it measures.
+    pub about: &'static str,
+    /// Runs it; fails where answers are wrong.
+    pub run: fn(Size) -> Outcome,
+}
+
+/// All benches, in order.
+pub const BENCHES: &[Bench] = &[
+    Bench { name: "frontend", about: "source text to optimised plan", run: frontend::run },
+    Bench { name: "events", about: "JSON through the six fraud features as of each row", run: events::run },
+];
