@@ -3,6 +3,7 @@
 mod constant;
 pub mod features;
 mod operators;
+pub mod sinks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -56,7 +57,8 @@ pub struct Parts<'a> {
     pub now: Option<i64>,
 }
 
-/// Builds the dataflow that gives the rows of `taps`, and keeps the state of `features` too.
+/// Builds the dataflow that gives the rows of `taps`, and keeps the state of `features` too. An `emit` of a stream gives
+/// what its sink takes, from all that is emitted there.
 ///
 /// # Errors
 /// A plan that no checked solution has.
@@ -70,11 +72,17 @@ pub fn build(parts: Parts<'_>, taps: &[NodeId], features: &[NodeId]) -> Result<D
         sources: BTreeMap::new(),
         names: BTreeMap::new(),
     };
-    let wanted: Vec<NodeId> = taps.iter().chain(features).copied().collect();
+    let streamed: BTreeMap<NodeId, sinks::Streamed<'_>> =
+        taps.iter().filter_map(|tap| Some((*tap, sinks::streamed(parts.ir, *tap)?))).collect();
+    let emits = streamed.values().flat_map(|sink| &sink.emits);
+    let wanted: Vec<NodeId> = taps.iter().chain(features).chain(emits).copied().collect();
     wiring.wire(&wiring.needed(&wanted), features)?;
     let mut schemas = BTreeMap::new();
     for tap in taps {
-        let (feed, schema) = wiring.feed(*tap)?;
+        let (feed, schema) = match streamed.get(tap) {
+            Some(sink) => wiring.sink(sink)?,
+            None => wiring.feed(*tap)?,
+        };
         wiring.graph.sink(feed)?;
         schemas.insert(*tap, schema);
     }

@@ -4,13 +4,15 @@ mod learn;
 mod rows;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fec_ir::ir::FlowPlan;
 use fec_ir::{Ir, Node, NodeId, Op};
 use fec_model::model::Plane;
 use flow_core::batch::Batch;
 use flow_learn::registry::Registry;
-use flow_operators::operator::DeadLetter;
+use flow_operators::operator::{Context, DeadLetter, Operator};
+use flow_operators::whole::Whole;
 
 use crate::data::History;
 use crate::dataflow::{Parts, build};
@@ -90,6 +92,8 @@ pub fn run(
     for id in &job.nodes {
         run.statement(*id, job, progress)?;
     }
+    // What came later: out of a split, or at the sinks.
+    run.tolerated(job)?;
     Ok(run.outcome)
 }
 
@@ -243,7 +247,10 @@ impl<'a> Run<'a> {
                 let input = self.taken(id)?.first().copied();
                 if let Some(input) = input {
                     let rows = self.rows_of(input)?;
-                    self.outcome.emitted.push((sink.clone(), rows));
+                    let mut cx = Context::default();
+                    let whole = Whole::new(sink, Arc::from(job.path.as_str())).process(&[rows], &mut cx)?;
+                    self.outcome.dead.extend(cx.take_dead());
+                    self.outcome.emitted.extend(whole.into_iter().map(|rows| (sink.clone(), rows)));
                 }
                 Ok(())
             }

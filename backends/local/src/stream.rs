@@ -9,21 +9,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fec_ir::ir::FlowPlan;
-use fec_ir::{Ir, NodeId, Op};
-use fec_model::model::Plane;
+use fec_ir::{Ir, NodeId};
 use flow_core::batch::Batch;
+use flow_core::fault::Fault;
 use flow_core::key::write_row_key;
 use flow_formats::RowEncoder;
 use flow_log::{
     AppendError, Block, Cut, Log, LogError, Mark, Outcome, PartitionId, Restored, Sequence, TableId, TaskId, Writes,
 };
 use flow_operators::accept::Counters;
-use flow_operators::operator::{DeadLetter, Reason};
 use flow_operators::order::Order;
 use flow_store::{Applied, FeatureStore, SetId};
 
 use crate::data::{History, gates};
+use crate::dataflow::sinks::stream_sinks;
 use crate::dataflow::{Parts, build};
 use crate::error::LocalError;
 use crate::pipeline::{MICRO_BATCH, Pipeline, Produced};
@@ -63,11 +62,28 @@ pub struct Step {
 /// Where a sink's rows go.
 struct Out {
     node: NodeId,
-    sink: String,
     topic: PartitionId,
     encoder: RowEncoder,
     key: Vec<usize>,
-    flow: Arc<str>,
+}
+
+/// Place, key, bytes and stamp of a record.
+type Writing = (PartitionId, Vec<u8>, Vec<u8>, i64);
+
+impl Out {
+    fn record(&self, batch: &Batch, row: usize) -> Result<Writing, Fault> {
+        let keys: Vec<_> = self.key.iter().filter_map(|position| batch.columns.get(*position)).collect();
+        let mut key = Vec::new();
+        if !keys.is_empty() {
+            write_row_key(&mut key, &keys, row)?;
+        }
+        let mut record = Vec::new();
+        // A key that holds nothing any more gets an empty record.
+        if batch.weight.get(row).is_none_or(|weight| *weight > 0) {
+            self.encoder.json(&mut record, &batch.columns, row)?;
+        }
+        Ok((self.topic.clone(), key, record, Order::of(batch, row).arrived))
+    }
 }
 
 /// A running task.
@@ -114,25 +130,6 @@ pub fn feature_nodes(ir: &Ir) -> Vec<NodeId> {
     nodes
 }
 
-/// The streams of a plan.
-pub fn streams(ir: &Ir) -> impl Iterator<Item = &FlowPlan> {
-    ir.flows.iter().filter(|flow| flow.plane == Plane::Stream)
-}
-
-/// The emits of a plan's streams: node, rows, sink.
-#[must_use]
-pub fn emits(ir: &Ir) -> Vec<(NodeId, NodeId, String)> {
-    let mut emits = Vec::new();
-    for id in streams(ir).flat_map(|flow| &flow.nodes) {
-        if let Some(Op::Emit { sink }) = ir.graph.get(*id).map(|node| &node.op)
-            && let Some(rows) = ir.graph.inputs(*id).first()
-        {
-            emits.push((*id, *rows, sink.clone()));
-        }
-    }
-    emits
-}
-
 impl StreamTask {
     /// Takes the task, restores its state and stands where its last commit was.
     ///
@@ -142,10 +139,8 @@ impl StreamTask {
         let ir = setup.parts.ir;
         let task = TaskId::new(setup.generation.as_str(), 0);
         log.own(&task)?;
-        let emits = emits(ir);
-        let mut taps: Vec<NodeId> = emits.iter().map(|(_, rows, _)| *rows).collect();
-        taps.sort_unstable();
-        taps.dedup();
+        let sinks = stream_sinks(ir);
+        let taps: Vec<NodeId> = sinks.iter().map(|(tap, _)| *tap).collect();
         let features = feature_nodes(ir);
         let dataflow = build(setup.parts, &taps, &features)?;
         let mut tables: BTreeMap<String, TableId> = BTreeMap::new();
@@ -160,22 +155,18 @@ impl StreamTask {
             tables.entry(name).or_insert(TableId(number));
         }
         let mut outs = Vec::new();
-        for (emit, node, sink) in emits {
+        for (node, sink) in sinks {
             let topic = sink_topic(&setup.generation, &sink);
             log.create(&topic, 1)?;
-            let schema = setup
-                .parts
-                .names
-                .enums
-                .schema(ir.graph.get(emit).map(|node| node.columns.as_slice()).unwrap_or_default());
-            let declared = ir.sink(&sink).map(|sink| sink.key.clone()).unwrap_or_default();
+            let declared = ir.sink(&sink);
+            let columns = declared.map(|sink| sink.columns.as_slice()).unwrap_or_default();
+            let schema = setup.parts.names.enums.schema(columns);
+            let key = declared.map(|sink| sink.key.as_slice()).unwrap_or_default();
             outs.push(Out {
                 node,
                 topic: PartitionId::new(topic, 0),
                 encoder: RowEncoder::new(&schema),
-                key: declared.iter().filter_map(|name| schema.position(name)).collect(),
-                flow: Arc::from(flow_of(ir, emit)),
-                sink,
+                key: key.iter().filter_map(|name| schema.position(name)).collect(),
             });
         }
         let mut dead = BTreeMap::new();
@@ -291,7 +282,7 @@ impl StreamTask {
         self.commit(produced)
     }
 
-    fn commit(&mut self, mut produced: Produced) -> Result<(), LocalError> {
+    fn commit(&mut self, produced: Produced) -> Result<(), LocalError> {
         let mut writes = Writes::new();
         for entry in self.pipeline.freeze() {
             let Some(table) = self.tables.get(&entry.node) else {
@@ -311,7 +302,7 @@ impl StreamTask {
         }
         let frontiers = BTreeMap::from([(Arc::from("frontier"), self.pipeline.frontier())]);
         let block = Block { sequence: self.sequence.next(), cut: cut.clone(), frontiers, writes };
-        let records = self.records(&mut produced);
+        let records = self.records(&produced)?;
         let outcome = self.transact(&records, &block)?;
         match self.resolved(outcome)? {
             Outcome::Committed => {
@@ -344,16 +335,15 @@ impl StreamTask {
         Ok(outcome)
     }
 
-    /// The records of sinks and dead letters: place, key, bytes, stamp.
-    fn records(&self, produced: &mut Produced) -> Vec<(PartitionId, Vec<u8>, Vec<u8>, i64)> {
+    /// The records of sinks and dead letters.
+    fn records(&self, produced: &Produced) -> Result<Vec<Writing>, LocalError> {
         let mut records = Vec::new();
         for out in &self.outs {
             for batch in produced.rows.get(&out.node).map(Vec::as_slice).unwrap_or_default() {
                 for row in 0..batch.rows {
-                    match self.row(out, batch, row) {
-                        Ok(record) => records.push(record),
-                        Err(letter) => produced.dead.push(letter),
-                    }
+                    // INVARIANT: rows with a bad cell have left at the `emit`.
+                    let record = out.record(batch, row);
+                    records.push(record.map_err(|fault| LocalError::Plan(format!("a row of a sink is bad: {fault}")))?);
                 }
             }
         }
@@ -367,35 +357,10 @@ impl StreamTask {
             let record = letters::letter(letter, source, raw);
             records.push((topic.clone(), Vec::new(), record, letter.order.arrived));
         }
-        records
+        Ok(records)
     }
 
-    fn row(&self, out: &Out, batch: &Batch, row: usize) -> Result<(PartitionId, Vec<u8>, Vec<u8>, i64), DeadLetter> {
-        let order = Order::of(batch, row);
-        let fault = |fault| DeadLetter {
-            flow: Arc::clone(&out.flow),
-            order,
-            reason: Reason::Fault(fault),
-            detail: format!("the row cannot be written to `{}`", out.sink),
-        };
-        let keys: Vec<_> = out.key.iter().filter_map(|position| batch.columns.get(*position)).collect();
-        let mut key = Vec::new();
-        if !keys.is_empty() {
-            write_row_key(&mut key, &keys, row).map_err(fault)?;
-        }
-        let mut record = Vec::new();
-        // A row that was taken back leaves an empty record under its key.
-        if batch.weight.get(row).is_none_or(|weight| *weight > 0) {
-            out.encoder.json(&mut record, &batch.columns, row).map_err(fault)?;
-        }
-        Ok((out.topic.clone(), key, record, order.arrived))
-    }
-
-    fn transact(
-        &mut self,
-        records: &[(PartitionId, Vec<u8>, Vec<u8>, i64)],
-        block: &Block,
-    ) -> Result<Outcome, LocalError> {
+    fn transact(&mut self, records: &[Writing], block: &Block) -> Result<Outcome, LocalError> {
         let mut transaction = self.log.begin()?;
         for (to, key, record, stamp) in records {
             match transaction.append(to, key, record, *stamp) {
@@ -453,9 +418,4 @@ impl StreamTask {
     pub fn close(mut self) {
         self.log.release(&self.task);
     }
-}
-
-fn flow_of(ir: &Ir, node: NodeId) -> String {
-    let name = ir.graph.get(node).map(|node| node.name.as_str()).unwrap_or_default();
-    name.split('/').next().unwrap_or(name).to_owned()
 }

@@ -6,16 +6,18 @@ use std::time::Instant;
 
 use fec_ir::ir::TestPlan;
 use fec_ir::{Ir, NodeId, Op};
+use fec_model::model::Write;
 use flow_core::batch::Batch;
 
 use crate::data::{History, Places, given_stream, given_table, number, read_all};
 use crate::dataflow::Parts;
+use crate::dataflow::sinks::{stream_sinks, taken};
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, JobInput, consolidated};
 use crate::replay::{Replay, replay, states};
 use crate::service::{Given, Prediction, PublishedModel, Reads, Services};
-use crate::stream::{emits, feature_nodes};
+use crate::stream::feature_nodes;
 use crate::tables::Tables;
 
 /// The outcome of one test in one plane.
@@ -111,7 +113,7 @@ fn asks(ir: &Ir, nodes: &[NodeId]) -> Vec<&'static str> {
 
 /// Whether streams, and whether jobs, write to a sink.
 fn writers(ir: &Ir, wanted: &str) -> (bool, bool) {
-    let in_stream = emits(ir).iter().any(|(_, _, sink)| sink == wanted);
+    let in_stream = stream_sinks(ir).iter().any(|(_, sink)| sink == wanted);
     let writes =
         |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sink == wanted);
     let in_job = job::jobs(ir).flat_map(|flow| &flow.nodes).any(writes);
@@ -170,7 +172,7 @@ fn one(
     // In the job's plane a sink holds what the job writes, if it does; else what a stream writes.
     let by_stream = |sink: &str| plane != "batch" || !writers(ir, sink).1;
     let mut taps: Vec<NodeId> = relations.clone();
-    taps.extend(emits(ir).into_iter().filter(|(_, _, sink)| by_stream(sink)).map(|(_, rows, _)| rows));
+    taps.extend(stream_sinks(ir).into_iter().filter(|(_, sink)| by_stream(sink)).map(|(tap, _)| tap));
     taps.sort_unstable();
     taps.dedup();
     let how = Replay { at: test.at, restart_after, ..Replay::default() };
@@ -191,8 +193,8 @@ fn one(
             }
         }
     }
-    for (_, node, sink) in emits(ir).into_iter().filter(|(_, _, sink)| by_stream(sink)) {
-        let batches = replayed.produced.rows.get(&node).cloned().unwrap_or_default();
+    for (tap, sink) in stream_sinks(ir).into_iter().filter(|(_, sink)| by_stream(sink)) {
+        let batches = replayed.produced.rows.get(&tap).cloned().unwrap_or_default();
         received.entry(sink).or_default().extend(batches);
     }
     let mut given: Given = BTreeMap::new();
@@ -202,7 +204,11 @@ fn one(
         let schema = environment.names.enums.schema(&node.columns);
         let batches = received.get(sink).map(Vec::as_slice).unwrap_or_default();
         let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
-        given.insert(id, current(ir, sink, rows));
+        let rows = match ir.sink(sink) {
+            Some(sink) if sink.write == Write::Upsert => taken(sink, rows)?,
+            _ => consolidated(&rows),
+        };
+        given.insert(id, rows);
     }
     for id in relations {
         let Some(node) = ir.graph.get(id) else { continue };
@@ -249,29 +255,6 @@ fn asked(ir: &Ir, test: &TestPlan, job: &fec_ir::ir::FlowPlan) -> bool {
 /// A folder for models that no test reads again.
 fn scratch() -> std::path::PathBuf {
     std::env::temp_dir().join(format!("fec-test-{}", std::process::id()))
-}
-
-/// What a sink holds after these rows: all of them in their order; of a table the last of each key.
-fn current(ir: &Ir, sink: &str, rows: Batch) -> Batch {
-    let Some(sink) = ir.sink(sink).filter(|sink| sink.shape == fec_model::model::Shape::Table) else {
-        return consolidated(&rows);
-    };
-    let position = |name: &String| sink.columns.iter().position(|column| column.name == *name);
-    let key: Vec<usize> = sink.key.iter().filter_map(position).collect();
-    let mut last: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
-    for row in 0..rows.rows {
-        let columns: Vec<_> = key.iter().filter_map(|at| rows.columns.get(*at)).cloned().collect();
-        let mut bytes = Vec::new();
-        flow_operators::rows::encode_row(&columns, row, &mut bytes);
-        if rows.weight.get(row).is_none_or(|weight| *weight > 0) {
-            last.insert(bytes, row);
-        } else {
-            last.remove(&bytes);
-        }
-    }
-    let mut kept: Vec<usize> = last.into_values().collect();
-    kept.sort_unstable();
-    rows.take(&kept)
 }
 
 /// Reads from states at rest.

@@ -7,10 +7,11 @@ use std::hint::black_box;
 use fec_ir::{Ir, NodeId, Op};
 use fec_local::data::{gates, number, unit};
 use fec_local::dataflow::features::descriptor;
+use fec_local::dataflow::sinks::stream_sinks;
 use fec_local::dataflow::{Parts, build};
 use fec_local::environment::Environment;
 use fec_local::pipeline::{MICRO_BATCH, Pipeline, Produced};
-use fec_local::stream::{emits, feature_nodes};
+use fec_local::stream::feature_nodes;
 use fec_local::tables::Tables;
 use flow_core::batch::Origin;
 use flow_core::block::Block;
@@ -107,7 +108,7 @@ fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<Given, Strin
     let (tables, given) = (Tables::default(), BTreeMap::new());
     let parts =
         Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
-    let tap = emits(ir).first().map(|(_, rows, _)| *rows).ok_or("there is no emit")?;
+    let tap = stream_sinks(ir).first().map(|(tap, _)| *tap).ok_or("there is no emit")?;
     let mut pipeline = Pipeline::new(build(parts, &[tap], &feature_nodes(ir)).map_err(message)?, gates(ir));
     if kept == Kept::No {
         pipeline.untracked();

@@ -15,7 +15,7 @@ use crate::evaluate::{Stop, broken};
 use crate::relation::names;
 use crate::scope::{Bound, Scope};
 use crate::source::{Event, Intake, Record, accept, accept_table, table_at};
-use crate::value::{Cell, Fault, Ordered, Value};
+use crate::value::{Cell, Fault, Ordered, Value, compare_cells};
 
 /// What lies in the sources.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -361,7 +361,7 @@ fn emit(relation: &Relation, sink: &str, plane: Plane, scope: &Scope<'_>) -> Res
     Ok(Emitted { sink: sink.to_owned(), changes, left_out: scope.left_out.into_inner() })
 }
 
-/// What a sink with a key holds after changes in order: the last row added and not taken back, by key.
+/// What a sink with a key holds after changes in order (6): of the rows of a key that are there, the last.
 #[must_use]
 pub fn upserted(sink: &Sink, changes: &[Change]) -> Vec<Change> {
     let at: Vec<usize> =
@@ -369,13 +369,15 @@ pub fn upserted(sink: &Sink, changes: &[Change]) -> Vec<Change> {
     let key = |row: &Change| -> Vec<Ordered> {
         at.iter().filter_map(|at| row.cells.get(*at)).flatten().cloned().map(Ordered).collect()
     };
-    let mut held: BTreeMap<Vec<Ordered>, Change> = BTreeMap::new();
+    let mut there: BTreeMap<Vec<Ordered>, Vec<Change>> = BTreeMap::new();
     for change in changes {
+        let rows = there.entry(key(change)).or_default();
+        let equal = |row: &Change| row.time == change.time && compare_cells(&row.cells, &change.cells).is_eq();
         if change.weight > 0 {
-            held.insert(key(change), change.clone());
-        } else if held.get(&key(change)).is_some_and(|row| row.identity() == change.identity()) {
-            held.remove(&key(change));
+            rows.push(change.clone());
+        } else if let Some(first) = rows.iter().position(equal) {
+            rows.remove(first);
         }
     }
-    held.into_values().collect()
+    there.into_values().filter_map(|mut rows| rows.pop()).collect()
 }

@@ -8,13 +8,14 @@ use fec_ir::{Ir, NodeId, Op, lower, optimise};
 use fec_local::data::{History, Places, read_all};
 use fec_local::dataflow::Parts;
 use fec_local::dataflow::features::{descriptor, set_columns};
+use fec_local::dataflow::sinks::taken;
 use fec_local::environment::Environment;
 use fec_local::error::LocalError;
 use fec_local::job::consolidated;
 use fec_local::pipeline::StateEntry;
 use fec_local::replay::{Replay, replay};
 use fec_local::tables::Tables;
-use fec_model::model::{Plane, Write};
+use fec_model::model::Plane;
 use flow_core::batch::Batch;
 use flow_core::types::Schema;
 use flow_core::value::Value as RunValue;
@@ -162,28 +163,20 @@ impl Subject for Replayed {
         for flow in ready.ir.flows.iter().filter(|flow| flow.plane != Plane::Online) {
             for id in &flow.nodes {
                 let emit = ready.ir.graph.get(*id).map(|node| &node.op);
-                let tap = ready.ir.graph.inputs(*id).first().copied();
-                let (Some(Op::Emit { sink: to }), Some(tap)) = (emit, tap) else { continue };
+                let Some(Op::Emit { sink: to }) = emit else { continue };
                 if to != sink {
                     continue;
                 }
                 let batch = flow.plane == Plane::Batch;
                 let how = if batch { job } else { stream };
-                let replayed = replay(ready.parts(&given, None), &[tap], &[], &ready.history, how).map_err(words)?;
-                let node = ready.ir.graph.get(tap).ok_or("no tap")?;
+                let replayed = replay(ready.parts(&given, None), &[*id], &[], &ready.history, how).map_err(words)?;
+                let node = ready.ir.graph.get(*id).ok_or("no tap")?;
                 let schema = ready.environment.names.enums.schema(&node.columns);
-                let batches = replayed.produced.rows.get(&tap).map_or(&[][..], Vec::as_slice);
+                let batches = replayed.produced.rows.get(id).map_or(&[][..], Vec::as_slice);
                 let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
                 let rows = if batch && node.changes { consolidated(&rows) } else { rows };
-                let changes = written(&rows, &schema)?;
-                let declared = ready.ir.sinks.iter().find(|known| known.name == sink);
-                return Ok(match declared {
-                    Some(declared) if declared.write == Write::Upsert => {
-                        let at = declared.key.iter().filter_map(|key| schema.position(key)).collect::<Vec<_>>();
-                        held(changes, &at)
-                    }
-                    _ => changes,
-                });
+                let declared = ready.ir.sinks.iter().find(|known| known.name == sink).ok_or("no sink")?;
+                return written(&taken(declared, rows).map_err(words)?, &schema);
             }
         }
         Err(format!("nothing writes to `{sink}`"))
@@ -202,25 +195,6 @@ fn written(rows: &Batch, schema: &Schema) -> Result<Vec<Written>, String> {
         out.push(Written { weight, cells: cells.ok_or("a cell that is not of its type")? });
     }
     Ok(out)
-}
-
-/// What an upsert sink holds by key after changes in order.
-fn held(changes: Vec<Written>, key: &[usize]) -> Vec<Written> {
-    let mut rows: BTreeMap<String, Written> = BTreeMap::new();
-    for change in changes {
-        // Keys of random programs are texts.
-        let key = key.iter().map(|at| match change.cells.get(*at) {
-            Some(Value::String(text)) => text.clone(),
-            other => format!("{other:?}"),
-        });
-        let key = key.collect::<Vec<_>>().join("\0");
-        if change.weight > 0 {
-            rows.insert(key, change);
-        } else if rows.get(&key).is_some_and(|row| row.cells == change.cells) {
-            rows.remove(&key);
-        }
-    }
-    rows.into_values().collect()
 }
 
 fn runtime(value: &Value) -> Option<RunValue> {

@@ -19,6 +19,7 @@ use flow_operators::lookup_join::LookupJoin;
 use flow_operators::operator::Operator;
 use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
 use flow_operators::union::Union;
+use flow_operators::whole::Whole;
 
 use super::{Fed, Wiring};
 use crate::error::LocalError;
@@ -112,8 +113,12 @@ impl Wiring<'_> {
             }
             (Op::Distinct { keys }, [input]) => self.one_per_key(id, *input, keys, Which::First, flow),
             (Op::Latest { keys }, [input]) => self.one_per_key(id, *input, keys, Which::Last, flow),
+            (Op::Emit { sink }, [input]) => {
+                let (feed, schema) = self.feed(*input)?;
+                self.add(id, Box::new(Whole::new(sink, flow)), vec![feed], schema)
+            }
             // What it gives is what it gets; the dataflow is tapped here.
-            (Op::Emit { .. } | Op::Collect | Op::Split { .. } | Op::Train { .. }, [input]) => self.feed(*input),
+            (Op::Collect | Op::Split { .. } | Op::Train { .. }, [input]) => self.feed(*input),
             (op, _) => Err(LocalError::Plan(format!("`{}` does not work on rows", op.word()))),
         }
     }

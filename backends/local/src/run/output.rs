@@ -5,16 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use fec_ir::Ir;
-use fec_model::model::Shape;
+use fec_model::model::{Shape, Write};
 use flow_core::batch::Batch;
 use flow_formats::RowEncoder;
 use flow_log::{Limits, Log, PartitionId, Start};
 use flow_operators::accept::Counters;
 
+use crate::dataflow::sinks::{stream_sinks, taken};
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::state::{StateFolder, refused, replace};
-use crate::stream::{StreamTask, dead_topic, emits, sink_topic};
+use crate::stream::{StreamTask, dead_topic, sink_topic};
 
 /// Counts of a run.
 #[derive(Debug, Clone, Default)]
@@ -47,11 +48,11 @@ pub fn finish(
         }
     }
     for sink in &ir.sinks {
-        let streamed = emits(ir).iter().any(|(_, _, name)| *name == sink.name);
+        let streamed = stream_sinks(ir).iter().any(|(_, name)| *name == sink.name);
         let records = if streamed { records(log, &sink_topic(&folder.generation(), &sink.name))? } else { Vec::new() };
-        let mut lines = match sink.shape {
-            Shape::Table => last_by_key(records),
-            Shape::Stream | Shape::Rows => records.into_iter().map(|(_, record)| record).collect(),
+        let mut lines = match sink.write {
+            Write::Upsert => last_by_key(records),
+            Write::Append | Write::Replace => records.into_iter().map(|(_, record)| record).collect(),
         };
         let lake = folder.lake().join(format!("{}.jsonl", sink.name));
         if let Ok(bytes) = std::fs::read(&lake) {
@@ -121,7 +122,7 @@ fn write_lines(path: &Path, lines: &[Vec<u8>]) -> Result<(), LocalError> {
     replace(path, &bytes)
 }
 
-/// Writes what a job emitted: each sink's rows, whole.
+/// Writes what a job emitted: each sink's rows, whole; where it has a key, of each key the last.
 ///
 /// # Errors
 /// A folder that cannot be written.
@@ -131,21 +132,24 @@ pub fn write_lake(
     environment: &Environment,
     emitted: &[(String, Batch)],
 ) -> Result<(), LocalError> {
-    let mut by_sink: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut by_sink: BTreeMap<&str, Vec<Batch>> = BTreeMap::new();
     for (sink, rows) in emitted {
-        let columns = ir.sink(sink).map(|sink| sink.columns.as_slice()).unwrap_or_default();
-        let encoder = RowEncoder::new(&environment.names.enums.schema(columns));
-        let lines = by_sink.entry(sink).or_default();
+        by_sink.entry(sink).or_default().push(rows.clone());
+    }
+    for (name, batches) in by_sink {
+        let Some(sink) = ir.sink(name) else { continue };
+        let schema = environment.names.enums.schema(&sink.columns);
+        let rows = taken(sink, Batch::concat(&schema, &batches))?;
+        let encoder = RowEncoder::new(&schema);
+        let mut lines = Vec::with_capacity(rows.rows);
         for row in 0..rows.rows {
             let mut line = Vec::new();
             encoder.json(&mut line, &rows.columns, row).map_err(|fault| {
-                LocalError::Program(format!("row {row} of what the job emits to `{sink}` cannot be written: {fault}"))
+                LocalError::Program(format!("row {row} of what the job emits to `{name}` cannot be written: {fault}"))
             })?;
             lines.push(line);
         }
-    }
-    for (sink, lines) in by_sink {
-        write_lines(&folder.lake().join(format!("{sink}.jsonl")), &lines)?;
+        write_lines(&folder.lake().join(format!("{name}.jsonl")), &lines)?;
     }
     Ok(())
 }

@@ -29,3 +29,5 @@ pub mod sort;
 pub mod state;
 pub mod table;
 pub mod union;
+pub mod upsert;
+pub mod whole;

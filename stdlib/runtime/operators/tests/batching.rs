@@ -22,6 +22,7 @@ use flow_operators::interval_join::{Interval, IntervalJoin};
 use flow_operators::join::{JoinKind, Pick};
 use flow_operators::merge::MicroBatch;
 use flow_operators::union::Union;
+use flow_operators::upsert::Upsert;
 use proptest::prelude::*;
 
 fn features(name: &str, head: i64) -> FeatureSet {
@@ -51,7 +52,7 @@ fn features(name: &str, head: i64) -> FeatureSet {
     .unwrap()
 }
 
-/// Every operator that a stream has: two joins in a row, `final`, a feature set over the join's changes and one over events,
+/// Every operator that a stream has: two joins in a row, `final`, an upsert sink, a feature set over the join's changes and one over events,
 /// both read as of each row, a filter, a union.
 fn graph(kind: JoinKind, pick: Pick) -> Graph {
     let mut graph = Graph::new(Environment::default());
@@ -69,6 +70,9 @@ fn graph(kind: JoinKind, pick: Pick) -> Graph {
     let settled = Final::new(Arc::clone(&second_schema), 25 * SECOND);
     let settled = Feed::Output(graph.add(Box::new(settled), vec![second]).unwrap(), 0);
     graph.sink(settled).unwrap();
+    let upserted = Upsert::new(Arc::clone(&first_schema), vec![0], Some(25 * SECOND));
+    let upserted = Feed::Output(graph.add(Box::new(upserted), vec![first]).unwrap(), 0);
+    graph.sink(upserted).unwrap();
 
     let updates = || Updates { keys: column(0), arguments: column(1) };
     let read = |including_row, alias: Option<&str>| Read {
