@@ -95,8 +95,9 @@ def refusals(server):
         status, answer = server.score({**PAYMENT, field: value})
         shape = isinstance(answer, dict) and {"code", "field", "message"} <= set(answer)
         layer.check(f"`{field}: {value!r}`: 422 that names it", status == 422 and shape and answer["field"].endswith(field), f"{status} {shown(answer)}")
-    layer.equal("an unknown path is a 404", server.request("GET", "/nowhere")[0], 404)
-    layer.equal("a wrong method is a 405", server.request("GET", "/score")[0], 405)
+    for what, method, path, wanted in (("an unknown path", "GET", "/nowhere", 404), ("a wrong method", "GET", "/score", 405), ("a wrong method of its own", "POST", "/healthz", 405)):
+        status, _, text = server.request(method, path)
+        layer.check(f"{what} is a {wanted} with code and message", status == wanted and {"code", "message"} <= set(json.loads(text or "{}")), f"{status} {text[:200]}")
     layer.equal("after all that a payment is answered", server.score(PAYMENT)[0], 200)
 
 

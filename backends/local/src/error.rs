@@ -14,6 +14,8 @@ pub enum LocalError {
     Environment(String),
     /// The program asks for something that cannot be had, such as a training without rows.
     Program(String),
+    /// Whoever asked for it wants it no more.
+    Stopped,
     /// The log.
     Log(LogError),
     /// An operator.
@@ -26,7 +28,7 @@ impl LocalError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Program(_) => 1,
-            Self::Plan(_) | Self::Environment(_) | Self::Log(_) | Self::Operator(_) => 3,
+            Self::Plan(_) | Self::Environment(_) | Self::Stopped | Self::Log(_) | Self::Operator(_) => 3,
         }
     }
 }
@@ -36,6 +38,7 @@ impl fmt::Display for LocalError {
         match self {
             Self::Plan(what) => write!(f, "the plan is inconsistent, which is a defect of the compiler: {what}"),
             Self::Environment(what) | Self::Program(what) => f.write_str(what),
+            Self::Stopped => f.write_str("it was stopped"),
             Self::Log(error) => error.fmt(f),
             Self::Operator(error) => error.fmt(f),
         }

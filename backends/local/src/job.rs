@@ -1,16 +1,19 @@
 //! Jobs: history through the dataflow, then what works on whole relations: split, training, evaluation, publishing.
+//!
+//! A job computes everything before it writes anything, so that one that fails or is stopped leaves nothing behind.
 
 mod learn;
 mod rows;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use fec_ir::ir::FlowPlan;
 use fec_ir::{Ir, Node, NodeId, Op};
 use fec_model::model::Plane;
 use flow_core::batch::Batch;
-use flow_learn::registry::Registry;
+use flow_learn::registry::{Publication, Registry};
 use flow_operators::operator::{Context, DeadLetter, Operator};
 use flow_operators::whole::Whole;
 
@@ -39,10 +42,48 @@ pub struct JobInput<'a> {
     pub history: &'a History,
     /// Tables.
     pub tables: &'a Tables,
-    /// Where models are published.
-    pub registry: &'a Registry,
     /// T: what had arrived before it counts.
     pub at: i64,
+    /// What `now` is: the scheduled time.
+    pub now: i64,
+    /// Ends the job before it has written anything.
+    pub halt: &'a Halt,
+}
+
+/// Whether a job may go on, asked by the job, and told by whoever started it.
+#[derive(Debug, Default)]
+pub struct Halt {
+    asked: AtomicBool,
+    writing: Mutex<bool>,
+}
+
+impl Halt {
+    /// Asks the job to end. One that is writing already comes to its end.
+    pub fn ask(&self) {
+        if let Ok(writing) = self.writing.lock()
+            && !*writing
+        {
+            self.asked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the job shall end.
+    #[must_use]
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// The job begins to write, and can no longer be ended; false where it had been asked to end before.
+    #[must_use]
+    pub fn begin_writing(&self) -> bool {
+        let Ok(mut writing) = self.writing.lock() else { return false };
+        *writing = !self.asked();
+        *writing
+    }
+
+    fn check(&self) -> Result<(), LocalError> {
+        if self.asked() { Err(LocalError::Stopped) } else { Ok(()) }
+    }
 }
 
 /// What a job did.
@@ -50,50 +91,53 @@ pub struct JobInput<'a> {
 pub struct JobOutcome {
     /// Rows by sink, in the order of the statements.
     pub emitted: Vec<(String, Batch)>,
-    /// Models, published or refused.
+    /// Models, offered or refused.
     pub models: Vec<ModelOutcome>,
+    /// What the models' gates let through, by position in `models`.
+    pub publications: Vec<(usize, Publication)>,
     /// Rows that were left out.
     pub dead: Vec<DeadLetter>,
     /// Rows that went in.
     pub rows: usize,
 }
 
-/// Runs a job to its end; `progress` is told what it is at and how far (done, of).
+impl JobOutcome {
+    /// Publishes the models that passed their gates; each gets its version.
+    ///
+    /// # Errors
+    /// A registry that cannot be written.
+    pub fn publish(&mut self, registry: &Registry) -> Result<(), LocalError> {
+        for (position, publication) in self.publications.drain(..) {
+            let version = registry.publish(&publication).map_err(|error| LocalError::Environment(error.to_string()))?;
+            if let Some(model) = self.models.get_mut(position) {
+                model.version = Some(version);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a job can be built: everything but the data is tried.
 ///
 /// # Errors
-/// Bad rows beyond `@tolerate`, a training without rows, or a plan that cannot be built.
+/// A parameter without a value, or a plan that cannot be built.
+pub fn check(input: JobInput<'_>, job: &FlowPlan) -> Result<(), LocalError> {
+    let empty = History::default();
+    Run::begin(JobInput { history: &empty, ..input }, job, true)?.steps(job, &mut |_, _, _| {})
+}
+
+/// Computes a job to its end, and writes nothing; `progress` is told what it is at and how far (done, of).
+///
+/// # Errors
+/// Bad rows beyond `@tolerate`, a training without rows, a parameter without a value, a plan that cannot be built, or
+/// [`LocalError::Stopped`].
 pub fn run(
     input: JobInput<'_>,
     job: &FlowPlan,
     progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<JobOutcome, LocalError> {
-    let mut run = Run {
-        input,
-        environment: input.environment.clone(),
-        rows: BTreeMap::new(),
-        outcome: JobOutcome::default(),
-        trained: BTreeMap::new(),
-    };
-    for (parameter, default) in &job.params {
-        let value = match default {
-            Some(default) => run.environment.constant(default, input.at)?.map_err(|fault| {
-                LocalError::Program(format!(
-                    "parameter `{}` of job `{}` has no value: {fault}",
-                    parameter.name, job.path
-                ))
-            })?,
-            None => flow_core::value::Value::Absent,
-        };
-        run.environment.bind(&parameter.name, &parameter.ty, value);
-    }
-    progress("reading history", 0, 1);
-    run.replay(job)?;
-    run.tolerated(job)?;
-    for id in &job.nodes {
-        run.statement(*id, job, progress)?;
-    }
-    // What came later: out of a split, or at the sinks.
-    run.tolerated(job)?;
+    let mut run = Run::begin(input, job, false)?;
+    run.steps(job, progress)?;
     Ok(run.outcome)
 }
 
@@ -104,9 +148,47 @@ struct Run<'a> {
     rows: BTreeMap<NodeId, Batch>,
     outcome: JobOutcome,
     trained: BTreeMap<NodeId, Trained>,
+    /// Only to see whether it can be built: there is no data, nothing is trained, and every branch is taken.
+    is_trial: bool,
 }
 
 impl<'a> Run<'a> {
+    fn begin(input: JobInput<'a>, job: &FlowPlan, is_trial: bool) -> Result<Self, LocalError> {
+        let mut environment = input.environment.clone();
+        for (parameter, default) in &job.params {
+            let (name, path) = (&parameter.name, &job.path);
+            let default = default.as_ref().ok_or_else(|| {
+                LocalError::Program(format!(
+                    "parameter `{name}` of job `{path}` has no value; give it a default: `{name}: type = value`"
+                ))
+            })?;
+            let value = environment.constant(default, input.now)?.map_err(|fault| {
+                LocalError::Program(format!("parameter `{name}` of job `{path}` has no value: {fault}"))
+            })?;
+            environment.bind(name, &parameter.ty, value);
+        }
+        Ok(Self {
+            input,
+            environment,
+            rows: BTreeMap::new(),
+            outcome: JobOutcome::default(),
+            trained: BTreeMap::new(),
+            is_trial,
+        })
+    }
+
+    fn steps(&mut self, job: &FlowPlan, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<(), LocalError> {
+        progress("reading history", 0, 1);
+        self.replay(job)?;
+        self.tolerated(job)?;
+        for id in &job.nodes {
+            self.input.halt.check()?;
+            self.statement(*id, job, progress)?;
+        }
+        // What came later: out of a split, or at the sinks.
+        self.tolerated(job)
+    }
+
     fn node(&self, id: NodeId) -> Result<&'a Node, LocalError> {
         self.input.ir.graph.get(id).ok_or_else(|| LocalError::Plan("a node of the job is not there".to_owned()))
     }
@@ -118,7 +200,7 @@ impl<'a> Run<'a> {
             slots: &self.environment.slots,
             tables: self.input.tables,
             given,
-            now: Some(self.input.at),
+            now: Some(self.input.now),
         }
     }
 
@@ -149,7 +231,8 @@ impl<'a> Run<'a> {
             }
         }
         let given = BTreeMap::new();
-        let how = Replay { at: Some(self.input.at), finish: true, ..Replay::default() };
+        let stop = Some(&self.input.halt.asked);
+        let how = Replay { at: Some(self.input.at), finish: true, stop, ..Replay::default() };
         let replayed = replay(self.parts(&given), &taps, &[], self.input.history, how)?;
         self.outcome.rows = usize::try_from(replayed.pipeline.accepted()).unwrap_or(usize::MAX);
         self.keep(&taps, replayed.produced)
@@ -224,8 +307,8 @@ impl<'a> Run<'a> {
     /// Whether the conditions around a statement hold.
     fn wanted(&self, node: &Node) -> Result<bool, LocalError> {
         for (guard, wanted) in &node.guards {
-            let value = self.environment.constant(guard, self.input.at)?;
-            if value != Ok(flow_core::value::Value::Bool(*wanted)) {
+            let value = self.environment.constant(guard, self.input.now)?;
+            if !self.is_trial && value != Ok(flow_core::value::Value::Bool(*wanted)) {
                 return Ok(false);
             }
         }
@@ -256,9 +339,17 @@ impl<'a> Run<'a> {
             }
             Op::Scalar { value } => {
                 let name = node.binding.clone().unwrap_or_default();
-                let computed = self.environment.constant(value, self.input.at)?.map_err(|fault| {
-                    LocalError::Program(format!("`{name}` of job `{}` cannot be computed: {fault}", job.path))
-                })?;
+                let computed = match self.environment.constant(value, self.input.now)? {
+                    Ok(computed) => computed,
+                    // What it is computed from may be there later.
+                    Err(_) if self.is_trial => flow_core::value::Value::Absent,
+                    Err(fault) => {
+                        return Err(LocalError::Program(format!(
+                            "`{name}` of job `{}` cannot be computed: {fault}",
+                            job.path
+                        )));
+                    }
+                };
                 self.environment.bind(&name, &value.ty, computed);
                 Ok(())
             }

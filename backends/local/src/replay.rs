@@ -1,6 +1,7 @@
 //! History through a dataflow, to its end: what jobs, tests and `show` do.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fec_ir::NodeId;
 
@@ -11,7 +12,7 @@ use crate::pipeline::{MICRO_BATCH, Pipeline, Produced, StateEntry};
 
 /// How history is replayed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Replay {
+pub struct Replay<'a> {
     /// The instant T: only what had arrived before it counts, and the frontier stands there at the end. Without one, T is
     /// a microsecond after the greatest arrival.
     pub at: Option<i64>,
@@ -21,7 +22,12 @@ pub struct Replay {
     pub size: usize,
     /// Writes a checkpoint after this many records, and goes on from it in a new dataflow.
     pub restart_after: Option<usize>,
+    /// Set by whoever wants the replay no more: it ends with [`LocalError::Stopped`].
+    pub stop: Option<&'a AtomicBool>,
 }
+
+/// Records between two looks at whether a replay is still wanted.
+const SLICE: usize = 1 << 15;
 
 /// What a replay gave.
 pub struct Replayed {
@@ -44,7 +50,7 @@ pub fn replay(
     taps: &[NodeId],
     features: &[NodeId],
     history: &History,
-    how: Replay,
+    how: Replay<'_>,
 ) -> Result<Replayed, LocalError> {
     let size = if how.size == 0 { MICRO_BATCH } else { how.size };
     let mut produced = Produced::default();
@@ -84,7 +90,12 @@ pub fn replay(
         }
         pipeline = restarted;
     }
-    pipeline.drain(usize::MAX, size, &mut produced)?;
+    // Between slices of records it looks whether anybody still wants it.
+    while pipeline.drain(SLICE, size, &mut produced)? > 0 {
+        if how.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err(LocalError::Stopped);
+        }
+    }
     let at = how.at.or_else(|| pipeline.arrived().map(|arrived| arrived.saturating_add(1))).unwrap_or(0);
     pipeline.advance(at, &mut produced)?;
     if how.finish {

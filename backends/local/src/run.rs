@@ -1,8 +1,12 @@
 //! `fec run`: the whole solution in one process over the embedded log.
 
 mod feed;
+mod jobs;
 mod live;
 mod output;
+mod schedule;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,19 +18,20 @@ use fec_ir::Ir;
 use flow_http::{Metrics, Server, serve};
 use flow_learn::Registry;
 use flow_log::embedded::{EmbeddedLog, Options};
-use flow_log::{Log, LogError};
+use flow_log::{Clock, Log, LogError, SystemClock};
 use flow_store::MemoryFeatureStore;
 
-use crate::data::{Places, read_all};
+use crate::data::{History, Places, read_all};
 use crate::dataflow::Parts;
 use crate::environment::Environment;
 use crate::error::LocalError;
-use crate::job::{self, JobInput, ModelOutcome};
+use crate::job::{self, ModelOutcome};
 use crate::service::{Health, Reads, Services};
 use crate::state::{Found, StateFolder};
 use crate::stream::{StreamTask, TaskSetup};
 
 use feed::Feed;
+use jobs::{Inputs, Jobs, Shared};
 use live::LiveReads;
 
 /// How a solution is run.
@@ -84,6 +89,20 @@ pub fn run(
     stop: &Arc<AtomicBool>,
     tell: &mut dyn FnMut(Event),
 ) -> Result<(), LocalError> {
+    run_by(ir, options, Arc::new(SystemClock), stop, tell)
+}
+
+/// [`run`] with jobs that are due by `clock`.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_by(
+    ir: &Arc<Ir>,
+    options: &RunOptions,
+    clock: Arc<dyn Clock>,
+    stop: &Arc<AtomicBool>,
+    tell: &mut dyn FnMut(Event),
+) -> Result<(), LocalError> {
     let started = Instant::now();
     let environment = Environment::new(ir)?;
     let (mut folder, found) = StateFolder::open(&options.state, ir)?;
@@ -112,8 +131,21 @@ pub fn run(
     let registry = Arc::new(Registry::new(folder.models()));
     let reads = Arc::new(LiveReads::new(Arc::clone(ir), Arc::clone(&store) as _, Arc::clone(&registry)));
     reads.reload(&mut |note| tell(Event::Note(note)));
+    let shared = Shared {
+        ir: Arc::clone(ir),
+        environment: environment.clone(),
+        // Without jobs nobody reads them twice.
+        files: if job::jobs(ir).next().is_some() { files.clone() } else { History::default() },
+        tables: Arc::clone(&tables),
+        registry: Arc::clone(&registry),
+        folder: folder.clone(),
+        writing: std::sync::Mutex::default(),
+    };
+    let mut jobs = Jobs::new(Arc::new(shared), clock)?;
+    let services =
+        Services::new(Arc::clone(ir), environment.names.clone(), environment.slots.clone(), Arc::clone(&tables))?;
     let server = match options.address {
-        Some(address) => Some(start(ir, &environment, &tables, &reads, address, tell)?),
+        Some(address) => Some(start(services, &reads, address, tell)?),
         None => None,
     };
     let url = server.as_ref().map(|server| format!("http://{}", server.address()));
@@ -122,13 +154,8 @@ pub fn run(
     let parts =
         Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
     let records: usize = files.chunks.iter().map(|chunk| chunk.arriving.offsets.len()).sum();
-    let setup = TaskSetup {
-        parts,
-        generation: folder.generation(),
-        files: files.clone(),
-        store: Arc::clone(&store) as _,
-        micro_batch: 0,
-    };
+    let setup =
+        TaskSetup { parts, generation: folder.generation(), files, store: Arc::clone(&store) as _, micro_batch: 0 };
     let mut task = StreamTask::open(Box::new(EmbeddedLog::open(folder.log(), Options::default())?), setup)?;
     let expected = u64::try_from(records).ok().map(|records| records + feed.records());
     task.catch_up(&mut |done| tell(Event::Progress("applying history", done as u64, expected)), stop)?;
@@ -137,16 +164,34 @@ pub fn run(
     reads.applied(at, task.cut());
     reads.set_ready();
     tell(Event::Ready { url: url.clone(), ms: started.elapsed().as_millis() });
-    if !stop.load(Ordering::Relaxed) {
-        let mut history = files;
-        history.chunks.extend(feed::from_topics(&mut log, ir, &environment.names, &history)?);
-        let input =
-            JobInput { ir, environment: &environment, history: &history, tables: &tables, registry: &registry, at };
-        jobs(input, &mut folder, &reads, stop, tell)?;
+    jobs.begin(&Inputs { at, cut: task.cut().clone() });
+    if options.once {
+        // T stays where it is: whatever falls due meanwhile has no other input.
+        let inputs = |_| Inputs { at, cut: task.cut().clone() };
+        while !stop.load(Ordering::Relaxed) && !jobs.idle() {
+            jobs.poll(Duration::from_millis(20), &inputs, &mut folder, &reads, tell)?;
+        }
+    } else {
+        jobs.schedule(tell);
+        let is_fed = feed::is_fed(ir, &options.places);
+        let begun = Instant::now();
+        while !stop.load(Ordering::Relaxed) {
+            feed.live(&mut log, begun.elapsed())?;
+            let step = task.step(Duration::from_millis(10))?;
+            if step.records > 0
+                && let Some(arrived) = task.arrived()
+            {
+                reads.applied(arrived.saturating_add(1), task.cut());
+            }
+            let inputs = |due: i64| {
+                let at = task.arrived().map_or(0, |arrived| arrived.saturating_add(1));
+                // What arrives by the machine's clock may be a little ahead of the scheduled time.
+                Inputs { at: if is_fed { at } else { at.min(due) }, cut: task.cut().clone() }
+            };
+            jobs.poll(Duration::ZERO, &inputs, &mut folder, &reads, tell)?;
+        }
     }
-    if !options.once {
-        live(&mut task, &mut feed, &mut log, &reads, stop)?;
-    }
+    jobs.stop(&mut folder, &reads, tell)?;
     if let Some(server) = server {
         server.stop();
     }
@@ -158,15 +203,11 @@ pub fn run(
 }
 
 fn start(
-    ir: &Arc<Ir>,
-    environment: &Environment,
-    tables: &Arc<crate::tables::Tables>,
+    services: Services,
     reads: &Arc<LiveReads>,
     address: SocketAddr,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Server, LocalError> {
-    let services =
-        Services::new(Arc::clone(ir), environment.names.clone(), environment.slots.clone(), Arc::clone(tables))?;
     let services = Arc::new(services);
     let dynamic: Arc<dyn Reads> = Arc::clone(reads) as _;
     let routes = services.routes(&dynamic);
@@ -176,59 +217,4 @@ fn start(
         .map_err(|error| LocalError::Environment(error.to_string()))?;
     tell(Event::Serving { url: format!("http://{}", server.address()) });
     Ok(server)
-}
-
-/// Runs every job once for the history that is there; not again for the same.
-fn jobs(
-    input: JobInput<'_>,
-    folder: &mut StateFolder,
-    reads: &LiveReads,
-    stop: &AtomicBool,
-    tell: &mut dyn FnMut(Event),
-) -> Result<(), LocalError> {
-    for flow in job::jobs(input.ir) {
-        let inputs = format!("{}", input.at);
-        if folder.done(&flow.path) == Some(inputs.as_str()) || stop.load(Ordering::Relaxed) {
-            continue;
-        }
-        let done = job::run(input, flow, &mut |what, done, of| {
-            let what = if what == "training" { "training" } else { "reading history" };
-            tell(Event::Progress(what, done as u64, Some(of as u64)));
-        });
-        match done {
-            Ok(done) => {
-                output::write_lake(folder, input.ir, input.environment, &done.emitted)?;
-                // Who hears of a model finds the service with it.
-                reads.reload(&mut |note| tell(Event::Note(note)));
-                for model in done.models {
-                    tell(Event::Model(model));
-                }
-                folder.set_done(&flow.path, &inputs)?;
-            }
-            Err(LocalError::Program(why)) => tell(Event::JobFailed(why)),
-            Err(other) => return Err(other),
-        }
-    }
-    Ok(())
-}
-
-/// Goes on with live events until it is stopped.
-fn live(
-    task: &mut StreamTask,
-    feed: &mut Feed,
-    log: &mut EmbeddedLog,
-    reads: &LiveReads,
-    stop: &AtomicBool,
-) -> Result<(), LocalError> {
-    let begun = Instant::now();
-    while !stop.load(Ordering::Relaxed) {
-        feed.live(log, begun.elapsed())?;
-        let step = task.step(Duration::from_millis(10))?;
-        if step.records > 0
-            && let Some(arrived) = task.arrived()
-        {
-            reads.applied(arrived.saturating_add(1), task.cut());
-        }
-    }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::LocalError;
 
 /// A state folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StateFolder {
     root: PathBuf,
     file: StateFile,
@@ -153,8 +153,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
         std::fs::create_dir_all(folder).map_err(|error| refused(folder, &error))?;
     }
     let fresh = path.with_extension(format!("new-{}", std::process::id()));
-    std::fs::write(&fresh, bytes).map_err(|error| refused(&fresh, &error))?;
-    std::fs::rename(&fresh, path).map_err(|error| refused(path, &error))
+    std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, path)).map_err(|error| {
+        // What a full disk has cut off is of no use, and in the way of what fits.
+        let _ = std::fs::remove_file(&fresh);
+        refused(path, &error)
+    })
 }
 
 /// A refusal of the file system in words.

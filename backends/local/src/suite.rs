@@ -14,7 +14,7 @@ use crate::dataflow::Parts;
 use crate::dataflow::sinks::{stream_sinks, taken};
 use crate::environment::Environment;
 use crate::error::LocalError;
-use crate::job::{self, JobInput, consolidated};
+use crate::job::{self, Halt, JobInput, consolidated};
 use crate::replay::{Replay, replay, states};
 use crate::service::{Given, Prediction, PublishedModel, Reads, Services};
 use crate::stream::feature_nodes;
@@ -181,8 +181,8 @@ fn one(
     let mut received: BTreeMap<String, Vec<Batch>> = BTreeMap::new();
     if plane == "batch" {
         for flow in job::jobs(ir).filter(|flow| asked(ir, test, flow)) {
-            let registry = flow_learn::Registry::new(scratch());
-            let input = JobInput { ir, environment, history: &history, tables: &tables, registry: &registry, at };
+            let halt = Halt::default();
+            let input = JobInput { ir, environment, history: &history, tables: &tables, at, now: at, halt: &halt };
             match job::run(input, flow, &mut |_, _, _| {}) {
                 Ok(done) => {
                     for (sink, batch) in done.emitted {
@@ -250,11 +250,6 @@ fn asked(ir: &Ir, test: &TestPlan, job: &fec_ir::ir::FlowPlan) -> bool {
     let writes =
         |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sinks.contains(sink));
     job.nodes.iter().any(writes)
-}
-
-/// A folder for models that no test reads again.
-fn scratch() -> std::path::PathBuf {
-    std::env::temp_dir().join(format!("fec-test-{}", std::process::id()))
 }
 
 /// Reads from states at rest.

@@ -70,8 +70,8 @@ impl Replayed {
         self.ready.as_mut().ok_or_else(|| "not ready".to_owned())
     }
 
-    fn replay(&self, at: Option<i64>, finish: bool) -> Replay {
-        Replay { at, finish, size: self.how.size, restart_after: self.how.restart_after }
+    fn replay(&self, at: Option<i64>, finish: bool) -> Replay<'static> {
+        Replay { at, finish, size: self.how.size, restart_after: self.how.restart_after, stop: None }
     }
 }
 
@@ -105,7 +105,7 @@ impl Ready {
         Parts { ir: &self.ir, names, slots, tables: &self.tables, given, now }
     }
 
-    fn state(&mut self, t: i64, how: Replay) -> Result<&[StateEntry], String> {
+    fn state(&mut self, t: i64, how: Replay<'_>) -> Result<&[StateEntry], String> {
         if !self.states.contains_key(&t) {
             let nodes: Vec<NodeId> = self.ir.features.iter().map(|set| set.node).collect();
             let given = BTreeMap::new();

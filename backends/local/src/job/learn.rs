@@ -12,6 +12,7 @@ use flow_core::program::Env;
 use flow_core::trees::{Ensemble, Input};
 use flow_core::types::{Field, Kind, Schema};
 use flow_core::value::{Cell, Value};
+use flow_learn::LearnError;
 use flow_learn::gbdt::{GbdtOptions, gbdt};
 use flow_learn::matrix::{ColumnKind, Matrix};
 use flow_learn::registry::Publication;
@@ -39,7 +40,7 @@ pub struct Trained {
 pub struct ModelOutcome {
     /// Published name.
     pub name: String,
-    /// Its version, where it was published.
+    /// Its version, once it is published.
     pub version: Option<u64>,
     /// What was measured, by name.
     pub metrics: BTreeMap<String, f64>,
@@ -63,7 +64,7 @@ impl Run<'_> {
             keys.push(shared(program(key, &schema, &self.environment.names)?));
         }
         let environment = flow_operators::expression::Environment {
-            now: flow_core::program::Now::At(self.input.at),
+            now: flow_core::program::Now::At(self.input.now),
             slots: self.environment.slots.clone(),
         };
         let keys = Keys::of(&keys, &rows, &environment);
@@ -87,7 +88,7 @@ impl Run<'_> {
     }
 
     fn columns(&self, rows: &Batch, schema: &Schema, exprs: &[&Expr]) -> Result<Vec<Column>, LocalError> {
-        let env = Env { now: flow_core::program::Now::At(self.input.at), slots: &self.environment.slots };
+        let env = Env { now: flow_core::program::Now::At(self.input.now), slots: &self.environment.slots };
         exprs.iter().map(|expr| Ok(program(expr, schema, &self.environment.names)?.eval(rows, &env))).collect()
     }
 
@@ -137,8 +138,18 @@ impl Run<'_> {
             learning_rate: *learning_rate,
             ..GbdtOptions::default()
         };
-        let ensemble = gbdt(&matrix, &labels, &options, |done, of| progress("training", done, of))
-            .map_err(|error| LocalError::Program(format!("`{}` cannot be trained: {error}", node.name)))?;
+        if self.is_trial {
+            return Ok(());
+        }
+        let halt = self.input.halt;
+        let trained = gbdt(&matrix, &labels, &options, |done, of| {
+            progress("training", done, of);
+            !halt.asked()
+        });
+        let ensemble = trained.map_err(|error| match error {
+            LearnError::Stopped => LocalError::Stopped,
+            error => LocalError::Program(format!("`{}` cannot be trained: {error}", node.name)),
+        })?;
         let fields = features
             .iter()
             .map(|(name, value)| Field { name: name.clone(), ty: self.environment.names.enums.data_type(&value.ty) });
@@ -153,6 +164,10 @@ impl Run<'_> {
         let rows = self.rows_input(id, 1)?;
         let Op::Train { label, features, .. } = &self.node(training)?.op else { return Ok(()) };
         let (matrix, labels) = self.matrix(rows, features, label)?;
+        if self.is_trial {
+            self.bind_metrics(node, &BTreeMap::new());
+            return Ok(());
+        }
         let Some(trained) = self.trained.get_mut(&training) else { return Ok(()) };
         let report = measure::evaluate(&trained.ensemble, &matrix, &labels)
             .map_err(|error| LocalError::Program(format!("`{}` cannot be evaluated: {error}", node.name)))?;
@@ -163,6 +178,12 @@ impl Run<'_> {
         metrics.extend(report.auc.map(|auc| ("auc".to_owned(), auc)));
         metrics.extend(report.log_loss.map(|loss| ("log_loss".to_owned(), loss)));
         trained.metrics = metrics.clone();
+        self.bind_metrics(node, &metrics);
+        Ok(())
+    }
+
+    /// Gives the report of an evaluation its value.
+    fn bind_metrics(&mut self, node: &fec_ir::Node, metrics: &BTreeMap<String, f64>) {
         if let (Some(name), Some(column)) = (&node.binding, node.columns.first()) {
             let fields = match &column.ty.kind {
                 fec_model::types::Kind::Record(record) => record.fields.clone(),
@@ -177,7 +198,6 @@ impl Run<'_> {
             let record = Value::Record(fields.iter().map(cell).collect());
             self.environment.bind(name, &column.ty, record);
         }
-        Ok(())
     }
 
     pub(super) fn publish(&mut self, id: NodeId, job: &FlowPlan) -> Result<(), LocalError> {
@@ -185,17 +205,19 @@ impl Run<'_> {
         let Op::Publish { model, gate } = &node.op else { return Ok(()) };
         let training = self.rows_input(id, 0)?;
         let passed = match gate {
-            Some(gate) => self.environment.constant(gate, self.input.at)? == Ok(Value::Bool(true)),
+            Some(gate) => self.environment.constant(gate, self.input.now)? == Ok(Value::Bool(true)),
             None => true,
         };
         let Some(trained) = self.trained.get(&training) else {
+            if self.is_trial {
+                return Ok(());
+            }
             return Err(LocalError::Plan(format!("job `{}` publishes `{model}` before it is trained", job.path)));
         };
         let total: f64 = trained.ensemble.features().iter().map(|feature| feature.gain).sum();
         let share = |gain: f64| if total > 0.0 { gain / total } else { 0.0 };
         let importance = trained.ensemble.features().iter().map(|one| (one.name.clone(), share(one.gain))).collect();
-        let mut outcome =
-            ModelOutcome { name: model.clone(), version: None, metrics: trained.metrics.clone(), importance };
+        let outcome = ModelOutcome { name: model.clone(), version: None, metrics: trained.metrics.clone(), importance };
         if passed {
             let publication = Publication {
                 name: model.clone(),
@@ -203,8 +225,7 @@ impl Run<'_> {
                 inputs: trained.inputs.clone(),
                 ensemble: trained.ensemble.clone(),
             };
-            let version = self.input.registry.publish(&publication);
-            outcome.version = Some(version.map_err(|error| LocalError::Environment(error.to_string()))?);
+            self.outcome.publications.push((self.outcome.models.len(), publication));
         }
         self.outcome.models.push(outcome);
         Ok(())

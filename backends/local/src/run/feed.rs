@@ -6,7 +6,7 @@ use std::time::Duration;
 use fec_ir::Ir;
 use fec_model::model::{Shape, Simulate};
 use flow_core::key::partition;
-use flow_log::{AppendError, Limits, Log, Outcome, PartitionId, Start};
+use flow_log::{AppendError, Cut, Limits, Log, Outcome, PartitionId, Start};
 use flow_simulate::{Generator, OutputKind, SimulatedEvent};
 
 use crate::data::{Chunk, History, Places, from_log, read_table_bytes};
@@ -196,11 +196,17 @@ fn append(log: &mut dyn Log, topics: &[Option<String>], events: &[SimulatedEvent
     }
 }
 
-/// Everything that the topics of stream sources without files hold now.
+/// Everything before `cut` in the topics of stream sources without files.
 ///
 /// # Errors
 /// A log that cannot be read.
-pub fn from_topics(log: &mut dyn Log, ir: &Ir, names: &Names, files: &History) -> Result<Vec<Chunk>, LocalError> {
+pub fn from_topics(
+    log: &mut dyn Log,
+    ir: &Ir,
+    names: &Names,
+    files: &History,
+    cut: &Cut,
+) -> Result<Vec<Chunk>, LocalError> {
     let mut chunks = Vec::new();
     let at_rest: Vec<u32> = files.chunks.iter().map(|chunk| chunk.source).collect();
     for (number, source) in (0u32..).zip(&ir.sources) {
@@ -218,8 +224,26 @@ pub fn from_topics(log: &mut dyn Log, ir: &Ir, names: &Names, files: &History) -
             if batches.is_empty() {
                 break;
             }
-            chunks.extend(batches.iter().map(|batch| from_log(source, number, batch, names)));
+            for batch in &batches {
+                let end = cut.mark(&batch.partition).next;
+                let chunk = from_log(source, number, batch, names);
+                let rows = chunk.arriving.offsets.partition_point(|offset| *offset < end);
+                if rows == chunk.arriving.offsets.len() {
+                    chunks.push(chunk);
+                } else if rows > 0 {
+                    chunks.push(chunk.rows(&(0..rows).collect::<Vec<_>>()));
+                }
+            }
         }
     }
     Ok(chunks)
+}
+
+/// Whether all streams come from files or a simulation: then time goes on by what arrives, and not by the machine's clock.
+#[must_use]
+pub fn is_fed(ir: &Ir, places: &Places) -> bool {
+    ir.sources
+        .iter()
+        .filter(|source| source.shape == Shape::Stream)
+        .all(|source| places.at_rest(source).is_some() || places.simulated.contains(&source.name))
 }

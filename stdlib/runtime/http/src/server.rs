@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, on};
 use tokio::sync::watch;
@@ -155,8 +156,9 @@ fn router(routes: &[Route], status: Arc<dyn Status>, metrics: Arc<Metrics>) -> R
             "/openapi.json",
             get(move || async move { json(StatusCode::OK, openapi.openapi().to_string().into_bytes()) }),
         )
-        .fallback(|| async {
-            json(StatusCode::NOT_FOUND, b"{\"code\":\"not_found\",\"message\":\"no such path\"}".to_vec())
+        .fallback(|| async { respond(refusal(404, "not_found", "no such path")) })
+        .method_not_allowed_fallback(|method: Method| async move {
+            respond(refusal(405, "method_not_allowed", &format!("this path does not take {method}; `allow` says what")))
         })
 }
 
@@ -175,12 +177,13 @@ fn method(route: &Route, metrics: &Arc<Metrics>) -> MethodRouter {
     let name = route.path.clone();
     let filter =
         if route.method == "GET" { axum::routing::MethodFilter::GET } else { axum::routing::MethodFilter::POST };
-    on(filter, move |path: RawPathParams, request: Request| async move {
+    on(filter, move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| async move {
         let started = Instant::now();
-        let answer = match call(&path, request).await {
-            Ok(call) => endpoint.answer(call),
-            Err(answer) => answer,
+        let called = match path {
+            Ok(path) => call(&path, request).await,
+            Err(_) => Err(refusal(400, "malformed", "the path is not UTF-8 once its escapes (`%41`) are read")),
         };
+        let answer = called.map_or_else(|refused| refused, |call| endpoint.answer(call));
         metrics.count(&name, answer.status, started.elapsed());
         respond(answer)
     })
@@ -189,11 +192,9 @@ fn method(route: &Route, metrics: &Arc<Metrics>) -> MethodRouter {
 async fn call(path: &RawPathParams, request: Request) -> Result<Call, Answer> {
     let query = request.uri().query().map(parse_query).unwrap_or_default();
     let time = request.headers().get("fec-time").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body: Bytes = to_bytes(request.into_body(), MOST_BODY).await.map_err(|_| Answer {
-        status: 413,
-        body: b"{\"code\":\"too_large\",\"message\":\"the body is larger than 1 MiB\"}".to_vec(),
-        headers: Vec::new(),
-    })?;
+    let body: Bytes = to_bytes(request.into_body(), MOST_BODY)
+        .await
+        .map_err(|_| refusal(413, "too_large", "the body is larger than 1 MiB"))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Ok(Call { path, query, body: body.to_vec(), time })
 }
@@ -230,6 +231,12 @@ fn decoded(text: &str) -> String {
         rest = tail;
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// An error as every error of a service is told.
+fn refusal(status: u16, code: &str, message: &str) -> Answer {
+    let body = serde_json::json!({ "code": code, "message": message }).to_string().into_bytes();
+    Answer { status, body, headers: Vec::new() }
 }
 
 fn respond(answer: Answer) -> Response {
@@ -302,7 +309,20 @@ mod tests {
         assert!(get("/healthz").starts_with("HTTP/1.1 200"));
         assert!(get("/readyz").starts_with("HTTP/1.1 503"));
         assert!(get("/metrics").contains("own 1"));
-        assert!(get("/nowhere").starts_with("HTTP/1.1 404"));
+        let error = |answer: &str, status: u16, code: &str| {
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+            assert!(answer.contains("content-type: application/json"), "{answer}");
+            let body: serde_json::Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+            assert_eq!(body["code"], code);
+            assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+        };
+        error(&get("/nowhere"), 404, "not_found");
+        error(&get("/home/%ff"), 400, "malformed");
+        let post = "POST /home/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let wrong = ask(server.address(), post);
+        error(&wrong, 405, "method_not_allowed");
+        assert!(wrong.to_lowercase().contains("allow: get"), "{wrong}");
+        error(&ask(server.address(), &post.replace("/home/a", "/healthz")), 405, "method_not_allowed");
         let taken = serve(server.address(), &[], Arc::new(Ready), Arc::default()).unwrap_err();
         assert!(taken.to_string().contains("in use"), "{taken}");
         server.stop();

@@ -5,6 +5,8 @@ use std::fmt;
 /// Why a model could not be trained or evaluated.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LearnError {
+    /// Whoever asked for the model wants it no more.
+    Stopped,
     /// There are no rows to learn from.
     NoRows,
     /// There are no features to learn from.
@@ -55,6 +57,7 @@ pub enum LearnError {
 impl fmt::Display for LearnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Stopped => f.write_str("the training was stopped"),
             Self::NoRows => f.write_str("there are no rows to learn from"),
             Self::NoFeatures => f.write_str("there are no features to learn from: list at least one in `features`"),
             Self::Labels { labels, rows } => write!(f, "{labels} labels for {rows} rows: each row needs one"),

@@ -67,15 +67,15 @@ impl GbdtOptions {
 const LARGEST_LABEL: f64 = 1e100;
 
 /// Fits an ensemble to `data` (rows × features) and one label a row. `progress` is called with (trees done, trees to
-/// do) after each tree.
+/// do) after each tree, and says whether to go on.
 ///
 /// # Errors
-/// No rows or features, a label too many, too few or unfit for the objective, an option out of range.
+/// [`LearnError::Stopped`] where `progress` said so; no rows or features, a label too many, too few or unfit for the objective, an option out of range.
 pub fn gbdt(
     data: &Matrix,
     labels: &[f64],
     options: &GbdtOptions,
-    progress: impl FnMut(usize, usize),
+    progress: impl FnMut(usize, usize) -> bool,
 ) -> Result<Ensemble, LearnError> {
     fit(data, labels, options, KEPT_BINS, progress)
 }
@@ -88,7 +88,7 @@ fn fit(
     labels: &[f64],
     options: &GbdtOptions,
     kept_bins: usize,
-    mut progress: impl FnMut(usize, usize),
+    mut progress: impl FnMut(usize, usize) -> bool,
 ) -> Result<Ensemble, LearnError> {
     options.check()?;
     check_data(data, labels, options.objective)?;
@@ -117,7 +117,9 @@ fn fit(
     for done in 1..=options.trees {
         let scale = fill_gradients(options.objective, &scores, labels, &mut gradients, threads);
         trees.push(forest.grow(&gradients, scale, &mut scores));
-        progress(done, options.trees);
+        if !progress(done, options.trees) {
+            return Err(LearnError::Stopped);
+        }
     }
     for (feature, gain) in features.iter_mut().zip(forest.gains()) {
         feature.gain = gain;

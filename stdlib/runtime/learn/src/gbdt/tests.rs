@@ -50,7 +50,7 @@ fn small() -> GbdtOptions {
 fn it_learns_what_there_is_to_learn() {
     let (rows, labels) = sample(8_000, 1);
     let (unseen, truth) = sample(4_000, 2);
-    let model = gbdt(&matrix(&rows), &labels, &small(), |_, _| {}).unwrap();
+    let model = gbdt(&matrix(&rows), &labels, &small(), |_, _| true).unwrap();
     let report = evaluate(&model, &matrix(&unseen), &truth).unwrap();
     assert!(report.auc.unwrap() > 0.88, "{report:?}");
     assert!(report.log_loss.unwrap() < 0.45, "{report:?}");
@@ -67,17 +67,33 @@ fn trees_and_depth_are_honoured() {
     for (trees, depth) in [(1, 1), (7, 3), (20, 6)] {
         let options = GbdtOptions { trees, depth, min_leaf: 5, ..GbdtOptions::default() };
         let mut calls = Vec::new();
-        let model = gbdt(&matrix(&rows), &labels, &options, |done, total| calls.push((done, total))).unwrap();
+        let model = gbdt(&matrix(&rows), &labels, &options, |done, total| {
+            calls.push((done, total));
+            true
+        })
+        .unwrap();
         assert_eq!((model.trees(), model.depth()), (trees, depth));
         assert_eq!(calls, (1..=trees).map(|done| (done, trees)).collect::<Vec<_>>());
     }
 }
 
 #[test]
+fn a_training_stops_when_it_is_told_to() {
+    let (rows, labels) = sample(500, 3);
+    let mut trees = 0;
+    let stopped = gbdt(&matrix(&rows), &labels, &small(), |done, _| {
+        trees = done;
+        done < 2
+    });
+    assert_eq!(stopped.unwrap_err(), super::LearnError::Stopped);
+    assert_eq!(trees, 2);
+}
+
+#[test]
 fn one_thread_and_many_give_the_same_bits() {
     let (rows, labels) = sample(9_000, 4);
     let data = matrix(&rows);
-    let train = |threads| gbdt(&data, &labels, &GbdtOptions { threads, ..small() }, |_, _| {}).unwrap();
+    let train = |threads| gbdt(&data, &labels, &GbdtOptions { threads, ..small() }, |_, _| true).unwrap();
     let one = train(1);
     for threads in [2, 3, 8, 64] {
         assert_eq!(train(threads).content_hash(), one.content_hash(), "{threads} threads");
@@ -88,7 +104,7 @@ fn one_thread_and_many_give_the_same_bits() {
 #[test]
 fn subtracted_histograms_are_those_that_were_counted() {
     let (rows, labels) = sample(3_000, 11);
-    let train = |kept| fit(&matrix(&rows), &labels, &small(), kept, |_, _| {}).unwrap().content_hash();
+    let train = |kept| fit(&matrix(&rows), &labels, &small(), kept, |_, _| true).unwrap().content_hash();
     assert_eq!(train(0), train(KEPT_BINS));
     assert_eq!(train(5_000), train(KEPT_BINS), "where only the upper levels are kept");
 }
@@ -101,7 +117,7 @@ fn the_order_of_rows_is_no_matter() {
             labels = rows.iter().map(|row| row[0].unwrap_or(0.1) / 3.0).collect();
         }
         let train = |rows: &[[Option<f64>; 8]], labels: &[f64]| {
-            gbdt(&matrix(rows), labels, &GbdtOptions { objective, ..small() }, |_, _| {}).unwrap().content_hash()
+            gbdt(&matrix(rows), labels, &GbdtOptions { objective, ..small() }, |_, _| true).unwrap().content_hash()
         };
         let before = train(&rows, &labels);
         rows.rotate_left(1_234);
@@ -115,7 +131,7 @@ fn a_float_label_is_fitted_by_squares() {
     let (rows, _) = sample(6_000, 6);
     let labels: Vec<f64> = rows.iter().map(|row| 1e6 * row[4].map_or(2.0, |x| x * x)).collect();
     let options = GbdtOptions { objective: Objective::Squared, trees: 60, ..small() };
-    let model = gbdt(&matrix(&rows), &labels, &options, |_, _| {}).unwrap();
+    let model = gbdt(&matrix(&rows), &labels, &options, |_, _| true).unwrap();
     let report = evaluate(&model, &matrix(&rows), &labels).unwrap();
     assert!(report.rmse.unwrap() < 2e4, "{report:?}");
     assert_eq!((report.auc, report.log_loss), (None, None));
@@ -130,7 +146,7 @@ fn categories_are_learned_and_an_unknown_one_counts_as_missing() {
         data.push(&[Input::Text(&text)]).unwrap();
         labels.push(f64::from(u8::from([3, 7, 11].contains(&(i % 20)))));
     }
-    let model = gbdt(&data, &labels, &small(), |_, _| {}).unwrap();
+    let model = gbdt(&data, &labels, &small(), |_, _| true).unwrap();
     let predict = |text: &str| model.predict(&[model.encode(0, Input::Text(text))]);
     assert!(predict("c7") > 0.9 && predict("c8") < 0.1, "{} {}", predict("c7"), predict("c8"));
     assert_eq!(predict("never seen"), model.predict(&[None]));
@@ -141,7 +157,7 @@ fn categories_are_learned_and_an_unknown_one_counts_as_missing() {
 #[test]
 fn labels_of_one_class_give_a_model_that_says_so() {
     let (rows, _) = sample(100, 7);
-    let model = gbdt(&matrix(&rows), &[0.0; 100], &small(), |_, _| {}).unwrap();
+    let model = gbdt(&matrix(&rows), &[0.0; 100], &small(), |_, _| true).unwrap();
     assert!(model.predict(&[]) < 0.01);
     assert_eq!((model.trees(), model.depth()), (30, 0));
 }
@@ -150,16 +166,16 @@ fn labels_of_one_class_give_a_model_that_says_so() {
 fn a_leaf_has_at_least_its_rows() {
     let (rows, labels) = sample(100, 8);
     let options = GbdtOptions { min_leaf: 51, ..small() };
-    assert_eq!(gbdt(&matrix(&rows), &labels, &options, |_, _| {}).unwrap().depth(), 0);
+    assert_eq!(gbdt(&matrix(&rows), &labels, &options, |_, _| true).unwrap().depth(), 0);
     let options = GbdtOptions { min_leaf: 34, ..small() };
-    assert_eq!(gbdt(&matrix(&rows), &labels, &options, |_, _| {}).unwrap().depth(), 1);
+    assert_eq!(gbdt(&matrix(&rows), &labels, &options, |_, _| true).unwrap().depth(), 1);
 }
 
 #[test]
 fn what_cannot_be_trained_is_named() {
     let (rows, labels) = sample(10, 9);
     let refuse = |data: &Matrix, labels: &[f64], options: GbdtOptions| {
-        gbdt(data, labels, &options, |_, _| {}).unwrap_err().to_string()
+        gbdt(data, labels, &options, |_, _| true).unwrap_err().to_string()
     };
     let data = matrix(&rows);
     assert_eq!(refuse(&matrix(&[]), &[], small()), "there are no rows to learn from");
@@ -181,7 +197,7 @@ fn forty_thousand_rows_take_a_few_seconds() {
     let (rows, labels) = sample(40_000, 10);
     let data = matrix(&rows);
     let start = Instant::now();
-    let model = gbdt(&data, &labels, &GbdtOptions { trees: 200, ..GbdtOptions::default() }, |_, _| {}).unwrap();
+    let model = gbdt(&data, &labels, &GbdtOptions { trees: 200, ..GbdtOptions::default() }, |_, _| true).unwrap();
     let seconds = start.elapsed().as_secs_f64();
     println!("{seconds:.2} s for {} trees", model.trees());
     assert!(seconds < 10.0, "{seconds} s");
@@ -227,7 +243,7 @@ proptest! {
         let objective = Objective::Squared;
         let options =
             GbdtOptions { objective, trees: 1, depth: 1, learning_rate: 1.0, min_leaf, l2, ..GbdtOptions::default() };
-        let model = gbdt(&data, &labels, &options, |_, _| {}).unwrap();
+        let model = gbdt(&data, &labels, &options, |_, _| true).unwrap();
         let mean = labels.iter().sum::<f64>() / labels.len() as f64;
         let gradients: Vec<f64> = labels.iter().map(|label| mean - label).collect();
         let best = columns.iter().map(|cells| best_gain(cells, &gradients, &options)).fold(0.0, f64::max);
@@ -256,7 +272,7 @@ proptest! {
         }
         let labels: Vec<f64> = rows.iter().map(|row| f64::from(u8::from(row.2))).collect();
         let options = GbdtOptions { trees: 5, depth, min_leaf, l2, ..GbdtOptions::default() };
-        let model = gbdt(&data, &labels, &options, |_, _| {}).unwrap();
+        let model = gbdt(&data, &labels, &options, |_, _| true).unwrap();
         prop_assert!(data.predict(&model).unwrap().iter().all(|p| (0.0..=1.0).contains(p)));
     }
 }

@@ -160,7 +160,7 @@ fn auc(past: &Past, rows: &[Row], trees: usize) -> f64 {
         labels.push(f64::from(u8::from(charged.contains(row.id.as_str()))));
     }
     let [(train, labels), (test, truth)] = parts;
-    let model = gbdt(&train, &labels, &GbdtOptions { trees, ..GbdtOptions::default() }, |_, _| {}).unwrap();
+    let model = gbdt(&train, &labels, &GbdtOptions { trees, ..GbdtOptions::default() }, |_, _| true).unwrap();
     evaluate(&model, &test, &truth).unwrap().auc.unwrap()
 }
 
