@@ -19,9 +19,11 @@ pub enum UnitKind {
 /// One process: what is built, deployed and scaled on its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
-    /// The name of its binary: `ENGINE-NAME`, `NAME` outside of an engine, `SOLUTION-features` for the worker that only
-    /// keeps features. As declared: each backend makes it valid for its own place.
+    /// Its name: `ENGINE-NAME`, `NAME` outside of an engine, `SOLUTION-features` for the worker that only keeps features.
+    /// As declared: each backend makes it valid for its own place.
     pub name: String,
+    /// The name of its binary: its name in ASCII, such as every file system and cargo take it, and no other unit's.
+    pub binary: String,
     /// What it does.
     pub kind: UnitKind,
     /// The path of its flow; none for the worker that only keeps features.
@@ -58,6 +60,7 @@ pub fn deployment<'a>(ir: &'a Ir, target: Option<&'a Target>) -> Deployment<'a> 
     if streams != 1 {
         units.push(Unit {
             name: format!("{}-features", ir.name),
+            binary: String::new(),
             kind: UnitKind::Worker,
             flow: None,
             keeps_features: true,
@@ -66,7 +69,36 @@ pub fn deployment<'a>(ir: &'a Ir, target: Option<&'a Target>) -> Deployment<'a> 
         });
     }
     units.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    let mut taken: Vec<String> = Vec::new();
+    for unit in &mut units {
+        unit.binary = binary(&unit.name, &taken);
+        taken.push(unit.binary.to_lowercase());
+    }
     Deployment { ir, target, units }
+}
+
+/// Folders of cargo's own beside the binaries.
+const FOLDERS: [&str; 4] = ["build", "deps", "examples", "incremental"];
+
+/// A name in ASCII letters, digits, `-` and `_` that begins with a letter, numbered where it is taken.
+fn binary(name: &str, taken: &[String]) -> String {
+    let mut plain = String::new();
+    for letter in name.chars() {
+        match letter {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => plain.push(letter),
+            letter if letter.is_alphanumeric() => plain.push_str(&format!("u{:x}", u32::from(letter))),
+            _ => plain.push('-'),
+        }
+    }
+    if !plain.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+        plain.insert(0, 'n');
+    }
+    let is_free = |name: &String| {
+        let name = name.to_lowercase();
+        !taken.contains(&name) && !FOLDERS.contains(&name.as_str())
+    };
+    let numbered = (2u32..).map(|number| format!("{plain}-{number}"));
+    std::iter::once(plain.clone()).chain(numbered).find(is_free).unwrap_or(plain)
 }
 
 fn unit(flow: &FlowPlan, is_only_stream: bool) -> Unit {
@@ -77,10 +109,32 @@ fn unit(flow: &FlowPlan, is_only_stream: bool) -> Unit {
     };
     Unit {
         name: flow.path.replace('.', "-"),
+        binary: String::new(),
         kind,
         flow: Some(flow.path.clone()),
         keeps_features: kind == UnitKind::Worker && is_only_stream,
         docs: flow.docs.clone(),
         span: Some(flow.span),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::binary;
+
+    #[test]
+    fn binaries_have_plain_names_of_their_own() {
+        let names = ["scoring-score", "Scoring-Score", "1e3", "on", "build", "得分", "a b", "_"];
+        let mut taken: Vec<String> = Vec::new();
+        let given: Vec<String> = names
+            .iter()
+            .map(|name| {
+                let name = binary(name, &taken);
+                taken.push(name.to_lowercase());
+                name
+            })
+            .collect();
+        let wanted = ["scoring-score", "Scoring-Score-2", "n1e3", "on", "build-2", "u5f97u5206", "a-b", "n_"];
+        assert_eq!(given, wanted);
     }
 }

@@ -1,9 +1,12 @@
-//! The deployment plan: which processes a solution becomes, and what a backend is that turns them into files.
+//! The deployment plan: which processes a solution becomes, which operators each of them runs, and what a backend is
+//! that turns them into files.
 //!
 //! Everything a backend needs has been decided here: it prints and decides nothing.
 
 pub mod backend;
+pub mod dataflow;
 pub mod deployment;
 
 pub use backend::{Backend, FileKind, Generated, OutputFile};
+pub use dataflow::{DataflowPlan, PlanError, Wanted, dataflow};
 pub use deployment::{Deployment, Unit, UnitKind, deployment};

@@ -1,16 +1,20 @@
-//! Each operator of the plan as an operator of the runtime.
+//! Each operator of the plan as one of the runtime.
 
 use std::sync::Arc;
 
-use fec_ir::{NodeId, Op, Step as PlanStep};
+use fec_ir::Step as PlanStep;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind as PlanJoin, JoinPick};
-use flow_core::types::{Field, Schema};
+use fec_model::types::Column;
+use fec_plan::dataflow::{Join, Operator as Planned, Picked, RowOp};
+use flow_core::batch::Batch;
+use flow_core::column::Column as Cells;
+use flow_core::types::{Kind, Schema};
+use flow_core::value::Cell;
 use flow_operators::distinct::{Distinct, Which};
-use flow_operators::expression::{Expr as Expression, Input};
+use flow_operators::expression::{Environment, Expr as Expression, Expression as Evaluate, Input};
 use flow_operators::finality::Final;
 use flow_operators::fused::{Fused, Step};
-use flow_operators::graph::Feed;
 use flow_operators::group::{Group, GroupAggregate, GroupSpec};
 use flow_operators::hash_join::HashJoin;
 use flow_operators::interval_join::{Interval, IntervalJoin};
@@ -19,152 +23,95 @@ use flow_operators::lookup_join::LookupJoin;
 use flow_operators::operator::Operator;
 use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
 use flow_operators::union::Union;
+use flow_operators::upsert::Upsert;
 use flow_operators::whole::Whole;
 
-use super::{Fed, Wiring};
+use super::Instance;
+use super::constant::Constant;
+use super::features::function;
 use crate::error::LocalError;
 use crate::expr::{join_program, program, right_program, shared};
 
-impl Wiring<'_> {
-    /// Adds the operator of a node that keeps no feature state.
-    pub(super) fn operator(&mut self, id: NodeId, inputs: &[NodeId]) -> Result<Fed, LocalError> {
-        let op = self.node(id)?.op.clone();
-        let flow = self.flow(id);
-        match (&op, inputs) {
-            (Op::Fused { steps }, [input]) => {
-                let (feed, schema) = self.feed(*input)?;
-                let (steps, output) = self.steps(steps, &schema)?;
-                self.add(id, Box::new(Fused::new(steps, flow)), vec![feed], output)
+impl Instance<'_> {
+    /// The operator.
+    pub(super) fn operator(&self, planned: &Planned) -> Result<Box<dyn Operator>, LocalError> {
+        let flow: Arc<str> = Arc::from(planned.flow.as_str());
+        let input = self.schema(planned.inputs.first().map(Vec::as_slice).unwrap_or_default());
+        let output = || self.schema(planned.outputs.first().map(Vec::as_slice).unwrap_or_default());
+        Ok(match &planned.op {
+            RowOp::Table { source } => match self.parts.tables.get(source) {
+                Some(table) => Box::new(Constant::new(table.rows.clone())),
+                None => return Err(LocalError::Plan(format!("table `{source}` was not read"))),
+            },
+            RowOp::Steps(steps) => Box::new(Fused::new(self.steps(steps, input)?, flow)),
+            RowOp::Pick(picks) => {
+                Box::new(Fused::new(vec![Step::Project(picks.iter().map(picked).collect())], Arc::from("columns")))
             }
-            (
-                Op::IntervalJoin { join, pick, alias, on, residual, low, high, left_delay, right_delay },
-                [left, right],
-            ) => {
-                let ((left_feed, left), (right_feed, right)) = (self.feed(*left)?, self.feed(*right)?);
-                let spec = self.join(*join, *pick, alias, on, residual.as_ref(), (left, right), flow)?;
-                let interval =
-                    Interval { low: *low, high: *high, left_lateness: *left_delay, right_lateness: *right_delay };
-                let operator = IntervalJoin::new(spec, interval);
-                let schema = operator.schema();
-                self.add(id, Box::new(operator), vec![left_feed, right_feed], schema)
+            RowOp::IntervalJoin { join, low, high, left_lateness, right_lateness } => {
+                let (left_lateness, right_lateness) = (*left_lateness, *right_lateness);
+                let interval = Interval { low: *low, high: *high, left_lateness, right_lateness };
+                Box::new(IntervalJoin::new(self.join(join, flow)?, interval))
             }
-            (Op::LookupJoin { join, pick, alias, on, residual }, [left, right]) => {
-                let (feed, left) = self.feed(*left)?;
-                let table = self.table(*right)?;
-                let right = Arc::clone(&table.schema);
-                let spec = self.join(*join, *pick, alias, on, residual.as_ref(), (left, right), Arc::clone(&flow))?;
+            RowOp::LookupJoin { join, table } => {
+                let table = self.table(table, &join.right)?;
+                let spec = self.join(join, Arc::clone(&flow))?;
                 let table = self.parts.tables.keyed(&table, &spec.right_keys, &flow)?;
-                let operator = LookupJoin::new(spec, table);
-                let schema = operator.schema();
-                self.add(id, Box::new(operator), vec![feed], schema)
+                Box::new(LookupJoin::new(spec, table))
             }
-            (Op::HashJoin { join, pick, alias, on, residual }, [left, right]) => {
-                let ((left_feed, left), (right_feed, right)) = (self.feed(*left)?, self.feed(*right)?);
-                let spec = self.join(*join, *pick, alias, on, residual.as_ref(), (left, right), flow)?;
-                let operator = HashJoin::new(spec);
-                let schema = operator.schema();
-                self.add(id, Box::new(operator), vec![left_feed, right_feed], schema)
-            }
-            (Op::Final, [input]) => {
-                let (feed, schema) = self.feed(*input)?;
-                // Rows that never change are final as they come.
-                let Some(settle) = self.node(*input)?.settle else { return Ok((feed, schema)) };
-                self.add(id, Box::new(Final::new(Arc::clone(&schema), settle)), vec![feed], schema)
-            }
-            (Op::Union, inputs) => {
-                let wanted = self.parts.names.enums.schema(&self.node(id)?.columns);
-                let mut feeds = Vec::with_capacity(inputs.len());
-                for input in inputs {
-                    let (feed, schema) = self.feed(*input)?;
-                    feeds.push(self.picked(feed, &schema, wanted.clone())?.0);
+            RowOp::HashJoin { join } => Box::new(HashJoin::new(self.join(join, flow)?)),
+            RowOp::Final { settle } => Box::new(Final::new(input, *settle)),
+            RowOp::Union => Box::new(Union::new(output(), planned.feeds.len())),
+            RowOp::Group { keys, aggregates, outputs, row } => {
+                let aggregates = aggregates.iter().map(|one| self.aggregate(one, &input));
+                let row = self.schema(row);
+                let mut columns: Vec<Expression> =
+                    (0..row.fields.len()).map(|position| Input::column(position) as Expression).collect();
+                for (_, value) in outputs {
+                    columns.push(self.program(value, &row)?);
                 }
-                let schema = Arc::new(wanted);
-                let operator = Union::new(Arc::clone(&schema), feeds.len());
-                self.add(id, Box::new(operator), feeds, schema)
+                Box::new(Group::new(GroupSpec {
+                    aggregates: aggregates.collect::<Result<_, _>>()?,
+                    keys: keys.iter().map(|(_, key)| self.program(key, &input)).collect::<Result<_, _>>()?,
+                    input,
+                    outputs: columns,
+                    output: output(),
+                    flow,
+                }))
             }
-            (Op::Aggregate { keys, aggregates, outputs }, [input]) => {
-                let (feed, schema) = self.feed(*input)?;
-                self.aggregate(id, feed, &schema, keys, aggregates, outputs)
+            RowOp::Sort { keys } => {
+                let keys = self.sort_keys(keys, &input)?;
+                Box::new(Sort::new(input, keys, flow))
             }
-            (Op::Sort { keys }, [input]) => {
-                let (feed, schema) = self.feed(*input)?;
-                let keys = self.sort_keys(keys, &schema)?;
-                self.add(id, Box::new(Sort::new(Arc::clone(&schema), keys, flow)), vec![feed], schema)
-            }
-            (Op::Top { count, keys, per, with_ties, rank }, [input]) => {
-                let (feed, schema) = self.feed(*input)?;
+            RowOp::Top { count, keys, per, with_ties, rank } => {
                 let spec = TopSpec {
                     count: usize::try_from(*count).unwrap_or(usize::MAX),
-                    keys: self.sort_keys(keys, &schema)?,
-                    per: self.programs(per, &schema)?,
+                    keys: self.sort_keys(keys, &input)?,
+                    per: self.programs(per, &input)?,
                     with_ties: *with_ties,
                     rank: rank.clone(),
                     flow,
                 };
-                let operator = Top::new(Arc::clone(&schema), spec);
-                let schema = operator.schema();
-                self.add(id, Box::new(operator), vec![feed], schema)
+                Box::new(Top::new(input, spec))
             }
-            (Op::Take { count }, [input]) => {
-                let (feed, schema) = self.feed(*input)?;
-                let count = usize::try_from(*count).unwrap_or(usize::MAX);
-                let is_sorted = self.is_sorted(*input);
-                self.add(id, Box::new(Take::new(Arc::clone(&schema), count, is_sorted)), vec![feed], schema)
+            RowOp::Take { count, is_sorted } => {
+                Box::new(Take::new(input, usize::try_from(*count).unwrap_or(usize::MAX), *is_sorted))
             }
-            (Op::Distinct { keys }, [input]) => self.one_per_key(id, *input, keys, Which::First, flow),
-            (Op::Latest { keys }, [input]) => self.one_per_key(id, *input, keys, Which::Last, flow),
-            (Op::Emit { sink }, [input]) => {
-                let (feed, schema) = self.feed(*input)?;
-                self.add(id, Box::new(Whole::new(sink, flow)), vec![feed], schema)
+            RowOp::OnePerKey { keys, is_last } => {
+                let keys = self.programs(keys, &input)?;
+                let which = if *is_last { Which::Last } else { Which::First };
+                Box::new(Distinct::new(input, keys, which, flow))
             }
-            // What it gives is what it gets; the dataflow is tapped here.
-            (Op::Collect | Op::Split { .. } | Op::Train { .. }, [input]) => self.feed(*input),
-            (op, _) => Err(LocalError::Plan(format!("`{}` does not work on rows", op.word()))),
-        }
-    }
-
-    /// Whether rows stand in the order of a sort: stateless steps, lookups, feature reads and `take` keep it.
-    fn is_sorted(&self, id: NodeId) -> bool {
-        match self.parts.ir.graph.get(id).map(|node| &node.op) {
-            Some(Op::Sort { .. } | Op::Top { .. }) => true,
-            Some(Op::Fused { .. } | Op::LookupJoin { .. } | Op::FeatureRead { .. } | Op::Take { .. }) => {
-                self.parts.ir.graph.inputs(id).first().is_some_and(|input| self.is_sorted(*input))
-            }
-            _ => false,
-        }
-    }
-
-    fn add(
-        &mut self,
-        id: NodeId,
-        operator: Box<dyn Operator>,
-        feeds: Vec<Feed>,
-        schema: Arc<Schema>,
-    ) -> Result<Fed, LocalError> {
-        let name = self.node(id)?.name.clone();
-        let operator = self.graph.add(operator, feeds)?;
-        self.names.insert(operator, name);
-        Ok((Feed::Output(operator, 0), schema))
-    }
-
-    fn one_per_key(
-        &mut self,
-        id: NodeId,
-        input: NodeId,
-        keys: &[Expr],
-        which: Which,
-        flow: Arc<str>,
-    ) -> Result<Fed, LocalError> {
-        let (feed, schema) = self.feed(input)?;
-        let keys = self.programs(keys, &schema)?;
-        self.add(id, Box::new(Distinct::new(Arc::clone(&schema), keys, which, flow)), vec![feed], schema)
+            RowOp::Whole { sink } => Box::new(Whole::new(sink, flow)),
+            RowOp::Upsert { key, settle } => Box::new(Upsert::new(input, key.clone(), *settle)),
+            RowOp::Features { state, keys, reads } => self.features(planned, state, keys, reads)?,
+        })
     }
 
     pub(super) fn programs(&self, exprs: &[Expr], schema: &Schema) -> Result<Vec<Expression>, LocalError> {
         exprs.iter().map(|expr| self.program(expr, schema)).collect()
     }
 
-    pub(super) fn program(&self, expr: &Expr, schema: &Schema) -> Result<Expression, LocalError> {
+    fn program(&self, expr: &Expr, schema: &Schema) -> Result<Expression, LocalError> {
         Ok(shared(program(expr, schema, self.parts.names)?))
     }
 
@@ -175,9 +122,9 @@ impl Wiring<'_> {
         keys.iter().map(key).collect()
     }
 
-    /// Steps as the runtime runs them, and the columns after the last.
-    fn steps(&self, steps: &[PlanStep], input: &Arc<Schema>) -> Result<(Vec<Step>, Arc<Schema>), LocalError> {
-        let mut schema = Arc::clone(input);
+    /// Steps as the runtime runs them.
+    fn steps(&self, steps: &[PlanStep], input: Arc<Schema>) -> Result<Vec<Step>, LocalError> {
+        let mut schema = input;
         let mut built = Vec::with_capacity(steps.len());
         for step in steps {
             match step {
@@ -186,51 +133,37 @@ impl Wiring<'_> {
                     unless_fault: self.programs(unless_fault, &schema)?,
                 }),
                 PlanStep::Project { columns } => {
-                    let mut programs = Vec::with_capacity(columns.len());
-                    let mut fields = Vec::with_capacity(columns.len());
-                    for (name, value) in columns {
-                        programs.push(self.program(value, &schema)?);
-                        let ty = self.parts.names.enums.data_type(&value.ty);
-                        fields.push(flow_core::types::Field { name: name.clone(), ty });
-                    }
-                    built.push(Step::Project(programs));
-                    schema = Arc::new(Schema { fields });
+                    let programs = columns.iter().map(|(_, value)| self.program(value, &schema));
+                    built.push(Step::Project(programs.collect::<Result<_, _>>()?));
+                    let named = |(name, value): &(String, Expr)| Column { name: name.clone(), ty: value.ty.clone() };
+                    schema = self.schema(&columns.iter().map(named).collect::<Vec<_>>());
                 }
             }
         }
-        Ok((built, schema))
+        Ok(built)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a join is all of these; a struct would only name them again")]
-    fn join(
-        &self,
-        kind: PlanJoin,
-        pick: JoinPick,
-        alias: &str,
-        on: &[(Expr, Expr)],
-        residual: Option<&Expr>,
-        (left, right): (Arc<Schema>, Arc<Schema>),
-        flow: Arc<str>,
-    ) -> Result<JoinSpec, LocalError> {
+    fn join(&self, join: &Join, flow: Arc<str>) -> Result<JoinSpec, LocalError> {
         let names = self.parts.names;
-        let mut left_keys = Vec::with_capacity(on.len());
-        let mut right_keys = Vec::with_capacity(on.len());
-        for (of_left, of_right) in on {
+        let (left, right) = (self.schema(&join.left), self.schema(&join.right));
+        let mut left_keys = Vec::with_capacity(join.on.len());
+        let mut right_keys = Vec::with_capacity(join.on.len());
+        for (of_left, of_right) in &join.on {
             left_keys.push(self.program(of_left, &left)?);
             right_keys.push(shared(right_program(of_right, &right, names)?));
         }
-        let residual = match residual {
+        let residual = match &join.residual {
             Some(residual) => Some(shared(join_program(residual, &left, Some(&right), names)?)),
             None => None,
         };
         Ok(JoinSpec {
-            kind: match kind {
+            kind: match join.kind {
                 PlanJoin::Inner => JoinKind::Inner,
                 PlanJoin::Left => JoinKind::Left,
                 PlanJoin::Semi => JoinKind::Semi,
                 PlanJoin::Anti => JoinKind::Anti,
             },
-            pick: match pick {
+            pick: match join.pick {
                 JoinPick::All => Pick::All,
                 JoinPick::First => Pick::First,
                 JoinPick::Latest => Pick::Latest,
@@ -240,57 +173,40 @@ impl Wiring<'_> {
             left_keys,
             right_keys,
             residual,
-            alias: alias.to_owned(),
+            alias: join.alias.clone(),
             flow,
         })
     }
 
-    fn aggregate(
-        &mut self,
-        id: NodeId,
-        feed: Feed,
-        schema: &Arc<Schema>,
-        keys: &[(String, Expr)],
-        aggregates: &[Aggregate],
-        outputs: &[(String, Expr)],
-    ) -> Result<Fed, LocalError> {
-        let mut built = Vec::with_capacity(aggregates.len());
-        let mut fields: Vec<Field> = Vec::new();
-        let typed = |name: &str, ty: &fec_model::types::Type| Field {
-            name: name.to_owned(),
-            ty: self.parts.names.enums.data_type(ty),
-        };
-        fields.extend(keys.iter().map(|(name, value)| typed(name, &value.ty)));
-        for aggregate in aggregates {
-            let arguments: Vec<Expr> = aggregate.argument.iter().chain(&aggregate.by).cloned().collect();
-            let types: Vec<_> = arguments.iter().map(|one| self.parts.names.enums.data_type(&one.ty)).collect();
-            let function = flow_core::aggregate::Aggregate::new(super::features::function(aggregate), &types)
-                .map_err(|error| LocalError::Plan(format!("`{}`: {error}", aggregate.name)))?;
-            built.push(GroupAggregate {
-                aggregate: function,
-                arguments: self.programs(&arguments, schema)?,
-                filter: aggregate.filter.as_ref().map(|filter| self.program(filter, schema)).transpose()?,
-            });
-            fields.push(typed(&aggregate.name, &aggregate.ty));
-        }
-        let key_exprs: Vec<Expr> = keys.iter().map(|(_, key)| key.clone()).collect();
-        // The plan's columns: keys, aggregates, and what is computed from both.
-        let row = Schema { fields };
-        let output_exprs: Vec<Expr> = outputs.iter().map(|(_, value)| value.clone()).collect();
-        let mut columns: Vec<Expression> =
-            (0..row.fields.len()).map(|position| Input::column(position) as Expression).collect();
-        columns.extend(self.programs(&output_exprs, &row)?);
-        let mut output = row;
-        output.fields.extend(outputs.iter().map(|(name, value)| typed(name, &value.ty)));
-        let spec = GroupSpec {
-            input: Arc::clone(schema),
-            keys: self.programs(&key_exprs, schema)?,
-            aggregates: built,
-            outputs: columns,
-            output: Arc::new(output),
-            flow: self.flow(id),
-        };
-        let output = Arc::clone(&spec.output);
-        self.add(id, Box::new(Group::new(spec)), vec![feed], output)
+    fn aggregate(&self, aggregate: &Aggregate, input: &Schema) -> Result<GroupAggregate, LocalError> {
+        let arguments: Vec<Expr> = aggregate.argument.iter().chain(&aggregate.by).cloned().collect();
+        let types: Vec<_> = arguments.iter().map(|one| self.parts.names.enums.data_type(&one.ty)).collect();
+        let ranked = aggregate.by.is_some();
+        let function = function(aggregate.function, aggregate.limit, ranked, aggregate.exact);
+        let function = flow_core::aggregate::Aggregate::new(function, &types)
+            .map_err(|error| LocalError::Plan(format!("`{}`: {error}", aggregate.name)))?;
+        Ok(GroupAggregate {
+            aggregate: function,
+            arguments: self.programs(&arguments, input)?,
+            filter: aggregate.filter.as_ref().map(|filter| self.program(filter, input)).transpose()?,
+        })
+    }
+}
+
+fn picked(pick: &Picked) -> Expression {
+    match pick {
+        Picked::Column(position) => Input::column(*position),
+        Picked::Record(positions) => Arc::new(AsRecord(positions.clone())),
+    }
+}
+
+/// Some columns as one record column.
+struct AsRecord(Vec<usize>);
+
+impl Evaluate for AsRecord {
+    fn evaluate(&self, batch: &Batch, _env: &Environment) -> Cells {
+        let missing = || Cells::repeat(&Kind::Bool, Ok(Cell::Absent), batch.rows);
+        let parts = self.0.iter().map(|at| batch.columns.get(*at).cloned().unwrap_or_else(missing)).collect();
+        Cells::record(parts, None, batch.rows)
     }
 }

@@ -1,0 +1,166 @@
+//! Each operator of the plan as an operator of the runtime.
+
+use fec_ir::{NodeId, Op, Step};
+use fec_model::expr::{Aggregate, Expr};
+use fec_model::relation::{JoinKind, JoinPick};
+use fec_model::types::{Column, Kind, Record, Type};
+
+use super::wiring::{Fed, Wiring};
+use super::{Join, PlanError, RowOp};
+
+impl Wiring<'_> {
+    /// Adds the operator of a node that keeps no feature state.
+    pub(super) fn operator(&mut self, id: NodeId, inputs: &[NodeId]) -> Result<Fed, PlanError> {
+        let node = self.node(id)?;
+        match (&node.op, inputs) {
+            (Op::Fused { steps }, [input]) => {
+                let input = self.feed(*input)?;
+                let output = after(steps, &input.1);
+                self.named(id, RowOp::Steps(steps.clone()), vec![input], output)
+            }
+            (
+                Op::IntervalJoin { join, pick, alias, on, residual, low, high, left_delay, right_delay },
+                [left, right],
+            ) => {
+                let (left, right) = (self.feed(*left)?, self.feed(*right)?);
+                let join = joined((*join, *pick), alias, (on, residual.as_ref()), &left.1, &right.1);
+                let output = join.output();
+                let (low, high) = (*low, *high);
+                let (left_lateness, right_lateness) = (*left_delay, *right_delay);
+                let op = RowOp::IntervalJoin { join, low, high, left_lateness, right_lateness };
+                self.named(id, op, vec![left, right], output)
+            }
+            (Op::LookupJoin { join, pick, alias, on, residual }, [left, right]) => {
+                let left = self.feed(*left)?;
+                let (table, right) = self.table(*right)?;
+                let join = joined((*join, *pick), alias, (on, residual.as_ref()), &left.1, &right);
+                let output = join.output();
+                self.named(id, RowOp::LookupJoin { join, table }, vec![left], output)
+            }
+            (Op::HashJoin { join, pick, alias, on, residual }, [left, right]) => {
+                let (left, right) = (self.feed(*left)?, self.feed(*right)?);
+                let join = joined((*join, *pick), alias, (on, residual.as_ref()), &left.1, &right.1);
+                let output = join.output();
+                self.named(id, RowOp::HashJoin { join }, vec![left, right], output)
+            }
+            (Op::Final, [input]) => {
+                let fed = self.feed(*input)?;
+                // Rows that never change are final as they come.
+                let Some(settle) = self.node(*input)?.settle else { return Ok(fed) };
+                self.unchanged(id, RowOp::Final { settle }, fed)
+            }
+            (Op::Union, inputs) => {
+                let mut feeds = Vec::with_capacity(inputs.len());
+                for input in inputs {
+                    let fed = self.feed(*input)?;
+                    feeds.push(self.picked(id, fed, node.columns.clone())?);
+                }
+                self.named(id, RowOp::Union, feeds, node.columns.clone())
+            }
+            (Op::Aggregate { keys, aggregates, outputs }, [input]) => {
+                let input = self.feed(*input)?;
+                let row = group_row(keys, aggregates);
+                let output = row.iter().cloned().chain(outputs.iter().map(column)).collect();
+                let (keys, aggregates, outputs) = (keys.clone(), aggregates.clone(), outputs.clone());
+                self.named(id, RowOp::Group { keys, aggregates, outputs, row }, vec![input], output)
+            }
+            (Op::Sort { keys }, [input]) => {
+                let input = self.feed(*input)?;
+                self.unchanged(id, RowOp::Sort { keys: keys.clone() }, input)
+            }
+            (Op::Top { count, keys, per, with_ties, rank }, [input]) => {
+                let input = self.feed(*input)?;
+                let ranked = rank.iter().map(|name| Column { name: name.clone(), ty: Type::required(Kind::Int) });
+                let output = input.1.iter().cloned().chain(ranked).collect();
+                let (count, with_ties, rank) = (*count, *with_ties, rank.clone());
+                let op = RowOp::Top { count, keys: keys.clone(), per: per.clone(), with_ties, rank };
+                self.named(id, op, vec![input], output)
+            }
+            (Op::Take { count }, [input]) => {
+                let is_sorted = self.is_sorted(*input);
+                let input = self.feed(*input)?;
+                self.unchanged(id, RowOp::Take { count: *count, is_sorted }, input)
+            }
+            (Op::Distinct { keys } | Op::Latest { keys }, [input]) => {
+                let input = self.feed(*input)?;
+                let is_last = matches!(node.op, Op::Latest { .. });
+                self.unchanged(id, RowOp::OnePerKey { keys: keys.clone(), is_last }, input)
+            }
+            (Op::Emit { sink }, [input]) => {
+                let input = self.feed(*input)?;
+                self.unchanged(id, RowOp::Whole { sink: sink.clone() }, input)
+            }
+            // What it gives is what it gets; the dataflow is tapped here.
+            (Op::Collect | Op::Split { .. } | Op::Train { .. }, [input]) => self.feed(*input),
+            (op, _) => PlanError::new(format!("`{}` does not work on rows", op.word())),
+        }
+    }
+
+    /// Whether rows stand in the order of a sort: stateless steps, lookups, feature reads and `take` keep it.
+    fn is_sorted(&self, id: NodeId) -> bool {
+        match self.op(id) {
+            Some(Op::Sort { .. } | Op::Top { .. }) => true,
+            Some(Op::Fused { .. } | Op::LookupJoin { .. } | Op::FeatureRead { .. } | Op::Take { .. }) => {
+                self.wanted.ir.graph.inputs(id).first().is_some_and(|input| self.is_sorted(*input))
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds an operator under the name of its node.
+    fn named(&mut self, id: NodeId, op: RowOp, inputs: Vec<Fed>, output: Vec<Column>) -> Result<Fed, PlanError> {
+        let name = self.node(id)?.name.clone();
+        self.place(id, Some(name), op, inputs, output)
+    }
+
+    /// Adds an operator that gives the columns which it gets.
+    fn unchanged(&mut self, id: NodeId, op: RowOp, input: Fed) -> Result<Fed, PlanError> {
+        let columns = input.1.clone();
+        self.named(id, op, vec![input], columns)
+    }
+}
+
+impl Join {
+    /// The columns of the output: those of the left side, then one record column for the right side where it has one.
+    #[must_use]
+    pub fn output(&self) -> Vec<Column> {
+        let kind = || Kind::Record(Record { name: None, fields: self.right.clone() });
+        let record = match self.kind {
+            JoinKind::Inner => Some(Type::required(kind())),
+            JoinKind::Left => Some(Type::maybe(kind())),
+            JoinKind::Semi | JoinKind::Anti => None,
+        };
+        let record = record.map(|ty| Column { name: self.alias.clone(), ty });
+        self.left.iter().cloned().chain(record).collect()
+    }
+}
+
+fn joined(
+    (kind, pick): (JoinKind, JoinPick),
+    alias: &str,
+    (on, residual): (&[(Expr, Expr)], Option<&Expr>),
+    left: &[Column],
+    right: &[Column],
+) -> Join {
+    let (on, residual) = (on.to_vec(), residual.cloned());
+    Join { kind, pick, alias: alias.to_owned(), on, residual, left: left.to_vec(), right: right.to_vec() }
+}
+
+/// A named value as a column.
+pub(super) fn column((name, value): &(String, Expr)) -> Column {
+    Column { name: name.clone(), ty: value.ty.clone() }
+}
+
+/// The columns after the last step.
+fn after(steps: &[Step], input: &[Column]) -> Vec<Column> {
+    let projected = steps.iter().rev().find_map(|step| match step {
+        Step::Project { columns } => Some(columns.iter().map(column).collect()),
+        Step::Filter { .. } => None,
+    });
+    projected.unwrap_or_else(|| input.to_vec())
+}
+
+fn group_row(keys: &[(String, Expr)], aggregates: &[Aggregate]) -> Vec<Column> {
+    let results = aggregates.iter().map(|one| Column { name: one.name.clone(), ty: one.ty.clone() });
+    keys.iter().map(column).chain(results).collect()
+}
