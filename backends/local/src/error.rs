@@ -4,6 +4,7 @@ use std::fmt;
 
 use flow_log::LogError;
 use flow_operators::operator::OperatorError;
+use flow_serve::ServeError;
 
 /// Why a solution cannot be run here, or not any further.
 #[derive(Debug)]
@@ -56,5 +57,15 @@ impl From<LogError> for LocalError {
 impl From<OperatorError> for LocalError {
     fn from(error: OperatorError) -> Self {
         Self::Operator(error)
+    }
+}
+
+impl From<ServeError> for LocalError {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Plan(what) => Self::Plan(what),
+            ServeError::Unavailable(what) => Self::Environment(what),
+            ServeError::Operator(error) => Self::Operator(error),
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 mod feed;
 mod jobs;
-mod live;
 mod output;
 mod schedule;
 #[cfg(test)]
@@ -26,13 +25,12 @@ use crate::dataflow::Parts;
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, ModelOutcome};
-use crate::service::{Health, Reads, Services};
+use crate::service::{Health, LiveReads, Reads, Services};
 use crate::state::{Found, StateFolder};
 use crate::stream::{StreamTask, TaskSetup};
 
 use feed::Feed;
 use jobs::{Inputs, Jobs, Shared};
-use live::LiveReads;
 
 /// How a solution is run.
 #[derive(Debug, Clone)]
@@ -129,7 +127,8 @@ pub fn run_by(
     let tables = Arc::new(feed.tables(ir, &environment.names, tables)?);
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
-    let reads = Arc::new(LiveReads::new(Arc::clone(ir), Arc::clone(&store) as _, Arc::clone(&registry)));
+    let models = ir.models.iter().map(|model| model.name.clone()).collect();
+    let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, Arc::clone(&registry), models));
     reads.reload(&mut |note| tell(Event::Note(note)));
     let shared = Shared {
         ir: Arc::clone(ir),
@@ -208,7 +207,6 @@ fn start(
     address: SocketAddr,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Server, LocalError> {
-    let services = Arc::new(services);
     let dynamic: Arc<dyn Reads> = Arc::clone(reads) as _;
     let routes = services.routes(&dynamic);
     let own = Arc::clone(reads);

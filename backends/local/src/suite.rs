@@ -8,6 +8,7 @@ use fec_ir::ir::TestPlan;
 use fec_ir::{Ir, NodeId, Op};
 use fec_model::model::Write;
 use flow_core::batch::Batch;
+use flow_store::SetId;
 
 use crate::data::{History, Places, given_stream, given_table, number, read_all};
 use crate::dataflow::Parts;
@@ -16,8 +17,8 @@ use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, Halt, JobInput, consolidated};
 use crate::replay::{Replay, replay, states};
-use crate::service::{Given, Prediction, PublishedModel, Reads, Services};
-use crate::stream::feature_nodes;
+use crate::service::{Given, Moment, Prediction, PublishedModel, Reads, ServeError, Services};
+use crate::stream::{feature_nodes, feature_table};
 use crate::tables::Tables;
 
 /// The outcome of one test in one plane.
@@ -265,21 +266,22 @@ pub struct TestReads {
 }
 
 impl Reads for TestReads {
-    fn now(&self) -> i64 {
-        self.at
+    fn moment(&self) -> Arc<Moment> {
+        Arc::new(Moment::new(self.at, ""))
     }
 
-    fn state(&self, features: NodeId, key: &[u8]) -> Result<Option<Vec<u8>>, LocalError> {
-        let name = self.ir.graph.get(features).map(|node| node.name.clone()).unwrap_or_default();
-        Ok(self.state.get(&(name, key.to_vec())).cloned())
+    fn state(&self, table: u32, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<(), ServeError> {
+        let node =
+            feature_nodes(&self.ir).into_iter().find(|node| feature_table(&self.ir, *node) == Some(SetId(table)));
+        let name = node.and_then(|node| self.ir.graph.get(node)).map(|node| node.name.clone()).unwrap_or_default();
+        if let Some(state) = self.state.get(&(name, key.to_vec())) {
+            found(state);
+        }
+        Ok(())
     }
 
     fn model(&self, name: &str) -> Option<Arc<PublishedModel>> {
         self.models.get(name).cloned()
-    }
-
-    fn cut(&self) -> String {
-        String::new()
     }
 
     fn ready(&self) -> bool {

@@ -6,7 +6,9 @@
 pub mod backend;
 pub mod dataflow;
 pub mod deployment;
+pub mod openapi;
 
 pub use backend::{Backend, FileKind, Generated, OutputFile};
 pub use dataflow::{DataflowPlan, PlanError, Wanted, dataflow};
 pub use deployment::{Deployment, Unit, UnitKind, deployment};
+pub use openapi::{openapi, route};

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use fec_ir::{NodeId, Op};
 use fec_model::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use fec_model::types::{Kind, Type};
+use flow_core::batch::Batch;
 use flow_core::json::write_json;
 use flow_core::value::Value;
+use flow_serve::{Reads, RequestError, Run, Step, Work};
 
-use super::program::{Plan, Work, compile, over};
-use super::rows::{Given, wanted};
-use super::run::Run;
-use super::{Reads, Services};
+use super::Services;
+use super::program::{Compiled, compile};
+use super::relation::{Given, wanted};
 use crate::error::LocalError;
 
 /// Whether an expectation holds.
@@ -29,9 +30,9 @@ impl Services {
     pub fn rows_wanted(&self, nodes: &[NodeId]) -> Vec<NodeId> {
         let mut found = BTreeSet::new();
         for id in nodes {
-            if matches!(self.ir.graph.get(*id).map(|node| &node.op), Some(Op::Collect)) {
-                for root in self.ir.graph.inputs(*id) {
-                    wanted(&self.ir, root, &mut found);
+            if matches!(self.parts.ir.graph.get(*id).map(|node| &node.op), Some(Op::Collect)) {
+                for root in self.parts.ir.graph.inputs(*id) {
+                    wanted(&self.parts.ir, root, &mut found);
                 }
             }
         }
@@ -44,13 +45,13 @@ impl Services {
     /// # Errors
     /// In words, why it cannot be judged: a fault, or a store that cannot be read.
     pub fn expectation(&self, nodes: &[NodeId], now: i64, reads: &dyn Reads, given: &Given) -> Result<Verdict, String> {
-        let plan = compile(&self.ir, &self.names, nodes, None).map_err(|error| error.to_string())?;
-        let mut run = Run::new(self, &plan, &[], now, reads, false);
-        run.given = Some(given);
+        let (ids, given): (Vec<NodeId>, Vec<Batch>) = given.iter().map(|(id, rows)| (*id, rows.clone())).unzip();
+        let flow = compile(&self.parts, nodes, None, &ids).map_err(|error| error.to_string())?;
+        let mut run = Run::new(&self.engine, &flow.plan, &[], now, reads, false).give(&given);
         match run.answer().map_err(|error| error.to_string())? {
             Some(Value::Bool(true)) => Ok(Verdict { holds: true, explanation: None }),
             Some(_) => {
-                let explanation = self.explanation(&plan, &run, nodes).map_err(|error| error.to_string())?;
+                let explanation = self.explanation(&flow, &run, nodes).map_err(|error| error.to_string())?;
                 Ok(Verdict { holds: false, explanation })
             }
             None => Err("it has no answer, which is a defect of the compiler".to_owned()),
@@ -58,30 +59,30 @@ impl Services {
     }
 
     /// Both sides of the comparison that is false.
-    fn explanation(&self, plan: &Plan, run: &Run<'_>, nodes: &[NodeId]) -> Result<Option<String>, LocalError> {
-        let is_answer = |step: &super::program::Step| matches!(step.work, Work::Respond(_));
-        if !plan.steps.iter().any(is_answer) {
+    fn explanation(&self, flow: &Compiled<'_>, run: &Run<'_>, nodes: &[NodeId]) -> Result<Option<String>, LocalError> {
+        let is_answer = |step: &Step| matches!(step.work, Work::Respond(_));
+        if !flow.plan.steps.iter().any(is_answer) {
             return Ok(None);
         }
-        let respond = nodes.iter().filter_map(|id| self.ir.graph.get(*id)).find_map(|node| match &node.op {
+        let respond = nodes.iter().filter_map(|id| self.parts.ir.graph.get(*id)).find_map(|node| match &node.op {
             Op::Respond { value } => Some(value),
             _ => None,
         });
         let Some(value) = respond else { return Ok(None) };
         let mut lets = Vec::new();
         let show = |lets: &[Expr], side: &Expr| -> Result<String, LocalError> {
-            let compiled = over(plan, &self.names, &within(lets, side.clone()))?;
+            let compiled = flow.over(&within(lets, side.clone()))?;
             Ok(match run.whole(&compiled) {
                 Ok(value) => {
                     let mut out = Vec::new();
-                    write_json(&mut out, value.as_cell(), &compiled.kind);
+                    write_json(&mut out, value.as_cell(), compiled.kind());
                     String::from_utf8_lossy(&out).into_owned()
                 }
-                Err(fail) => super::RequestError::from(fail).to_string(),
+                Err(fail) => RequestError::from(fail).to_string(),
             })
         };
         let holds = |lets: &[Expr], side: &Expr| -> Result<bool, LocalError> {
-            let compiled = over(plan, &self.names, &within(lets, side.clone()))?;
+            let compiled = flow.over(&within(lets, side.clone()))?;
             Ok(matches!(run.whole(&compiled), Ok(Value::Bool(true))))
         };
         let mut value = value;

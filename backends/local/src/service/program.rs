@@ -1,96 +1,35 @@
-//! The statements of a service, or of an expectation, compiled: what each of them computes and where its value is put.
+//! The statements of a service, or of an expectation, compiled to the runtime's plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fec_ir::{Ir, NodeId, Op, walk};
 use fec_model::expr::{Expr, ExprKind};
-use flow_core::program::Program;
-use flow_core::types::{DataType, Field, Kind, Schema};
+use flow_core::types::{DataType, Field, Schema};
+use flow_serve::{Guard, Plan, Relation, Scalar, Step, Work};
 
+use super::Parts;
+use super::relation::{Preparation, upstream};
 use crate::error::LocalError;
-use crate::expr::{Names, program};
+use crate::expr::program;
 
-/// An expression over the bindings of a flow.
-#[derive(Debug)]
-pub(super) struct Compiled {
-    pub(super) program: Program,
-    /// The positions of the bindings that it reads.
-    pub(super) reads: Vec<usize>,
-    /// How many bindings there were when it was written.
-    pub(super) width: usize,
-    /// What it gives.
-    pub(super) kind: Kind,
+/// A compiled flow, and where its bindings lie.
+pub(super) struct Compiled<'a> {
+    pub(super) plan: Plan,
+    layout: Layout<'a>,
 }
 
-/// What a statement does.
-#[derive(Debug)]
-pub(super) enum Work {
-    /// Reads a feature set.
-    Features { set: String, keys: Vec<Compiled> },
-    /// Reads a table or view.
-    Table { table: String, keys: Vec<Compiled> },
-    /// Applies a model.
-    Predict { model: String, inputs: Vec<(String, Compiled)> },
-    /// Calls a service.
-    Call { service: String, arguments: Vec<Compiled> },
-    /// Computes a value.
-    Scalar(Compiled),
-    /// Collects the rows of a relation.
-    Collect(Relation),
-    /// Answers.
-    Respond(Compiled),
-}
-
-/// A relation whose rows are collected.
-#[derive(Debug)]
-pub(super) struct Relation {
-    /// The node that gives the rows.
-    pub(super) root: NodeId,
-    /// What its expressions see: the parameters of the solution, then the bindings.
-    pub(super) names: Names,
-    /// The slot of the first binding.
-    pub(super) first: usize,
-    /// The lists whose items are rows.
-    pub(super) lists: BTreeMap<NodeId, Compiled>,
-    /// The positions of the bindings that its operators read.
-    pub(super) reads: Vec<usize>,
-}
-
-/// A statement.
-#[derive(Debug)]
-pub(super) struct Step {
-    /// Its name in the plan.
-    pub(super) name: String,
-    /// Conditions under which it runs.
-    pub(super) guards: Vec<(Compiled, bool)>,
-    pub(super) work: Work,
-    /// Where its value is put.
-    pub(super) target: Option<usize>,
-    pub(super) fallback: Option<Compiled>,
-    pub(super) timeout: Option<Duration>,
-    /// The statements before it that were taken out of its expression: they take part in its time.
-    pub(super) parts: Vec<usize>,
-}
-
-/// A flow whose statements run one after the other for each request.
-#[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) steps: Vec<Step>,
-    /// The parameters, then the bindings in order.
-    pub(super) fields: Vec<Field>,
-    /// The last binding of each name.
-    bound: BTreeMap<String, usize>,
-    /// How many of them are parameters.
-    pub(super) parameters: usize,
-    pub(super) deadline: Option<Duration>,
-    /// Whether time decides anything.
-    pub(super) is_timed: bool,
-}
-
-/// Compiles the statements `nodes`; the first may be the request.
-pub(super) fn compile(ir: &Ir, names: &Names, nodes: &[NodeId], deadline: Option<i64>) -> Result<Plan, LocalError> {
-    let mut layout = Layout { names, fields: Vec::new(), bound: BTreeMap::new() };
+/// Compiles the statements `nodes`; the first may be the request. `given` are the nodes whose rows whoever runs the plan
+/// gives.
+pub(super) fn compile<'a>(
+    parts: &'a Parts,
+    nodes: &[NodeId],
+    deadline: Option<i64>,
+    given: &'a [NodeId],
+) -> Result<Compiled<'a>, LocalError> {
+    let ir = &parts.ir;
+    let mut layout = Layout { parts, given, fields: Vec::new(), bound: BTreeMap::new() };
     let mut steps: Vec<Step> = Vec::new();
     // The statement that gives each binding that has no name of its own.
     let mut hoisted: BTreeMap<String, usize> = BTreeMap::new();
@@ -99,7 +38,7 @@ pub(super) fn compile(ir: &Ir, names: &Names, nodes: &[NodeId], deadline: Option
         let Some(node) = ir.graph.get(*id) else { continue };
         if matches!(node.op, Op::Request { .. }) {
             for column in &node.columns {
-                layout.bind(&column.name, names.enums.data_type(&column.ty));
+                layout.bind(&column.name, parts.names.enums.data_type(&column.ty));
             }
             parameters = layout.fields.len();
             continue;
@@ -107,47 +46,35 @@ pub(super) fn compile(ir: &Ir, names: &Names, nodes: &[NodeId], deadline: Option
         let Some(work) = layout.work(ir, *id)? else { continue };
         let mut guards = Vec::with_capacity(node.guards.len());
         for (guard, wanted) in &node.guards {
-            guards.push((layout.compile(guard)?, *wanted));
+            guards.push(Guard { condition: layout.compile(guard)?, wanted: *wanted });
         }
         let fallback = node.settings.fallback.as_ref().map(|fallback| layout.compile(fallback)).transpose()?;
-        let parts = parts(&node.op, &hoisted, &steps);
+        let inner = hoisted_parts(&node.op, &hoisted, &steps);
         let mut target = None;
         if let (Some(binding), Some(column)) = (&node.binding, node.columns.first()) {
-            target = Some(layout.bind(binding, names.enums.data_type(&column.ty)));
+            target = Some(layout.bind(binding, parts.names.enums.data_type(&column.ty)));
             if binding.starts_with('$') {
                 hoisted.insert(binding.clone(), steps.len());
             }
         }
         let timeout = node.settings.timeout.map(micros);
-        steps.push(Step { name: node.name.clone(), guards, work, target, fallback, timeout, parts });
+        steps.push(Step { name: node.name.clone(), guards, work, target, fallback, timeout, parts: inner });
     }
-    let deadline = deadline.map(micros);
-    let is_timed = deadline.is_some() || steps.iter().any(|step| step.timeout.is_some());
-    Ok(Plan { steps, fields: layout.fields, bound: layout.bound, parameters, deadline, is_timed })
+    let cells = layout.fields.iter().map(|field| field.ty.kind.clone()).collect();
+    let plan = Plan { steps, cells, parameters, deadline: deadline.map(micros) };
+    Ok(Compiled { plan, layout })
 }
 
-/// Compiles one more expression over all bindings of a plan.
-pub(super) fn over(plan: &Plan, names: &Names, expr: &Expr) -> Result<Compiled, LocalError> {
-    Layout { names, fields: plan.fields.clone(), bound: plan.bound.clone() }.compile(expr)
+impl Compiled<'_> {
+    /// One more expression over all bindings.
+    pub(super) fn over(&self, expr: &Expr) -> Result<Scalar, LocalError> {
+        self.layout.compile(expr)
+    }
 }
 
 /// A relation that reads no bindings.
-pub(super) fn free(ir: &Ir, names: &Names, root: NodeId) -> Result<Relation, LocalError> {
-    Layout { names, fields: Vec::new(), bound: BTreeMap::new() }.relation(ir, root)
-}
-
-impl Plan {
-    /// A plan without statements.
-    pub(super) fn empty() -> Self {
-        Self {
-            steps: Vec::new(),
-            fields: Vec::new(),
-            bound: BTreeMap::new(),
-            parameters: 0,
-            deadline: None,
-            is_timed: false,
-        }
-    }
+pub(super) fn free(parts: &Parts, root: NodeId) -> Result<Relation, LocalError> {
+    Layout { parts, given: &[], fields: Vec::new(), bound: BTreeMap::new() }.relation(&parts.ir, root)
 }
 
 fn micros(micros: i64) -> Duration {
@@ -155,7 +82,7 @@ fn micros(micros: i64) -> Duration {
 }
 
 /// The statements that were taken out of an operator's expressions, and out of those of such statements.
-fn parts(op: &Op, hoisted: &BTreeMap<String, usize>, steps: &[Step]) -> Vec<usize> {
+fn hoisted_parts(op: &Op, hoisted: &BTreeMap<String, usize>, steps: &[Step]) -> Vec<usize> {
     let mut found = BTreeSet::new();
     let mut op = op.clone();
     for expr in walk::op_exprs_mut(&mut op) {
@@ -171,8 +98,10 @@ fn parts(op: &Op, hoisted: &BTreeMap<String, usize>, steps: &[Step]) -> Vec<usiz
 
 /// The bindings so far.
 struct Layout<'a> {
-    names: &'a Names,
+    parts: &'a Parts,
+    given: &'a [NodeId],
     fields: Vec<Field>,
+    /// The last binding of each name.
     bound: BTreeMap<String, usize>,
 }
 
@@ -186,7 +115,7 @@ impl Layout<'_> {
         position
     }
 
-    fn compile(&self, expr: &Expr) -> Result<Compiled, LocalError> {
+    fn compile(&self, expr: &Expr) -> Result<Scalar, LocalError> {
         let mut expr = expr.clone();
         walk::rewrite(&mut expr, &mut |part| {
             if let ExprKind::Binding(name) = &part.kind
@@ -196,13 +125,13 @@ impl Layout<'_> {
             }
         });
         let schema = Schema { fields: self.fields.clone() };
-        let program = program(&expr, &schema, self.names)?;
+        let names = &self.parts.names;
+        let program = program(&expr, &schema, names)?;
         let reads = program.columns();
-        let kind = self.names.enums.kind(&expr.ty.kind);
-        Ok(Compiled { program, reads, width: self.fields.len(), kind })
+        Ok(Scalar::new(program, reads, names.enums.kind(&expr.ty.kind)))
     }
 
-    fn all(&self, exprs: &[Expr]) -> Result<Vec<Compiled>, LocalError> {
+    fn all(&self, exprs: &[Expr]) -> Result<Vec<Scalar>, LocalError> {
         exprs.iter().map(|expr| self.compile(expr)).collect()
     }
 
@@ -230,8 +159,8 @@ impl Layout<'_> {
     }
 
     fn relation(&self, ir: &Ir, root: NodeId) -> Result<Relation, LocalError> {
-        let mut names = self.names.clone();
-        let first = names.slots.len();
+        let mut names = self.parts.names.clone();
+        let first = self.parts.slots.len();
         for (name, position) in &self.bound {
             if let Some(field) = self.fields.get(*position) {
                 names.slots.insert(name.clone(), (first + position, field.ty.kind.clone()));
@@ -250,27 +179,7 @@ impl Layout<'_> {
                 reads.extend(walk::bindings(expr).iter().filter_map(|name| self.bound.get(name)));
             }
         }
-        Ok(Relation { root, names, first, lists, reads: reads.into_iter().collect() })
+        let preparation = Preparation { parts: self.parts, names: Arc::new(names), lists, given: self.given };
+        Ok(Relation { rows: preparation.ordered(root)?, reads: reads.into_iter().collect() })
     }
-}
-
-/// A node and everything whose rows go into its own; not what a feature set is made of.
-pub(super) fn upstream(ir: &Ir, root: NodeId) -> BTreeSet<NodeId> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![root];
-    while let Some(id) = open.pop() {
-        if found.insert(id) {
-            open.extend(row_inputs(ir, id));
-        }
-    }
-    found
-}
-
-/// The inputs of a node that give rows.
-pub(super) fn row_inputs(ir: &Ir, id: NodeId) -> Vec<NodeId> {
-    let mut inputs = ir.graph.inputs(id);
-    if matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::FeatureRead { .. })) {
-        inputs.truncate(1);
-    }
-    inputs
 }

@@ -8,15 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fec_diagnostics::FileId;
-use fec_ir::{Ir, NodeId, lower, optimise};
+use fec_ir::{Ir, lower, optimise};
 use fec_model::{CheckOptions, check};
 use flow_core::value::Value;
 
-use super::{Prediction, PublishedModel, Reads, Services};
+use super::{Moment, Prediction, PublishedModel, Reads, ServeError, Services};
 use crate::data::{History, given_stream, given_table, number};
 use crate::dataflow::Parts;
 use crate::environment::Environment;
-use crate::error::LocalError;
 use crate::replay::{Replay, replay, states};
 use crate::stream::feature_nodes;
 use crate::tables::Tables;
@@ -38,25 +37,24 @@ struct AtRest {
 }
 
 impl Reads for AtRest {
-    fn now(&self) -> i64 {
-        self.now
+    fn moment(&self) -> Arc<Moment> {
+        Arc::new(Moment::new(self.now, "sales/0:3"))
     }
 
-    fn state(&self, features: NodeId, key: &[u8]) -> Result<Option<Vec<u8>>, LocalError> {
+    fn state(&self, table: u32, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<(), ServeError> {
         std::thread::sleep(self.slow);
         if self.is_broken {
-            return Err(LocalError::Environment("the store is gone".to_owned()));
+            return Err(ServeError::Unavailable("the store is gone".to_owned()));
         }
-        let name = self.ir.graph.get(features).map(|node| node.name.clone()).unwrap();
-        Ok(self.state.get(&(name, key.to_vec())).cloned())
+        let node = feature_nodes(&self.ir).get(table as usize).and_then(|node| self.ir.graph.get(*node)).unwrap();
+        if let Some(state) = self.state.get(&(node.name.clone(), key.to_vec())) {
+            found(state);
+        }
+        Ok(())
     }
 
     fn model(&self, name: &str) -> Option<Arc<PublishedModel>> {
         self.models.get(name).cloned()
-    }
-
-    fn cut(&self) -> String {
-        "sales/0:3".to_owned()
     }
 
     fn ready(&self) -> bool {
@@ -68,7 +66,7 @@ impl Reads for AtRest {
 struct Fixture {
     ir: Arc<Ir>,
     environment: Environment,
-    services: Arc<Services>,
+    services: Services,
     reads: AtRest,
 }
 
@@ -120,7 +118,7 @@ fn fixture(text: &str) -> Fixture {
     let replayed = replay(parts, &[], &feature_nodes(&ir), &history, how).unwrap();
     let reads = AtRest { now: replayed.at, state: states(&replayed), ir: Arc::clone(&ir), ..AtRest::default() };
     let (names, slots) = (environment.names.clone(), environment.slots.clone());
-    let services = Arc::new(Services::new(Arc::clone(&ir), names, slots, Arc::new(tables)).unwrap());
+    let services = Services::new(Arc::clone(&ir), names, slots, Arc::new(tables)).unwrap();
     Fixture { ir, environment, services, reads }
 }
 

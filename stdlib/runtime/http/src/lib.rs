@@ -3,7 +3,8 @@
 mod metrics;
 mod server;
 
-pub use metrics::{Histogram, Metrics};
+pub use axum::http::HeaderValue;
+pub use metrics::{EndpointMetrics, Histogram, Metrics};
 pub use server::{Server, ServerError, serve};
 
 /// One request as an endpoint sees it.
@@ -27,7 +28,7 @@ pub struct Answer {
     /// JSON.
     pub body: Vec<u8>,
     /// Further headers: names in lower case.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, HeaderValue)>,
 }
 
 /// Answers requests of one route; called from several threads at once.

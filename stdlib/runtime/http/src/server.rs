@@ -173,8 +173,7 @@ fn axum_path(path: &str) -> String {
 
 fn method(route: &Route, metrics: &Arc<Metrics>) -> MethodRouter {
     let endpoint = Arc::clone(&route.endpoint);
-    let metrics = Arc::clone(metrics);
-    let name = route.path.clone();
+    let metrics = metrics.endpoint(&route.path);
     let filter =
         if route.method == "GET" { axum::routing::MethodFilter::GET } else { axum::routing::MethodFilter::POST };
     on(filter, move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| async move {
@@ -184,7 +183,7 @@ fn method(route: &Route, metrics: &Arc<Metrics>) -> MethodRouter {
             Err(_) => Err(refusal(400, "malformed", "the path is not UTF-8 once its escapes (`%41`) are read")),
         };
         let answer = called.map_or_else(|refused| refused, |call| endpoint.answer(call));
-        metrics.count(&name, answer.status, started.elapsed());
+        metrics.count(answer.status, started.elapsed());
         respond(answer)
     })
 }
@@ -243,9 +242,7 @@ fn respond(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = json(status, answer.body);
     for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
+        response.headers_mut().insert(HeaderName::from_static(name), value);
     }
     response
 }
@@ -270,7 +267,11 @@ mod tests {
     impl Endpoint for Echo {
         fn answer(&self, call: Call) -> Answer {
             let body = format!("{:?} {:?} {}", call.path, call.query, String::from_utf8_lossy(&call.body));
-            Answer { status: 200, body: body.into_bytes(), headers: vec![("fec-time", "now".to_owned())] }
+            Answer {
+                status: 200,
+                body: body.into_bytes(),
+                headers: vec![("fec-time", HeaderValue::from_static("now"))],
+            }
         }
     }
 

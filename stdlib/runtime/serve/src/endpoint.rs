@@ -2,47 +2,33 @@
 
 use std::sync::Arc;
 
-use flow_core::calendar::{parse_timestamp, write_timestamp};
+use flow_core::calendar::parse_timestamp;
 use flow_core::json::{write_json, write_string};
 use flow_core::types::Kind;
 use flow_http::{Answer, Call, Endpoint, Route, Status};
 use serde_json::{Map, json};
 
-use super::body::{Parameters, Refusal};
-use super::{Reads, Services};
-use fec_ir::ir::FlowPlan;
+use crate::body::{Parameters, Refusal};
+use crate::reads::{Moment, Reads};
+use crate::services::Services;
 
 impl Services {
-    /// The routes of all services.
+    /// The routes of all services that have one.
     #[must_use]
     pub fn routes(self: &Arc<Self>, reads: &Arc<dyn Reads>) -> Vec<Route> {
-        let route = |(flow, service): (&FlowPlan, &super::Service)| {
-            let (method, path) = self.route(flow);
+        let mut routes = Vec::new();
+        for service in self.services() {
+            let Some((method, path)) = &service.route else { continue };
             let endpoint = ServiceEndpoint {
                 services: Arc::clone(self),
                 reads: Arc::clone(reads),
-                path: flow.path.clone(),
-                parameters: self.parameters(flow),
+                path: service.path.clone(),
+                parameters: Parameters::new(service.parameters.clone(), method, path),
                 result: service.result.clone(),
             };
-            Route { method, path, endpoint: Arc::new(endpoint) }
-        };
-        self.declared().map(route).collect()
-    }
-
-    /// Method and path of a service.
-    pub(super) fn route(&self, flow: &FlowPlan) -> (&'static str, String) {
-        match &flow.settings.route {
-            Some((method, path)) => (if method == "GET" { "GET" } else { "POST" }, path.clone()),
-            None => ("POST", format!("/{}", flow.name)),
+            routes.push(Route { method, path: path.clone(), endpoint: Arc::new(endpoint) });
         }
-    }
-
-    /// Where the parameters of a service come from.
-    pub(super) fn parameters(&self, flow: &FlowPlan) -> Parameters {
-        let columns: Vec<_> = flow.params.iter().map(|(column, _)| column.clone()).collect();
-        let (method, path) = self.route(flow);
-        Parameters::new(self.names.enums.schema(&columns), method, &path)
+        routes
     }
 }
 
@@ -69,35 +55,32 @@ impl ServiceEndpoint {
         write_json(&mut out, reply.value.as_cell(), &self.result);
         Ok(out)
     }
+}
 
-    /// The instant of a request: that of the store, or a later one that the request names.
-    fn now(&self, call: &Call) -> Result<i64, Refusal> {
-        let now = self.reads.now();
-        match &call.time {
-            None => Ok(now),
-            Some(text) => match parse_timestamp(text.as_bytes()) {
-                Some(time) => Ok(time.max(now)),
-                None => Err(Refusal {
-                    status: 400,
-                    code: "malformed",
-                    field: Some("fec-time".to_owned()),
-                    message: "the header `fec-time` is no instant such as 2026-01-31T12:00:00Z".to_owned(),
-                }),
-            },
-        }
+/// The instant of a request: that of the store, or a later one that the request names.
+fn now(moment: &Moment, call: &Call) -> Result<i64, Refusal> {
+    match &call.time {
+        None => Ok(moment.now()),
+        Some(text) => match parse_timestamp(text.as_bytes()) {
+            Some(time) => Ok(time.max(moment.now())),
+            None => Err(Refusal {
+                status: 400,
+                code: "malformed",
+                field: Some("fec-time".to_owned()),
+                message: "the header `fec-time` is no instant such as 2026-01-31T12:00:00Z".to_owned(),
+            }),
+        },
     }
 }
 
 impl Endpoint for ServiceEndpoint {
     fn answer(&self, call: Call) -> Answer {
-        let cut = self.reads.cut();
-        let (now, answered) = match self.now(&call) {
+        let moment = self.reads.moment();
+        let (now, answered) = match now(&moment, &call) {
             Ok(now) => (now, self.value(&call, now)),
-            Err(refusal) => (self.reads.now(), Err(refusal)),
+            Err(refusal) => (moment.now(), Err(refusal)),
         };
-        let mut time = Vec::new();
-        write_timestamp(&mut time, now);
-        let headers = vec![("fec-time", String::from_utf8_lossy(&time).into_owned()), ("fec-cut", cut)];
+        let headers = moment.headers(now);
         match answered {
             Ok(body) => Answer { status: 200, body, headers },
             Err(refusal) => Answer { status: refusal.status, body: error_body(&refusal), headers },
@@ -140,15 +123,13 @@ impl Health {
 impl Status for Health {
     fn ready(&self) -> (bool, serde_json::Value) {
         let ready = self.reads.ready();
-        let version = |model: &fec_model::model::PublishedModel| {
-            (model.name.clone(), json!(self.reads.model(&model.name).map(|published| published.version)))
-        };
-        let models: Map<String, serde_json::Value> = self.services.ir.models.iter().map(version).collect();
+        let version = |name: &String| (name.clone(), json!(self.reads.model(name).map(|published| published.version)));
+        let models: Map<String, serde_json::Value> = self.services.models().iter().map(version).collect();
         (ready, json!({ "ready": ready, "models": models }))
     }
 
     fn openapi(&self) -> serde_json::Value {
-        self.services.openapi()
+        self.services.document().clone()
     }
 
     fn metrics(&self) -> String {

@@ -1,19 +1,39 @@
 //! The OpenAPI 3.1 document of a solution's services.
 
+use fec_ir::Ir;
 use fec_ir::ir::FlowPlan;
+use fec_model::model::Plane;
 use fec_model::types::{Column, Kind, Type};
 use serde_json::{Map, Value, json};
 
-use super::Services;
-use super::body::expected;
+/// Method and path of a service.
+#[must_use]
+pub fn route(flow: &FlowPlan) -> (&'static str, String) {
+    match &flow.settings.route {
+        Some((method, path)) => (if method == "GET" { "GET" } else { "POST" }, path.clone()),
+        None => ("POST", format!("/{}", flow.name)),
+    }
+}
 
-impl Services {
-    /// The OpenAPI 3.1 document of all services: their types with their docs, parameters and responses.
-    #[must_use]
-    pub fn openapi(&self) -> Value {
+/// The OpenAPI 3.1 document of the services that `is_served` names by their paths: their types with their docs,
+/// parameters and responses.
+#[must_use]
+pub fn openapi(ir: &Ir, is_served: impl Fn(&str) -> bool) -> Value {
+    Document { ir }.all(is_served)
+}
+
+struct Document<'a> {
+    ir: &'a Ir,
+}
+
+impl Document<'_> {
+    fn all(&self, is_served: impl Fn(&str) -> bool) -> Value {
         let mut paths: Map<String, Value> = Map::new();
-        for (flow, _) in self.declared() {
-            let (method, path) = self.route(flow);
+        let mut flows: Vec<&FlowPlan> =
+            self.ir.flows.iter().filter(|flow| flow.plane == Plane::Online && is_served(&flow.path)).collect();
+        flows.sort_by(|left, right| left.path.cmp(&right.path));
+        for flow in flows {
+            let (method, path) = route(flow);
             let part = |part: &str| match part.strip_prefix(':') {
                 Some(name) => format!("{{{name}}}"),
                 None => part.to_owned(),
@@ -43,12 +63,13 @@ impl Services {
     }
 
     fn operation(&self, flow: &FlowPlan) -> Value {
-        let parameters = self.parameters(flow);
-        let (_, path) = self.route(flow);
-        let column = |name: &str| flow.params.iter().map(|(column, _)| column).find(|column| column.name == name);
+        let (method, path) = route(flow);
+        let is_in_path = |column: &Column| path.split('/').any(|part| part.strip_prefix(':') == Some(&column.name));
+        let (text, own): (Vec<&Column>, Vec<&Column>) =
+            flow.params.iter().map(|(column, _)| column).partition(|column| method == "GET" || is_in_path(column));
         let mut listed = Vec::new();
-        for column in parameters.text().iter().filter_map(|field| column(&field.name)) {
-            let in_path = path.split('/').any(|part| part.strip_prefix(':') == Some(column.name.as_str()));
+        for column in text {
+            let in_path = is_in_path(column);
             listed.push(json!({
                 "name": column.name,
                 "in": if in_path { "path" } else { "query" },
@@ -72,22 +93,28 @@ impl Services {
             operation.insert("description".to_owned(), json!(flow.docs));
         }
         operation.insert("parameters".to_owned(), json!(listed));
-        if let Some((is_whole, fields)) = parameters.body() {
-            let in_text = |column: &Column| parameters.text().iter().any(|field| field.name == column.name);
-            let own: Vec<&Column> = flow.params.iter().map(|(column, _)| column).filter(|one| !in_text(one)).collect();
-            let (schema, required) = match own.as_slice() {
-                [only] if is_whole => (self.schema(&only.ty), !only.ty.optional),
-                columns => {
-                    let fields: Vec<(&Column, &str)> = columns.iter().map(|column| (*column, "")).collect();
-                    (self.record(&fields), true)
-                }
-            };
-            let required = required && !fields.is_empty();
+        if let Some((schema, required)) = self.body(&own) {
             let content = json!({ "application/json": { "schema": schema } });
             operation.insert("requestBody".to_owned(), json!({ "required": required, "content": content }));
         }
         operation.insert("responses".to_owned(), self.responses(flow));
         Value::Object(operation)
+    }
+
+    /// The schema of a body with these parameters and whether it must be sent; nothing where there is none. A record that
+    /// is the only parameter is the body itself.
+    fn body(&self, own: &[&Column]) -> Option<(Value, bool)> {
+        match own {
+            [] => None,
+            [only] if matches!(only.ty.kind, Kind::Record(_)) => match &only.ty.kind {
+                Kind::Record(record) if record.fields.is_empty() => None,
+                _ => Some((self.schema(&only.ty), !only.ty.optional)),
+            },
+            columns => {
+                let fields: Vec<(&Column, &str)> = columns.iter().map(|column| (*column, "")).collect();
+                Some((self.record(&fields), true))
+            }
+        }
     }
 
     fn responses(&self, flow: &FlowPlan) -> Value {
@@ -143,9 +170,11 @@ impl Services {
             Kind::Bool => json!({ "type": "boolean" }),
             Kind::Int => json!({ "type": "integer", "format": "int64" }),
             Kind::Float => json!({ "type": "number", "format": "double" }),
-            Kind::Decimal { .. } => {
-                let text = expected(&self.names.enums.kind(kind));
-                let text = format!("{} as a number or a text; answers hold a text.", capital(&text));
+            Kind::Decimal { precision, scale } => {
+                let text = format!(
+                    "A decimal number of at most {precision} digits, {scale} of them after the point, as a number or a \
+                     text; answers hold a text."
+                );
                 json!({ "type": ["string", "number"], "format": "decimal", "description": text })
             }
             Kind::String => json!({ "type": "string" }),
@@ -176,14 +205,6 @@ fn described(mut schema: Value, docs: &str) -> Value {
         fields.insert("description".to_owned(), json!(docs));
     }
     schema
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => String::new(),
-    }
 }
 
 fn error_schema() -> Value {

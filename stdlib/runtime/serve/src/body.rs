@@ -15,11 +15,11 @@ use serde_json::value::RawValue;
 
 /// A request that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
-    pub(super) code: &'static str,
-    pub(super) field: Option<String>,
-    pub(super) message: String,
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: &'static str,
+    pub(crate) field: Option<String>,
+    pub(crate) message: String,
 }
 
 impl Refusal {
@@ -34,7 +34,7 @@ impl Refusal {
 
 /// Where a service's parameters come from.
 #[derive(Debug)]
-pub(super) struct Parameters {
+pub(crate) struct Parameters {
     /// The parameters in order.
     all: Schema,
     /// Those of the path, or in a `GET` also of the query.
@@ -65,7 +65,7 @@ impl Part {
 
 impl Parameters {
     /// The parameters of a service with a route.
-    pub(super) fn new(all: Schema, method: &str, path: &str) -> Self {
+    pub(crate) fn new(all: Schema, method: &str, path: &str) -> Self {
         let in_path = |name: &str| path.split('/').any(|part| part.strip_prefix(':') == Some(name));
         let (text, body): (Vec<Field>, Vec<Field>) =
             all.fields.iter().cloned().partition(|field| method == "GET" || in_path(&field.name));
@@ -78,7 +78,7 @@ impl Parameters {
     }
 
     /// The arguments in the order of the parameters.
-    pub(super) fn arguments(
+    pub(crate) fn arguments(
         &self,
         path: &[(String, String)],
         query: &[(String, String)],
@@ -114,16 +114,6 @@ impl Parameters {
         }
         let argument = |field: &Field| found.remove(field.name.as_str()).unwrap_or(Value::Absent);
         Ok(self.all.fields.iter().map(argument).collect())
-    }
-
-    /// Whether the body is the only parameter itself, and the fields that it has; nothing where there is no body.
-    pub(super) fn body(&self) -> Option<(bool, &[Field])> {
-        self.body.as_ref().map(|part| (self.is_whole, part.schema.fields.as_slice()))
-    }
-
-    /// The parameters of path and query.
-    pub(super) fn text(&self) -> &[Field] {
-        self.text.as_ref().map_or(&[], |part| part.schema.fields.as_slice())
     }
 }
 
@@ -254,7 +244,7 @@ fn seen(text: &str) -> String {
 }
 
 /// A kind in the words of who sends it.
-pub(super) fn expected(kind: &Kind) -> String {
+fn expected(kind: &Kind) -> String {
     match kind {
         Kind::Bool => "`true` or `false`".to_owned(),
         Kind::Int => "a whole number".to_owned(),

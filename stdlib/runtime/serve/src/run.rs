@@ -6,25 +6,27 @@ use flow_core::batch::{Batch, Origin};
 use flow_core::column::{Column, State};
 use flow_core::convert::{decimal_to_float, int_to_float};
 use flow_core::fault::Fault;
-use flow_core::program::{Env, Now};
+use flow_core::program::Now;
 use flow_core::trees::{Ensemble, Input};
 use flow_core::types::Kind;
 use flow_core::value::Value;
+use flow_operators::expression::Environment;
 
-use super::program::{Compiled, Plan, Step, Work};
-use super::rows::Given;
-use super::{Prediction, Reads, RequestError, Services};
-use crate::error::LocalError;
+use crate::error::{RequestError, ServeError};
+use crate::plan::{Plan, Step, Work};
+use crate::reads::{Prediction, Reads};
+use crate::scalar::Scalar;
+use crate::services::Services;
 
 /// Why a binding has no value. It costs nothing until somebody needs the value.
 #[derive(Debug)]
-pub(super) enum Fail {
+pub enum Fail {
     /// A computation failed.
     Fault(Fault),
     /// It was not there in time.
     Timeout(String),
     /// A store could not be read, or the plan is inconsistent.
-    Broken(LocalError),
+    Broken(ServeError),
 }
 
 impl Fail {
@@ -32,7 +34,7 @@ impl Fail {
         match self {
             Self::Fault(fault) => Self::Fault(*fault),
             Self::Timeout(binding) => Self::Timeout(binding.clone()),
-            Self::Broken(error) => Self::Broken(LocalError::Environment(error.to_string())),
+            Self::Broken(error) => Self::Broken(ServeError::Unavailable(error.to_string())),
         }
     }
 }
@@ -43,8 +45,8 @@ impl From<Fault> for Fail {
     }
 }
 
-impl From<LocalError> for Fail {
-    fn from(error: LocalError) -> Self {
+impl From<ServeError> for Fail {
+    fn from(error: ServeError) -> Self {
         Self::Broken(error)
     }
 }
@@ -61,7 +63,7 @@ impl From<Fail> for RequestError {
 
 /// A value, or a record of which some fields are faulty.
 #[derive(Debug)]
-pub(super) enum Bound {
+enum Bound {
     Value(Value),
     /// One row.
     Partly(Column),
@@ -78,7 +80,7 @@ impl Bound {
     }
 
     /// The value, where all of it is needed.
-    pub(super) fn whole(self) -> Result<Value, Fail> {
+    fn whole(self) -> Result<Value, Fail> {
         match self {
             Self::Value(value) => Ok(value),
             Self::Partly(column) => Ok(column.value(0)?),
@@ -97,25 +99,28 @@ enum Bad {
 }
 
 /// A request while it is answered.
-pub(super) struct Run<'a> {
-    pub(super) services: &'a Services,
-    pub(super) plan: &'a Plan,
+pub struct Run<'a> {
+    pub(crate) services: &'a Services,
+    plan: &'a Plan,
     /// The values of parameters and bindings by position; absent where they are bad or not there yet.
-    pub(super) cells: Vec<Value>,
+    pub(crate) cells: Vec<Value>,
     bad: Vec<(usize, Bad)>,
-    pub(super) now: i64,
-    pub(super) reads: &'a dyn Reads,
-    pub(super) given: Option<&'a Given>,
+    pub(crate) now: i64,
+    pub(crate) reads: &'a dyn Reads,
+    /// Rows that the plan does not make itself.
+    pub(crate) given: &'a [Batch],
     /// When it began, where time decides anything.
     started: Option<Instant>,
     /// What each statement took.
     took: Vec<Duration>,
-    /// Whether a fallback answered for a binding.
-    pub(super) fallback: bool,
+    fallback: bool,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
+    /// The plan with its parameters, before its first statement. Without `timeouts` no `@timeout` and no `@deadline`
+    /// fires.
+    #[must_use]
+    pub fn new(
         services: &'a Services,
         plan: &'a Plan,
         arguments: &[Value],
@@ -123,10 +128,10 @@ impl<'a> Run<'a> {
         reads: &'a dyn Reads,
         timeouts: bool,
     ) -> Self {
-        let mut cells = Vec::with_capacity(plan.fields.len());
+        let mut cells = Vec::with_capacity(plan.cells.len());
         cells.extend(arguments.iter().take(plan.parameters).cloned());
-        cells.resize(plan.fields.len(), Value::Absent);
-        let started = (timeouts && plan.is_timed).then(Instant::now);
+        cells.resize(plan.cells.len(), Value::Absent);
+        let started = (timeouts && plan.is_timed()).then(Instant::now);
         Self {
             services,
             plan,
@@ -134,15 +139,24 @@ impl<'a> Run<'a> {
             bad: Vec::new(),
             now,
             reads,
-            given: None,
+            given: &[],
             started,
             took: Vec::new(),
             fallback: false,
         }
     }
 
+    /// Rows that the plan does not make itself, in the order of their positions.
+    #[must_use]
+    pub fn give(self, given: &'a [Batch]) -> Self {
+        Self { given, ..self }
+    }
+
     /// Runs the statements until one answers; nothing where none does.
-    pub(super) fn answer(&mut self) -> Result<Option<Value>, RequestError> {
+    ///
+    /// # Errors
+    /// What the answer needs and cannot have.
+    pub fn answer(&mut self) -> Result<Option<Value>, RequestError> {
         let plan = self.plan;
         for step in &plan.steps {
             let begin = self.started.map(|_| Instant::now());
@@ -167,9 +181,15 @@ impl<'a> Run<'a> {
         Ok(None)
     }
 
+    /// Whether a fallback answered for a binding.
+    #[must_use]
+    pub fn fallback(&self) -> bool {
+        self.fallback
+    }
+
     fn is_wanted(&self, step: &Step) -> Result<bool, Fail> {
-        for (guard, wanted) in &step.guards {
-            if (self.whole(guard)? == Value::Bool(true)) != *wanted {
+        for guard in &step.guards {
+            if (self.whole(&guard.condition)? == Value::Bool(true)) != guard.wanted {
                 return Ok(false);
             }
         }
@@ -208,7 +228,7 @@ impl<'a> Run<'a> {
     }
 
     /// The first failure among the bindings at these positions, all of which are needed whole.
-    pub(super) fn first_bad(&self, positions: &[usize]) -> Option<Fail> {
+    pub(crate) fn first_bad(&self, positions: &[usize]) -> Option<Fail> {
         let (_, bad) = self.bad.iter().find(|(position, _)| positions.contains(position))?;
         match bad {
             Bad::Fail(fail) => Some(fail.again()),
@@ -231,19 +251,17 @@ impl<'a> Run<'a> {
                 match reply {
                     Ok(reply) => Ok(Bound::Value(reply.value)),
                     Err(RequestError::Fault(fault)) => Err(Fail::Fault(fault)),
-                    Err(error) => Err(Fail::Broken(LocalError::Environment(error.to_string()))),
+                    Err(error) => Err(Fail::Broken(ServeError::Unavailable(error.to_string()))),
                 }
             }
             Work::Collect(relation) => self.collect(relation).map(Bound::Value),
         }
     }
 
-    fn features(&self, set: &str, keys: &[Compiled]) -> Result<Bound, Fail> {
+    fn features(&self, set: &str, keys: &[Scalar]) -> Result<Bound, Fail> {
         let keys = self.all(keys)?;
-        let Some(reader) = self.services.sets.get(set) else {
-            return Err(Fail::Broken(LocalError::Plan(format!("there is no feature set `{set}`"))));
-        };
-        let cells = reader.read(&keys, self.now, &self.services.slots, self.reads)?;
+        let reader = self.services.set(set)?;
+        let cells = reader.read(&keys, self.now, self.services.slots(), self.reads)?;
         if cells.iter().all(Result::is_ok) {
             return Ok(Bound::Value(Value::Record(cells.into_iter().flatten().collect())));
         }
@@ -253,7 +271,7 @@ impl<'a> Run<'a> {
         Bound::of(Column::record(cells.iter().zip(&reader.kinds).map(column).collect(), None, 1))
     }
 
-    fn predict(&self, model: &str, inputs: &[(String, Compiled)]) -> Result<Bound, Fail> {
+    fn predict(&self, model: &str, inputs: &[(String, Scalar)]) -> Result<Bound, Fail> {
         let Some(published) = self.reads.model(model) else { return Ok(Bound::Value(Value::Absent)) };
         let ensemble = match &published.prediction {
             Prediction::Ensemble(ensemble) => ensemble,
@@ -278,22 +296,25 @@ impl<'a> Run<'a> {
         Ok(Bound::Value(Value::Float(prediction + 0.0)))
     }
 
-    fn all(&self, exprs: &[Compiled]) -> Result<Vec<Value>, Fail> {
+    fn all(&self, exprs: &[Scalar]) -> Result<Vec<Value>, Fail> {
         exprs.iter().map(|expr| self.whole(expr)).collect()
     }
 
-    /// An expression of which everything is needed.
-    pub(super) fn whole(&self, expr: &Compiled) -> Result<Value, Fail> {
+    /// The value of an expression of which everything is needed, over what is bound by now.
+    ///
+    /// # Errors
+    /// Why it has none.
+    pub fn whole(&self, expr: &Scalar) -> Result<Value, Fail> {
         self.evaluate(expr)?.whole()
     }
 
     /// An expression over the bindings so far.
-    pub(super) fn evaluate(&self, expr: &Compiled) -> Result<Bound, Fail> {
+    fn evaluate(&self, expr: &Scalar) -> Result<Bound, Fail> {
         let is_bad = |(position, _): &&(usize, Bad)| expr.reads.contains(position);
         if self.bad.iter().any(|bad| is_bad(&bad)) {
             return self.evaluate_partly(expr);
         }
-        match expr.program.eval_row(&self.cells, self.now, &self.services.slots) {
+        match expr.expr.value(&self.cells, self.now, self.services.slots()) {
             Ok(value) => Ok(Bound::Value(value)),
             // A record may be good in parts.
             Err(_) if matches!(expr.kind, Kind::Record(_)) => self.evaluate_partly(expr),
@@ -302,10 +323,9 @@ impl<'a> Run<'a> {
     }
 
     /// The same where a binding, or a field of one, is faulty: a fault that the value does not need is not seen.
-    fn evaluate_partly(&self, expr: &Compiled) -> Result<Bound, Fail> {
-        let mut columns = Vec::with_capacity(expr.width);
-        for (position, field) in self.plan.fields.iter().enumerate().take(expr.width) {
-            let kind = &field.ty.kind;
+    fn evaluate_partly(&self, expr: &Scalar) -> Result<Bound, Fail> {
+        let mut columns = Vec::with_capacity(self.plan.cells.len());
+        for (position, kind) in self.plan.cells.iter().enumerate() {
             let bad = self.bad.iter().find(|(bad, _)| *bad == position && expr.reads.contains(bad));
             columns.push(match bad {
                 Some((_, Bad::Partly(column))) => column.clone(),
@@ -323,8 +343,8 @@ impl<'a> Run<'a> {
             offset: vec![0],
             weight: vec![1],
         };
-        let env = Env { now: Now::At(self.now), slots: &self.services.slots };
-        Bound::of(expr.program.eval(&batch, &env))
+        let env = Environment { now: Now::At(self.now), slots: self.services.slots().to_vec() };
+        Bound::of(expr.expr.column(&batch, &env))
     }
 }
 

@@ -1,0 +1,117 @@
+//! What services of a running solution read: the feature store as it has been filled, the newest models.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use flow_learn::Registry;
+use flow_log::Cut;
+use flow_store::{FeatureStore, SetId};
+
+use crate::error::ServeError;
+use crate::reads::{Moment, Prediction, PublishedModel, Reads};
+
+/// The reads of a running solution.
+pub struct LiveReads {
+    store: Arc<dyn FeatureStore>,
+    registry: Arc<Registry>,
+    names: Vec<String>,
+    models: RwLock<BTreeMap<String, Arc<PublishedModel>>>,
+    moment: RwLock<Arc<Moment>>,
+    ready: AtomicBool,
+    commits: AtomicU64,
+}
+
+impl LiveReads {
+    /// Reads of `store` and of the newest versions of `models` in `registry`, before anything was applied or loaded.
+    #[must_use]
+    pub fn new(store: Arc<dyn FeatureStore>, registry: Arc<Registry>, models: Vec<String>) -> Self {
+        Self {
+            store,
+            registry,
+            names: models,
+            models: RwLock::default(),
+            moment: RwLock::new(Arc::new(Moment::new(0, ""))),
+            ready: AtomicBool::new(false),
+            commits: AtomicU64::new(0),
+        }
+    }
+
+    /// Loads the newest version of each model; tells of files that were passed over.
+    pub fn reload(&self, tell: &mut dyn FnMut(String)) {
+        let mut found = BTreeMap::new();
+        for name in &self.names {
+            match self.registry.latest(name) {
+                Ok(latest) => {
+                    for ignored in latest.ignored {
+                        tell(ignored.to_string());
+                    }
+                    if let Some(version) = latest.found {
+                        let prediction = Prediction::Ensemble(Arc::new(version.publication.ensemble));
+                        let published = PublishedModel { version: version.version, prediction };
+                        found.insert(name.clone(), Arc::new(published));
+                    }
+                }
+                Err(error) => tell(error.to_string()),
+            }
+        }
+        if let Ok(mut models) = self.models.write() {
+            *models = found;
+        }
+    }
+
+    /// Everything up to `cut` is applied: requests are answered at `now`, microseconds since the epoch.
+    pub fn applied(&self, now: i64, cut: &Cut) {
+        let next = Arc::new(Moment::new(now, &cut.to_string()));
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut moment) = self.moment.write() {
+            *moment = next;
+        }
+    }
+
+    /// All history is applied.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// Lines for `/metrics`.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let seconds = self.moment().now() as f64 / 1e6;
+        let commits = self.commits.load(Ordering::Relaxed);
+        format!(
+            "# TYPE fec_applied_time_seconds gauge\nfec_applied_time_seconds {seconds}\n\
+             # TYPE fec_commits_total counter\nfec_commits_total {commits}\n"
+        )
+    }
+}
+
+impl Reads for LiveReads {
+    fn moment(&self) -> Arc<Moment> {
+        // Nothing panics while it holds the lock.
+        match self.moment.read() {
+            Ok(moment) => Arc::clone(&moment),
+            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+        }
+    }
+
+    fn state(&self, table: u32, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<(), ServeError> {
+        let mut visit = |_: usize, value: Option<&[u8]>| {
+            if let Some(value) = value {
+                found(value);
+            }
+        };
+        match self.store.read(SetId(table), &[key], &mut visit) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(ServeError::Unavailable(error.to_string())),
+        }
+    }
+
+    fn model(&self, name: &str) -> Option<Arc<PublishedModel>> {
+        self.models.read().ok()?.get(name).cloned()
+    }
+
+    fn ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+}

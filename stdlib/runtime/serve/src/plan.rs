@@ -1,0 +1,111 @@
+//! The statements of a service: what each of them computes and where its value is put.
+
+use std::time::Duration;
+
+use flow_core::types::Kind;
+
+use crate::relation::Relation;
+use crate::scalar::Scalar;
+
+/// A flow whose statements run one after the other for each request.
+#[derive(Clone, Default)]
+pub struct Plan {
+    /// Its statements in order.
+    pub steps: Vec<Step>,
+    /// The kinds of the parameters, then of the bindings in order: the cells that expressions see.
+    pub cells: Vec<Kind>,
+    /// How many of them are parameters.
+    pub parameters: usize,
+    /// The time after which there is no answer.
+    pub deadline: Option<Duration>,
+}
+
+impl Plan {
+    /// Whether time decides anything.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.deadline.is_some() || self.steps.iter().any(|step| step.timeout.is_some())
+    }
+}
+
+/// A statement.
+#[derive(Clone)]
+pub struct Step {
+    /// Its name in the plan.
+    pub name: String,
+    /// Conditions under which it runs.
+    pub guards: Vec<Guard>,
+    /// What it does.
+    pub work: Work,
+    /// The position of the cell where its value is put.
+    pub target: Option<usize>,
+    /// What stands in for a value that is absent, faulty, late or cannot be read.
+    pub fallback: Option<Scalar>,
+    /// The time after which its value no longer counts.
+    pub timeout: Option<Duration>,
+    /// The statements before it that were taken out of its expression: they take part in its time.
+    pub parts: Vec<usize>,
+}
+
+impl Step {
+    /// A statement that always runs, takes the time it needs, and keeps nothing.
+    #[must_use]
+    pub fn new(name: &str, work: Work) -> Self {
+        Self {
+            name: name.to_owned(),
+            guards: Vec::new(),
+            work,
+            target: None,
+            fallback: None,
+            timeout: None,
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// A condition of a statement.
+#[derive(Clone)]
+pub struct Guard {
+    /// The condition.
+    pub condition: Scalar,
+    /// Whether the statement wants it true, or not true.
+    pub wanted: bool,
+}
+
+/// What a statement does.
+#[derive(Clone)]
+pub enum Work {
+    /// Reads a feature set.
+    Features {
+        /// The set.
+        set: String,
+        /// Its key.
+        keys: Vec<Scalar>,
+    },
+    /// Reads a table or view.
+    Table {
+        /// Its name.
+        table: String,
+        /// Its key.
+        keys: Vec<Scalar>,
+    },
+    /// Applies a model.
+    Predict {
+        /// The model.
+        model: String,
+        /// Its inputs by name.
+        inputs: Vec<(String, Scalar)>,
+    },
+    /// Calls a service.
+    Call {
+        /// Its path.
+        service: String,
+        /// Its parameters in order.
+        arguments: Vec<Scalar>,
+    },
+    /// Computes a value.
+    Scalar(Scalar),
+    /// Collects the rows of a relation.
+    Collect(Relation),
+    /// Answers.
+    Respond(Scalar),
+}

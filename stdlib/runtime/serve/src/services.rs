@@ -1,0 +1,221 @@
+//! All services of a process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flow_core::column::Column;
+use flow_core::fault::Fault;
+use flow_core::types::{Kind, Schema};
+use flow_core::value::Value;
+
+use crate::error::{RequestError, ServeError};
+use crate::plan::Plan;
+use crate::reads::{Moment, PublishedModel, Reads};
+use crate::relation::Ordered;
+use crate::run::Run;
+use crate::sets::FeatureView;
+use crate::tables::Keyed;
+
+/// A service.
+#[derive(Clone)]
+pub struct Service {
+    /// Its path in the solution: `engine.name`, or `name`.
+    pub path: String,
+    /// `GET` or `POST`, and the path of its route, such as `/home/:user`; nothing where only other services call it.
+    pub route: Option<(&'static str, String)>,
+    /// Its parameters in order.
+    pub parameters: Schema,
+    /// What it answers.
+    pub result: Kind,
+    /// Its statements.
+    pub plan: Plan,
+}
+
+/// A view that services read by key: over tables alone.
+#[derive(Clone)]
+pub struct View {
+    /// Its name.
+    pub name: String,
+    /// Its rows; of several with one key the last in order counts.
+    pub rows: Ordered,
+    /// Its columns.
+    pub schema: Arc<Schema>,
+    /// Its key.
+    pub key: Vec<String>,
+}
+
+/// What the services of a solution are made of.
+#[derive(Default)]
+pub struct Solution {
+    /// The values of the solution's parameters.
+    pub slots: Vec<Value>,
+    /// Feature sets.
+    pub features: Vec<FeatureView>,
+    /// Tables, loaded.
+    pub tables: Vec<Keyed>,
+    /// Views over them.
+    pub views: Vec<View>,
+    /// The names of models.
+    pub models: Vec<String>,
+    /// The services.
+    pub services: Vec<Service>,
+    /// The OpenAPI document.
+    pub document: serde_json::Value,
+}
+
+/// A response.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// The value, of the service's result type.
+    pub value: Value,
+    /// Whether a fallback stood in for a binding.
+    pub fallback: bool,
+}
+
+/// All services of a process.
+pub struct Services {
+    slots: Vec<Value>,
+    features: BTreeMap<String, FeatureView>,
+    tables: BTreeMap<String, Keyed>,
+    /// Views over tables that have versions.
+    changing: BTreeMap<String, View>,
+    services: BTreeMap<String, Service>,
+    models: Vec<String>,
+    document: serde_json::Value,
+}
+
+impl Services {
+    /// Makes services ready for requests: a view over tables without versions is computed here, once.
+    ///
+    /// # Errors
+    /// A view that cannot be computed.
+    pub fn new(solution: Solution) -> Result<Self, ServeError> {
+        let mut services = Self {
+            slots: solution.slots,
+            features: solution.features.into_iter().map(|set| (set.name.clone(), set)).collect(),
+            tables: solution.tables.into_iter().map(|table| (table.name().to_owned(), table)).collect(),
+            changing: BTreeMap::new(),
+            services: solution.services.into_iter().map(|service| (service.path.clone(), service)).collect(),
+            models: solution.models,
+            document: solution.document,
+        };
+        for view in solution.views {
+            let is_versioned = |name: &&str| services.tables.get(*name).is_some_and(Keyed::is_versioned);
+            if view.rows.rows.tables().iter().any(is_versioned) {
+                services.changing.insert(view.name.clone(), view);
+            } else {
+                let keyed = services.view(&view, 0)?;
+                services.tables.insert(view.name, keyed);
+            }
+        }
+        Ok(services)
+    }
+
+    /// The rows of a view over tables as they are at an instant, by its key; of several with one key the last in order.
+    fn view(&self, view: &View, at: i64) -> Result<Keyed, ServeError> {
+        let plan = Plan::default();
+        let run = Run::new(self, &plan, &[], at, &Nothing, false);
+        let rows = run.ordered(&view.rows).map_err(|fail| ServeError::Plan(RequestError::from(fail).to_string()))?;
+        Keyed::new(&view.name, &view.schema, rows, &view.key, None)
+    }
+
+    /// The row of a table or view for a key at an instant.
+    pub(crate) fn row(&self, table: &str, key: &[Value], at: i64) -> Result<Option<Column>, ServeError> {
+        if let Some(keyed) = self.tables.get(table) {
+            return Ok(keyed.read(key, at));
+        }
+        match self.changing.get(table) {
+            Some(view) => Ok(self.view(view, at)?.read(key, at)),
+            None => Err(ServeError::Plan(format!("there is no table `{table}`"))),
+        }
+    }
+
+    /// The table, or view that does not change, of a name.
+    pub(crate) fn keyed(&self, table: &str) -> Option<&Keyed> {
+        self.tables.get(table)
+    }
+
+    /// The feature set of a name.
+    pub(crate) fn set(&self, name: &str) -> Result<&FeatureView, ServeError> {
+        self.features.get(name).ok_or_else(|| ServeError::Plan(format!("there is no feature set `{name}`")))
+    }
+
+    /// The values of the solution's parameters.
+    pub(crate) fn slots(&self) -> &[Value] {
+        &self.slots
+    }
+
+    /// A feature set's columns in declared order, each a value or the fault of its computation, for a key at an instant.
+    ///
+    /// # Errors
+    /// A set that is not there, or a store that cannot be read.
+    pub fn read_features(
+        &self,
+        set: &str,
+        key: &[Value],
+        at: i64,
+        reads: &dyn Reads,
+    ) -> Result<Vec<Result<Value, Fault>>, ServeError> {
+        self.set(set)?.read(key, at, &self.slots, reads)
+    }
+
+    /// Answers a request to the service at `path` (`engine.name`, or `name`) at `now`. `arguments` are its parameters in
+    /// order; without `timeouts` no `@timeout` and no `@deadline` fires.
+    ///
+    /// # Errors
+    /// What the response needs and cannot have.
+    pub fn request(
+        &self,
+        path: &str,
+        arguments: &[Value],
+        now: i64,
+        reads: &dyn Reads,
+        timeouts: bool,
+    ) -> Result<Reply, RequestError> {
+        let service = self.services.get(path).ok_or_else(|| RequestError::Unknown(path.to_owned()))?;
+        let mut run = Run::new(self, &service.plan, arguments, now, reads, timeouts);
+        match run.answer()? {
+            Some(value) => Ok(Reply { value, fallback: run.fallback() }),
+            None => {
+                Err(RequestError::Unavailable(format!("`{path}` has no answer, which is a defect of the compiler")))
+            }
+        }
+    }
+
+    /// The services in the order of their paths.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services.values()
+    }
+
+    /// The names of models.
+    pub(crate) fn models(&self) -> &[String] {
+        &self.models
+    }
+
+    /// The OpenAPI document.
+    #[must_use]
+    pub fn document(&self) -> &serde_json::Value {
+        &self.document
+    }
+}
+
+/// The reads of what reads nothing.
+struct Nothing;
+
+impl Reads for Nothing {
+    fn moment(&self) -> Arc<Moment> {
+        Arc::new(Moment::new(0, ""))
+    }
+
+    fn state(&self, _table: u32, _key: &[u8], _found: &mut dyn FnMut(&[u8])) -> Result<(), ServeError> {
+        Ok(())
+    }
+
+    fn model(&self, _name: &str) -> Option<Arc<PublishedModel>> {
+        None
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}
