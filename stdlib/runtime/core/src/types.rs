@@ -87,70 +87,9 @@ impl DataType {
     pub fn optional(kind: Kind) -> Self {
         Self { kind, optional: true }
     }
-
-    /// `bool`.
-    pub const BOOL: Self = Self { kind: Kind::Bool, optional: false };
-    /// `int`.
-    pub const INT: Self = Self { kind: Kind::Int, optional: false };
-    /// `float`.
-    pub const FLOAT: Self = Self { kind: Kind::Float, optional: false };
-    /// `string`.
-    pub const STRING: Self = Self { kind: Kind::String, optional: false };
-    /// `bytes`.
-    pub const BYTES: Self = Self { kind: Kind::Bytes, optional: false };
-    /// `date`.
-    pub const DATE: Self = Self { kind: Kind::Date, optional: false };
-    /// `timestamp`.
-    pub const TIMESTAMP: Self = Self { kind: Kind::Timestamp, optional: false };
-    /// `duration`.
-    pub const DURATION: Self = Self { kind: Kind::Duration, optional: false };
-
-    /// `decimal(precision, scale)`.
-    #[must_use]
-    pub const fn decimal(precision: u8, scale: u8) -> Self {
-        Self { kind: Kind::Decimal { precision, scale }, optional: false }
-    }
-
-    /// A member of an enumeration.
-    #[must_use]
-    pub fn member(of: Arc<EnumType>) -> Self {
-        Self::required(Kind::Enum(of))
-    }
-
-    /// `list<T>`.
-    #[must_use]
-    pub fn list(element: Self) -> Self {
-        Self::required(Kind::List(Arc::new(element)))
-    }
-
-    /// A record.
-    #[must_use]
-    pub fn record(fields: RecordType) -> Self {
-        Self::required(Kind::Record(Arc::new(fields)))
-    }
-
-    /// The same type, whose cells may be absent.
-    #[must_use]
-    pub fn maybe(self) -> Self {
-        Self { optional: true, ..self }
-    }
-}
-
-impl EnumType {
-    /// An enumeration with its members in order.
-    #[must_use]
-    pub fn of<const N: usize>(name: &str, members: [&str; N]) -> Arc<Self> {
-        Arc::new(Self { name: name.to_owned(), members: members.map(str::to_owned).into() })
-    }
 }
 
 impl RecordType {
-    /// Fields by name and type, in order.
-    #[must_use]
-    pub fn of<const N: usize>(fields: [(&str, DataType); N]) -> Self {
-        Self { fields: fields.map(|(name, ty)| Field { name: name.to_owned(), ty }).into() }
-    }
-
     /// The position of the field called `name`.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
