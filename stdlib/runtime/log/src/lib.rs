@@ -1,9 +1,10 @@
 //! One log for every plane: partitioned topics, transactions over them, a changelog per task.
 //!
 //! A source, a sink, a store and an operator know the traits of [`traits`] and nothing of the implementation behind them.
-//! [`embedded`] keeps the log in a folder that several processes share; [`simulated`] keeps it in memory and breaks on
+//! [`archive`] takes topics to files at rest and begins tasks with them. [`embedded`] keeps the log in a folder that several processes share; [`simulated`] keeps it in memory and breaks on
 //! purpose, from a seed.
 
+pub mod archive;
 pub mod batch;
 pub mod block;
 pub mod clock;

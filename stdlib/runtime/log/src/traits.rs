@@ -127,6 +127,16 @@ pub trait Log: Send {
     /// A log that cannot be read.
     fn partitions(&mut self, topic: &str) -> Result<Option<u32>, LogError>;
 
+    /// Which topic of this name it is: one that is removed and made anew has another number. Where topics are never
+    /// removed, the name is enough.
+    ///
+    /// # Errors
+    /// A log that cannot be read.
+    fn topic_id(&mut self, topic: &str) -> Result<u64, LogError> {
+        let _ = topic;
+        Ok(0)
+    }
+
     /// The committed end of `partition`: the offset that the next record will get, and the greatest timestamp so far.
     ///
     /// # Errors

@@ -60,7 +60,7 @@
 
 mod chunk;
 mod commits;
-mod files;
+pub(crate) mod files;
 pub(crate) mod names;
 mod reader;
 mod source;
@@ -100,6 +100,12 @@ impl Default for Options {
     fn default() -> Self {
         Self { durable: false, segment_bytes: 64 << 20, commits_bytes: 8 << 20, record_bytes: 1 << 20 }
     }
+}
+
+/// A number from the keys that the standard library draws for its maps.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// A task that this handle owns.
@@ -154,6 +160,33 @@ impl EmbeddedLog {
         Ok(self.commits.state().topics.iter().map(|(topic, n)| (topic.to_string(), *n)).collect())
     }
 
+    /// A number that no other folder has, written by whoever asks first.
+    fn id(&self) -> Result<u64, LogError> {
+        let path = self.root.join("log.id");
+        for _ in 0..2 {
+            match fs::read(&path) {
+                Ok(bytes) => {
+                    let damaged = || LogError::Corrupt { file: path.clone(), at: 0, why: "it is no number".to_owned() };
+                    return Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| damaged())?));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(LogError::io("read", &path, &error)),
+            }
+            let fresh = self.root.join(format!("log.id.{}-{:x}", std::process::id(), random()));
+            fs::write(&fresh, random().to_le_bytes()).map_err(|error| LogError::io("write to", &fresh, &error))?;
+            // Of several the first one counts.
+            let linked = fs::hard_link(&fresh, &path);
+            let _ = fs::remove_file(&fresh);
+            match linked {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(LogError::io("write", &path, &error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Err(LogError::Corrupt { file: path, at: 0, why: "it goes away while it is read".to_owned() })
+    }
+
     /// Raises the task's epoch.
     fn lease(&mut self, task: &TaskId, lock: Option<File>) -> Result<Epoch, LogError> {
         let mut epoch = Epoch::default();
@@ -199,6 +232,15 @@ impl Log for EmbeddedLog {
     fn partitions(&mut self, topic: &str) -> Result<Option<u32>, LogError> {
         self.commits.refresh()?;
         Ok(self.commits.state().topics.get(topic).copied())
+    }
+
+    fn topic_id(&mut self, topic: &str) -> Result<u64, LogError> {
+        // No topic of a folder is ever made anew: which one it is, is which folder it is.
+        let mut hash = self.id()?;
+        for byte in topic.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(hash)
     }
 
     fn end(&mut self, partition: &PartitionId) -> Result<Mark, LogError> {

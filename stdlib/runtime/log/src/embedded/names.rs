@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! commits.log             every commit, one record each: what decides
+//! log.id                  which folder this is, once somebody has asked
 //! commits.lock            held for the moment in which a record is added to it
 //! topics/NAME/N/lock      held while a transaction writes to the partition
 //! topics/NAME/N/BASE.seg  the partition's records from offset BASE on

@@ -47,6 +47,10 @@ impl<L: Log> Log for AbortingLog<L> {
         self.log.partitions(topic)
     }
 
+    fn topic_id(&mut self, topic: &str) -> Result<u64, LogError> {
+        self.log.topic_id(topic)
+    }
+
     fn end(&mut self, partition: &PartitionId) -> Result<Mark, LogError> {
         self.log.end(partition)
     }

@@ -157,6 +157,19 @@ impl SimulatedLog {
         self.process.lock().settle();
     }
 
+    /// Removes a topic and makes another of that name, which is empty.
+    pub fn make_anew(&self, topic: &str) {
+        let mut world = self.process.lock();
+        world.partitions.retain(|partition, _| &*partition.topic != topic);
+        world.earliest.retain(|partition, _| &*partition.topic != topic);
+        *world.ids.entry(topic.into()).or_default() += 1;
+    }
+
+    /// Forgets the records of `partition` before `offset`, as a log does after a time.
+    pub fn forget_before(&self, partition: &PartitionId, offset: i64) {
+        self.process.lock().earliest.insert(partition.clone(), offset);
+    }
+
     /// From here on other faults happen.
     pub fn set_faults(&self, faults: Faults) {
         self.process.lock().faults = faults;
@@ -203,6 +216,10 @@ impl Log for SimulatedLog {
 
     fn partitions(&mut self, topic: &str) -> Result<Option<u32>, LogError> {
         Ok(self.process.alive()?.topics.get(topic).copied())
+    }
+
+    fn topic_id(&mut self, topic: &str) -> Result<u64, LogError> {
+        Ok(self.process.alive()?.ids.get(topic).copied().unwrap_or(0))
     }
 
     fn end(&mut self, partition: &PartitionId) -> Result<Mark, LogError> {

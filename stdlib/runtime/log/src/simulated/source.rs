@@ -79,7 +79,13 @@ impl Source for SimulatedSource {
                 Start::At(_) => world.partitions.get(partition).map(|q| q.all.as_slice()).unwrap_or_default(),
                 Start::Earliest | Start::Since(_) => visible(&mut world, partition),
             };
-            let mark = find(records, partition, *start)?;
+            let mut mark = find(records, partition, *start)?;
+            if *start == Start::Earliest
+                && let Some(earliest) = world.earliest.get(partition).copied()
+            {
+                let records = visible(&mut world, partition);
+                mark = find(records, partition, Start::At(Mark { next: earliest, arrived: i64::MIN }))?;
+            }
             added.push((partition.clone(), Reading { mark, end: mark.next, paused: false }));
         }
         for partition in drop {

@@ -91,6 +91,10 @@ pub enum Fate {
 #[derive(Debug)]
 pub struct World {
     pub topics: BTreeMap<Arc<str>, u32>,
+    /// How often a topic was made anew.
+    pub ids: BTreeMap<Arc<str>, u64>,
+    /// The first offset that is still there, where some are gone.
+    pub earliest: BTreeMap<PartitionId, i64>,
     pub partitions: BTreeMap<PartitionId, Queue<Record>>,
     pub tasks: BTreeMap<TaskId, Task>,
     pub dice: Dice,
@@ -109,6 +113,8 @@ impl World {
     pub fn new(seed: u64, faults: Faults) -> Self {
         Self {
             topics: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            earliest: BTreeMap::new(),
             partitions: BTreeMap::new(),
             tasks: BTreeMap::new(),
             dice: Dice::new(seed),
