@@ -315,11 +315,11 @@ impl<'a> Checker<'a> {
                     Some(_) => self.unfit("float", "an int up to 2^53", &values, 0, span),
                 }
             }
-            Kind::Decimal { .. } => {
+            Kind::Decimal { .. } | Kind::String => {
                 let ty = Type { kind: Kind::Float, optional: value.ty.optional };
                 Expr { kind: ExprKind::Convert(Box::new(value.clone())), ty, span }
             }
-            _ => self.unfit("float", "a number", &values, 0, span),
+            _ => self.unfit("float", "a number or a text", &values, 0, span),
         }
     }
 
@@ -332,8 +332,10 @@ impl<'a> Checker<'a> {
             [value] => match value.ty.kind {
                 Kind::Int => (value, Kind::Decimal { precision: 19, scale: 0 }),
                 Kind::Decimal { .. } => return value.clone(),
-                Kind::Float => {
-                    let found = Diagnostic::error(codes::E0303, name, "a float needs the digits of its decimal");
+                Kind::Float | Kind::String => {
+                    let what = if value.ty.kind == Kind::String { "text" } else { "float" };
+                    let found =
+                        Diagnostic::error(codes::E0303, name, format!("a {what} needs the digits of its decimal"));
                     self.report(found.help("as in `decimal(x, 12, 2)`"));
                     return self.wrong(span);
                 }
@@ -364,11 +366,11 @@ impl<'a> Checker<'a> {
             }
         };
         match value.ty.kind {
-            Kind::Int | Kind::Float | Kind::Decimal { .. } => {
+            Kind::Int | Kind::Float | Kind::Decimal { .. } | Kind::String => {
                 let ty = Type { kind, optional: value.ty.optional };
                 Expr { kind: ExprKind::Convert(Box::new(value.clone())), ty, span }
             }
-            _ => self.unfit("decimal", "a number", &values, 0, span),
+            _ => self.unfit("decimal", "a number or a text", &values, 0, span),
         }
     }
 
@@ -390,12 +392,10 @@ impl<'a> Checker<'a> {
                 let kind = ExprKind::If(Box::new(value.clone()), Box::new(one(1)), Box::new(one(0)));
                 Expr { kind, ty, span }
             }
-            Kind::Float | Kind::Decimal { .. } => {
-                let found = Diagnostic::error(codes::E0301, name, "`int` does not say how to round");
-                self.report(found.help("write `floor(x)`, `ceil(x)` or `round(x)`"));
-                self.wrong(span)
+            Kind::Float | Kind::Decimal { .. } | Kind::String => {
+                Expr { kind: ExprKind::Convert(Box::new(value.clone())), ty, span }
             }
-            _ => self.unfit("int", "an int or a bool", &values, 0, span),
+            _ => self.unfit("int", "a number, a text or a bool", &values, 0, span),
         }
     }
 }
