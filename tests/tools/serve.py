@@ -20,9 +20,9 @@ layer = Layer("serve")
 class Server:
     """A running `fec run` and the lines that it has said."""
 
-    def __init__(self, state, port=0):
+    def __init__(self, state, port=0, solution=SOLUTION, *more):
         self.began = time.monotonic()
-        command = [FEC, "run", SOLUTION, "--port", str(port), "--state", str(state), "--format", "json"]
+        command = [FEC, "run", solution, "--port", str(port), "--state", str(state), "--format", "json", *map(str, more)]
         self.child = start(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.told, self.errors = [], []
         threading.Thread(target=self._read, daemon=True).start()
@@ -148,6 +148,50 @@ def drains(server):
     layer.check("requests in flight are answered or never accepted", set(results) <= {200, "refused", 503}, shown(results))
 
 
+def emits():
+    """What a service emits is in its sink once for each response, and SIGTERM loses none."""
+    base = scratch("emits")
+    solution, state, out = "tests/solutions/decisions", base / "state", base / "out"
+    answered, asked, lock = [], [], threading.Lock()
+
+    def ask(server, thread, most):
+        for number in range(most):
+            name = f"{thread}-{number}"
+            buyer = "mallory" if number % 10 == 0 else f"buyer-{number % 7}"
+            with lock:
+                asked.append(name)
+            try:
+                status, _, _ = server.request("POST", "/order", json.dumps({"id": name, "buyer": buyer, "share": 1, "items": [{"id": f"item-{number % 3}", "price": "2.50"}]}))
+            except (OSError, http.client.HTTPException):
+                return
+            if status != 200:
+                return
+            with lock:
+                answered.append(name)
+
+    for start_number in range(2):
+        server = Server(state, 0, solution, "--out", out)
+        if not layer.check("a solution with nothing but a service gets ready", server.ready(), "".join(server.errors)[-800:]):
+            return
+        threads = [threading.Thread(target=ask, args=(server, f"{start_number}-{thread}", 100_000)) for thread in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+        layer.equal("SIGTERM under load ends it well", server.stop(), 0)
+        for thread in threads:
+            thread.join(15)
+        rows = [json.loads(line)["id"] for line in (out / "sinks" / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+        missing = sorted(set(answered) - set(rows))
+        layer.equal("each response that was given has its row", missing[:5], [])
+        layer.equal("none has two", len(rows), len(set(rows)))
+        layer.equal("there is no row that nobody asked for", sorted(set(rows) - set(asked))[:5], [])
+        refused = [json.loads(line)["id"] for line in (out / "sinks" / "refused.jsonl").read_text(encoding="utf-8").splitlines()]
+        layer.equal("the branch of a service emits where it is taken", sorted(refused), sorted(name for name in rows if name.endswith("0")))
+        keys = [json.loads(line)["item"] for line in (out / "sinks" / "dearest.jsonl").read_text(encoding="utf-8").splitlines()]
+        layer.equal("a table sink holds one row a key", keys, ["item-0", "item-1", "item-2"])
+    print(f"      {len(answered)} responses, {len(rows)} rows")
+
+
 def main():
     os.chdir(ROOT)
     state = scratch("serve") / "state"
@@ -170,6 +214,7 @@ def main():
         layer.equal("a payment is answered after kill -9", server.score(PAYMENT)[0], 200)
         layer.equal("SIGINT ends it well", server.stop(signal.SIGINT), 0)
     port_in_use()
+    emits()
 
 
 main()

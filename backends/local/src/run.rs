@@ -1,5 +1,6 @@
 //! `fec run`: the whole solution in one process over the embedded log.
 
+mod emitter;
 mod feed;
 mod jobs;
 mod output;
@@ -25,7 +26,7 @@ use crate::dataflow::Parts;
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, ModelOutcome};
-use crate::service::{Health, LiveReads, Reads, Services};
+use crate::service::{Emits, Health, LiveReads, Reads, Services};
 use crate::state::{Found, StateFolder};
 use crate::stream::{StreamTask, TaskSetup};
 
@@ -143,8 +144,9 @@ pub fn run_by(
     let mut jobs = Jobs::new(Arc::new(shared), clock)?;
     let services =
         Services::new(Arc::clone(ir), environment.names.clone(), environment.slots.clone(), Arc::clone(&tables))?;
+    let (emitter, mut writer) = emitter::start(ir, &environment.names, &folder)?;
     let server = match options.address {
-        Some(address) => Some(start(services, &reads, address, tell)?),
+        Some(address) => Some(start(services, &reads, emitter, address, tell)?),
         None => None,
     };
     let url = server.as_ref().map(|server| format!("http://{}", server.address()));
@@ -175,6 +177,7 @@ pub fn run_by(
         let is_fed = feed::is_fed(ir, &options.places);
         let begun = Instant::now();
         while !stop.load(Ordering::Relaxed) {
+            writer.as_ref().map_or(Ok(()), emitter::Writer::check)?;
             feed.live(&mut log, begun.elapsed())?;
             let step = task.step(Duration::from_millis(10))?;
             if step.records > 0
@@ -194,6 +197,8 @@ pub fn run_by(
     if let Some(server) = server {
         server.stop();
     }
+    // After the last answer: what was answered is written before the end.
+    writer.take().map_or(Ok(()), emitter::Writer::stop)?;
     let summary = output::finish(&mut log, ir, &folder, &task, options.out.as_deref())?;
     tell(Event::Summary(summary));
     task.close();
@@ -204,13 +209,16 @@ pub fn run_by(
 fn start(
     services: Services,
     reads: &Arc<LiveReads>,
+    emitter: Arc<emitter::Emitter>,
     address: SocketAddr,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Server, LocalError> {
     let dynamic: Arc<dyn Reads> = Arc::clone(reads) as _;
-    let routes = services.routes(&dynamic);
+    let emits: Arc<dyn Emits> = Arc::clone(&emitter) as _;
+    let routes = services.routes(&dynamic, &emits);
     let own = Arc::clone(reads);
-    let health = Health::new(Arc::clone(&services), dynamic, move || own.metrics());
+    let metrics = move || format!("{}{}", own.metrics(), emitter.metrics());
+    let health = Health::new(Arc::clone(&services), dynamic, metrics);
     let server = serve(address, &routes, Arc::new(health), Arc::new(Metrics::default()))
         .map_err(|error| LocalError::Environment(error.to_string()))?;
     tell(Event::Serving { url: format!("http://{}", server.address()) });

@@ -18,7 +18,9 @@ use flow_operators::feature_set::FeatureReader;
 use flow_serve::{FeatureView, Keyed, Service, Solution, View};
 
 pub use expectation::Verdict;
-pub use flow_serve::{Health, LiveReads, Moment, Prediction, PublishedModel, Reads, Reply, RequestError, ServeError};
+pub use flow_serve::{
+    Emits, Emitted, Health, LiveReads, Moment, Prediction, PublishedModel, Reads, Reply, RequestError, ServeError,
+};
 pub use relation::Given;
 
 use crate::dataflow::features::{descriptor, set_columns};

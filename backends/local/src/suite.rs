@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use fec_ir::ir::TestPlan;
 use fec_ir::{Ir, NodeId, Op};
-use fec_model::model::Write;
+use fec_model::model::{Plane, Write};
 use flow_core::batch::Batch;
 use flow_store::SetId;
 
@@ -17,7 +17,7 @@ use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, Halt, JobInput, consolidated};
 use crate::replay::{Replay, replay, states};
-use crate::service::{Given, Moment, Prediction, PublishedModel, Reads, ServeError, Services};
+use crate::service::{Emitted, Given, Moment, Prediction, PublishedModel, Reads, ServeError, Services};
 use crate::stream::{feature_nodes, feature_table};
 use crate::tables::Tables;
 
@@ -98,10 +98,13 @@ fn asks(ir: &Ir, nodes: &[NodeId]) -> Vec<&'static str> {
                 }
                 Some(Op::SinkRows { sink }) => {
                     let (in_stream, in_job) = writers(ir, sink);
+                    let in_service = served(ir, sink);
                     if in_job {
                         add("batch");
                     }
-                    if in_stream || !in_job {
+                    if in_service {
+                        add("online");
+                    } else if in_stream || !in_job {
                         add("stream");
                     }
                 }
@@ -119,6 +122,13 @@ fn writers(ir: &Ir, wanted: &str) -> (bool, bool) {
         |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sink == wanted);
     let in_job = job::jobs(ir).flat_map(|flow| &flow.nodes).any(writes);
     (in_stream, in_job)
+}
+
+/// Whether services write to a sink.
+fn served(ir: &Ir, wanted: &str) -> bool {
+    let writes =
+        |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Emit { sink }) if sink == wanted);
+    ir.flows.iter().filter(|flow| flow.plane == Plane::Online).flat_map(|flow| &flow.nodes).any(writes)
 }
 
 fn one(
@@ -199,18 +209,7 @@ fn one(
         received.entry(sink).or_default().extend(batches);
     }
     let mut given: Given = BTreeMap::new();
-    for id in sinks {
-        let Some(node) = ir.graph.get(id) else { continue };
-        let Op::SinkRows { sink } = &node.op else { continue };
-        let schema = environment.names.enums.schema(&node.columns);
-        let batches = received.get(sink).map(Vec::as_slice).unwrap_or_default();
-        let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
-        let rows = match ir.sink(sink) {
-            Some(sink) if sink.write == Write::Upsert => taken(sink, rows)?,
-            _ => consolidated(&rows),
-        };
-        given.insert(id, rows);
-    }
+    hold(ir, environment, &sinks, &received, &mut given)?;
     for id in relations {
         let Some(node) = ir.graph.get(id) else { continue };
         let schema = environment.names.enums.schema(&node.columns);
@@ -225,7 +224,16 @@ fn one(
         if !asked.is_empty() && !asked.contains(&plane) {
             continue;
         }
-        match services.expectation(&expectation.nodes, at, &reads, &given) {
+        let mut emitted = Vec::new();
+        let verdict = services.expectation(&expectation.nodes, at, &reads, &given, &mut emitted);
+        if !emitted.is_empty() {
+            // What its requests emit is there for those that come after it.
+            for Emitted { sink, rows } in emitted {
+                received.entry(sink).or_default().push(rows);
+            }
+            hold(ir, environment, &sinks, &received, &mut given)?;
+        }
+        match verdict {
             Ok(verdict) if verdict.holds => {}
             Ok(verdict) => {
                 return Ok(Some(verdict.explanation.unwrap_or_else(|| "the expectation does not hold".to_owned())));
@@ -234,6 +242,29 @@ fn one(
         }
     }
     Ok(None)
+}
+
+/// Gives the nodes of sinks what these have received.
+fn hold(
+    ir: &Ir,
+    environment: &Environment,
+    sinks: &[NodeId],
+    received: &BTreeMap<String, Vec<Batch>>,
+    given: &mut Given,
+) -> Result<(), LocalError> {
+    for id in sinks {
+        let Some(node) = ir.graph.get(*id) else { continue };
+        let Op::SinkRows { sink } = &node.op else { continue };
+        let schema = environment.names.enums.schema(&node.columns);
+        let batches = received.get(sink).map(Vec::as_slice).unwrap_or_default();
+        let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
+        let rows = match ir.sink(sink) {
+            Some(sink) if sink.write == Write::Upsert => taken(sink, rows)?,
+            _ => consolidated(&rows),
+        };
+        given.insert(*id, rows);
+    }
+    Ok(())
 }
 
 /// Whether a test asks for a sink that the job writes.

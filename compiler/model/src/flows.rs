@@ -173,9 +173,6 @@ impl<'a> Checker<'a> {
                 let item = self.binding(statement, name, value, body);
                 items.extend(item);
             }
-            StatementKind::Emit { .. } if body.place == Place::Service => {
-                self.report(Diagnostic::not_yet(span, "`emit` in a service"));
-            }
             StatementKind::Emit { value, sink } => {
                 if let Some((relation, sink)) = self.emitted(value, sink, &body.scope()) {
                     items.push(Item::Emit { relation, sink, span });
@@ -330,7 +327,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether an expression is a relation rather than a value.
-    fn is_relation(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> bool {
+    pub(crate) fn is_relation(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> bool {
         match &e.kind {
             Ast::Pipe { .. } => true,
             Ast::Name(name) => self.names_relation(name, scope),

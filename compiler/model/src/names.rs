@@ -74,7 +74,7 @@ pub(crate) struct SinkInfo {
     pub path: String,
     pub columns: Vec<Column>,
     pub key: Vec<String>,
-    pub append: bool,
+    pub write: crate::model::Write,
     pub span: Span,
 }
 

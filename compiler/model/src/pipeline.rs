@@ -110,7 +110,7 @@ impl<'a> Checker<'a> {
         self.rows_of(value)
     }
 
-    fn rows_of(&mut self, value: Expr) -> Piped {
+    pub(crate) fn rows_of(&mut self, value: Expr) -> Piped {
         let span = value.span;
         let columns = match &value.ty.kind {
             Kind::Error => return Piped::wrong(span),

@@ -7,12 +7,14 @@ use fec_syntax::ast;
 
 use crate::check::Checker;
 use crate::convert::{Misfit, type_misfit};
+use crate::expr::{Expr, ExprKind};
 use crate::model::{Shape, Sink, Write};
 use crate::names::{Decl, Known, SinkInfo};
 use crate::pipeline::Piped;
 use crate::relation::Relation;
 use crate::scope::{Place, Scope};
 use crate::sources::format_of;
+use crate::types::{Column, Kind, Record, Type};
 
 const KNOWN: &[&str] = &["topic", "file", "path", "key", "format", "write"];
 
@@ -52,13 +54,8 @@ impl<'a> Checker<'a> {
         let format = self.word_setting(&settings, "format", &["json", "csv", "parquet"]);
         let format = format_of(format, place.as_deref());
         let topic = self.text_setting(&settings, "topic");
-        let info = SinkInfo {
-            path: path.clone(),
-            columns: columns.clone(),
-            key: key.clone(),
-            append: write == Write::Append,
-            span: decl.name.span,
-        };
+        let info =
+            SinkInfo { path: path.clone(), columns: columns.clone(), key: key.clone(), write, span: decl.name.span };
         self.model.sinks.push(Sink {
             name: path.clone(),
             docs: item.docs.join("\n"),
@@ -81,26 +78,55 @@ impl<'a> Checker<'a> {
         to: &'a ast::Name,
         scope: &Scope<'_>,
     ) -> Option<(Relation, String)> {
-        let piped = self.relation(value, scope);
         let sink = match self.resolve(scope.engine, &to.text) {
             Some(id) => match self.known(id, Some(to.span)) {
                 Known::Sink(sink) => sink,
                 Known::Failed => return None,
                 _ => {
+                    self.nowhere(value, scope);
                     self.report(Diagnostic::error(codes::E0201, to.span, format!("`{}` is not a sink", to.text)));
                     return None;
                 }
             },
             None => {
+                self.nowhere(value, scope);
                 self.unknown_sink(to);
                 return None;
             }
         };
+        let piped = self.rows_for(value, &sink.columns, scope);
         if piped.is_wrong() || !self.suits(&piped, &sink, value, to, scope) {
             return None;
         }
         let relation = self.conform(piped.relation, &sink.columns);
         Some((relation, sink.path.clone()))
+    }
+
+    /// Looks for mistakes in what would be emitted, if there were a sink.
+    fn nowhere(&mut self, value: &'a ast::Expr, scope: &Scope<'_>) {
+        if scope.place == Place::Service && !self.is_relation(value, scope) {
+            self.infer(value, scope, None);
+        } else {
+            self.relation(value, scope);
+        }
+    }
+
+    /// What is emitted: a relation, and in a service also a single record.
+    fn rows_for(&mut self, value: &'a ast::Expr, columns: &[Column], scope: &Scope<'_>) -> Piped {
+        if scope.place != Place::Service || self.is_relation(value, scope) {
+            return self.relation(value, scope);
+        }
+        let record = Type::required(Kind::Record(Record { name: None, fields: columns.to_vec() }));
+        let wanted = match &value.kind {
+            ast::ExprKind::List(_) => Type::required(Kind::List(Box::new(record))),
+            _ => record,
+        };
+        let value = self.infer(value, scope, Some(&wanted));
+        if !matches!(value.ty.kind, Kind::Record(_)) || value.ty.optional {
+            return self.rows_of(value);
+        }
+        let (span, ty) = (value.span, Type::required(Kind::List(Box::new(value.ty.clone()))));
+        self.rows_of(Expr { kind: ExprKind::List(vec![value]), ty, span })
     }
 
     fn unknown_sink(&mut self, to: &ast::Name) {
@@ -157,7 +183,17 @@ impl<'a> Checker<'a> {
             self.report(found);
             return false;
         }
-        if piped.relation.ty.changes && sink.append {
+        if scope.place == Place::Service && sink.write == Write::Replace {
+            let found = Diagnostic::error(
+                codes::E0410,
+                to.span,
+                format!("a service adds rows, and `{}` is always written whole", to.text),
+            )
+            .label(sink.span, "declared here");
+            self.report(found.help("declare it as `stream<T>`, or as `table<T>` with a key"));
+            return false;
+        }
+        if piped.relation.ty.changes && sink.write == Write::Append {
             let found = Diagnostic::error(
                 codes::E0405,
                 to.span,

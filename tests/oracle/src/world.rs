@@ -88,6 +88,8 @@ pub struct World<'w> {
     tables: BTreeMap<String, (Vec<Vec<Cell>>, Vec<i64>)>,
     ranks: BTreeMap<String, usize>,
     inputs: RefCell<BTreeMap<String, Rc<Input>>>,
+    /// What answered requests have given to sinks, in order.
+    requested: RefCell<Vec<Emitted>>,
 }
 
 impl<'w> World<'w> {
@@ -108,7 +110,8 @@ impl<'w> World<'w> {
         let end = intakes.values().filter_map(|intake| intake.arrived).max().map_or(0, |last| last.saturating_add(1));
         let names: BTreeSet<&String> = model.sources.iter().map(|source| &source.name).collect();
         let ranks = names.into_iter().cloned().zip(0..).collect();
-        Self { model, predictions: BTreeMap::new(), end, intakes, tables, ranks, inputs: RefCell::default() }
+        let (inputs, requested) = (RefCell::default(), RefCell::default());
+        Self { model, predictions: BTreeMap::new(), end, intakes, tables, ranks, inputs, requested }
     }
 
     /// What came of a stream source's records.
@@ -274,10 +277,13 @@ impl<'w> World<'w> {
         for ((column, _), argument) in flow.params.iter().zip(arguments) {
             scope.bindings.insert(column.name.clone(), Bound::Scalar(argument.clone()));
         }
-        match self.run(&flow.items, flow.plane, &mut scope, &mut Vec::new())? {
-            Some(response) => Ok(response.whole()?),
-            None => broken(format!("`{service}` returns nothing")),
-        }
+        let mut emits = Vec::new();
+        let response = match self.run(&flow.items, flow.plane, &mut scope, &mut emits)? {
+            Some(response) => response.whole()?,
+            None => return broken(format!("`{service}` returns nothing")),
+        };
+        self.requested.borrow_mut().extend(emits);
+        Ok(response)
     }
 
     fn defaults<'s>(&'s self, flow: &Flow, scope: &mut Scope<'s>) -> Result<(), Stop> {
@@ -312,11 +318,11 @@ impl<'w> World<'w> {
                 }
                 // Training is no part of what this evaluator judges: what needs it will find no binding.
                 Item::Bind { .. } | Item::Publish { .. } => {}
-                Item::Emit { relation, sink, .. } => {
-                    if plane != Plane::Online {
-                        out.push(emit(relation, sink, plane, scope)?);
-                    }
-                }
+                Item::Emit { relation, sink, .. } => match emit(relation, sink, plane, scope) {
+                    // What cannot be emitted is nothing to the response.
+                    Err(Stop::Fault(_)) if plane == Plane::Online => {}
+                    emitted => out.push(emitted?),
+                },
                 Item::Return { value, .. } => return Ok(Some(scope.env().value(value)?)),
                 Item::If { condition, then, otherwise, .. } => {
                     let branch = if scope.env().holds(condition)? { then } else { otherwise };
@@ -329,7 +335,7 @@ impl<'w> World<'w> {
         Ok(None)
     }
 
-    /// What a sink holds when all streams have written what arrived before `cut`.
+    /// What a sink holds when all streams have written what arrived before `cut`, and then the requests answered so far.
     ///
     /// # Errors
     /// As [`World::emitted`].
@@ -342,6 +348,9 @@ impl<'w> World<'w> {
                 .extend(emitted.into_iter().filter(|emitted| emitted.sink == name).flat_map(|emitted| emitted.changes));
         }
         sort(&mut changes);
+        let requested = self.requested.borrow();
+        let requested = requested.iter().filter(|emitted| emitted.sink == name);
+        changes.extend(requested.flat_map(|emitted| emitted.changes.iter().cloned()));
         Ok(if sink.write == Write::Append { changes } else { upserted(sink, &changes) })
     }
 }

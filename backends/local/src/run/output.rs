@@ -11,6 +11,7 @@ use flow_formats::RowEncoder;
 use flow_log::{Limits, Log, PartitionId, Start};
 use flow_operators::accept::Counters;
 
+use super::emitter::served_topic;
 use crate::dataflow::sinks::{stream_sinks, taken};
 use crate::environment::Environment;
 use crate::error::LocalError;
@@ -49,10 +50,17 @@ pub fn finish(
     }
     for sink in &ir.sinks {
         let streamed = stream_sinks(ir).iter().any(|(_, name)| *name == sink.name);
-        let records = if streamed { records(log, &sink_topic(&folder.generation(), &sink.name))? } else { Vec::new() };
+        let mut written =
+            if streamed { records(log, &sink_topic(&folder.generation(), &sink.name))? } else { Vec::new() };
+        let served = records(log, &served_topic(&ir.name, &sink.name))?;
+        let is_mixed = !written.is_empty() && !served.is_empty();
+        written.extend(served);
+        if is_mixed {
+            written.sort_by_key(|(stamp, ..)| *stamp);
+        }
         let mut lines = match sink.write {
-            Write::Upsert => last_by_key(records),
-            Write::Append | Write::Replace => records.into_iter().map(|(_, record)| record).collect(),
+            Write::Upsert => last_by_key(written),
+            Write::Append | Write::Replace => written.into_iter().map(|(.., record)| record).collect(),
         };
         let lake = folder.lake().join(format!("{}.jsonl", sink.name));
         if let Ok(bytes) = std::fs::read(&lake) {
@@ -67,7 +75,7 @@ pub fn finish(
     for source in ir.sources.iter().filter(|source| source.shape == Shape::Stream) {
         let letters: Vec<Vec<u8>> = records(log, &dead_topic(&folder.generation(), &source.name))?
             .into_iter()
-            .map(|(_, record)| record)
+            .map(|(.., record)| record)
             .collect();
         let counts = counters.get(&source.name).copied().unwrap_or_default();
         summary.sources.insert(source.name.clone(), (counts, letters.len() as u64));
@@ -78,7 +86,8 @@ pub fn finish(
     Ok(summary)
 }
 
-type Keyed = (Vec<u8>, Vec<u8>);
+/// Stamp, key and record.
+type Keyed = (i64, Vec<u8>, Vec<u8>);
 
 /// All committed records of a topic of one partition.
 fn records(log: &mut dyn Log, topic: &str) -> Result<Vec<Keyed>, LocalError> {
@@ -95,7 +104,7 @@ fn records(log: &mut dyn Log, topic: &str) -> Result<Vec<Keyed>, LocalError> {
             return Ok(found);
         }
         for batch in &batches {
-            found.extend(batch.iter().map(|(_, key, value)| (key.to_vec(), value.to_vec())));
+            found.extend(batch.iter().map(|(at, key, value)| (at.stamp, key.to_vec(), value.to_vec())));
         }
     }
 }
@@ -103,7 +112,7 @@ fn records(log: &mut dyn Log, topic: &str) -> Result<Vec<Keyed>, LocalError> {
 /// The last record of each key, in order of key; a key whose last record is empty is gone.
 fn last_by_key(records: Vec<Keyed>) -> Vec<Vec<u8>> {
     let mut last: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    for (key, record) in records {
+    for (_, key, record) in records {
         if record.is_empty() {
             last.remove(&key);
         } else {

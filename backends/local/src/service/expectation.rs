@@ -8,7 +8,7 @@ use fec_model::types::{Kind, Type};
 use flow_core::batch::Batch;
 use flow_core::json::write_json;
 use flow_core::value::Value;
-use flow_serve::{Reads, RequestError, Run, Step, Work};
+use flow_serve::{Emitted, Reads, RequestError, Run, Step, Work};
 
 use super::Services;
 use super::program::{Compiled, compile};
@@ -40,15 +40,24 @@ impl Services {
     }
 
     /// Judges an expectation, given by its nodes in order, at `now`. Timeouts do not fire. `given` holds the rows of
-    /// [`Self::rows_wanted`], each with the columns of its node.
+    /// [`Self::rows_wanted`], each with the columns of its node. What the services that it calls emit goes into `emitted`.
     ///
     /// # Errors
     /// In words, why it cannot be judged: a fault, or a store that cannot be read.
-    pub fn expectation(&self, nodes: &[NodeId], now: i64, reads: &dyn Reads, given: &Given) -> Result<Verdict, String> {
+    pub fn expectation(
+        &self,
+        nodes: &[NodeId],
+        now: i64,
+        reads: &dyn Reads,
+        given: &Given,
+        emitted: &mut Vec<Emitted>,
+    ) -> Result<Verdict, String> {
         let (ids, given): (Vec<NodeId>, Vec<Batch>) = given.iter().map(|(id, rows)| (*id, rows.clone())).unzip();
         let flow = compile(&self.parts, nodes, None, &ids).map_err(|error| error.to_string())?;
         let mut run = Run::new(&self.engine, &flow.plan, &[], now, reads, false).give(&given);
-        match run.answer().map_err(|error| error.to_string())? {
+        let answer = run.answer();
+        emitted.append(&mut run.take_emitted().0);
+        match answer.map_err(|error| error.to_string())? {
             Some(Value::Bool(true)) => Ok(Verdict { holds: true, explanation: None }),
             Some(_) => {
                 let explanation = self.explanation(&flow, &run, nodes).map_err(|error| error.to_string())?;

@@ -150,6 +150,10 @@ impl Layout<'_> {
             Op::Call { service, arguments } => Work::Call { service: service.clone(), arguments: self.all(arguments)? },
             Op::Scalar { value } => Work::Scalar(self.compile(value)?),
             Op::Respond { value } => Work::Respond(self.compile(value)?),
+            Op::Emit { sink } => match ir.graph.inputs(id).first() {
+                Some(root) => Work::Emit { sink: sink.clone(), relation: self.relation(ir, *root)? },
+                None => return Err(LocalError::Plan(format!("`{}` emits nothing", node.name))),
+            },
             Op::Collect => match ir.graph.inputs(id).first() {
                 Some(root) => Work::Collect(self.relation(ir, *root)?),
                 None => return Err(LocalError::Plan(format!("`{}` collects nothing", node.name))),

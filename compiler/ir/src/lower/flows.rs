@@ -65,7 +65,12 @@ impl Lowering<'_> {
                 let mut node = self.row_node(scope, op, &relation.ty, place, *span);
                 node.name = self.name(scope, sink, "emit");
                 node.columns = columns;
+                let guards: Vec<Expr> = match scope.plane {
+                    Plane::Online => node.guards.iter().map(|(guard, _)| guard.clone()).collect(),
+                    Plane::Batch | Plane::Stream => Vec::new(),
+                };
                 let id = self.ir.graph.add(node, &[rows]);
+                self.connect_bindings(id, scope, &guards);
                 scope.statements.push(id);
             }
             Item::Publish { model, name, gate, span } => {

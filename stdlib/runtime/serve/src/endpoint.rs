@@ -9,19 +9,21 @@ use flow_http::{Answer, Call, Endpoint, Route, Status};
 use serde_json::{Map, json};
 
 use crate::body::{Parameters, Refusal};
+use crate::emits::Emits;
 use crate::reads::{Moment, Reads};
 use crate::services::Services;
 
 impl Services {
-    /// The routes of all services that have one.
+    /// The routes of all services that have one; `emits` takes what their requests emit.
     #[must_use]
-    pub fn routes(self: &Arc<Self>, reads: &Arc<dyn Reads>) -> Vec<Route> {
+    pub fn routes(self: &Arc<Self>, reads: &Arc<dyn Reads>, emits: &Arc<dyn Emits>) -> Vec<Route> {
         let mut routes = Vec::new();
         for service in self.services() {
             let Some((method, path)) = &service.route else { continue };
             let endpoint = ServiceEndpoint {
                 services: Arc::clone(self),
                 reads: Arc::clone(reads),
+                emits: Arc::clone(emits),
                 path: service.path.clone(),
                 parameters: Parameters::new(service.parameters.clone(), method, path),
                 result: service.result.clone(),
@@ -35,6 +37,7 @@ impl Services {
 struct ServiceEndpoint {
     services: Arc<Services>,
     reads: Arc<dyn Reads>,
+    emits: Arc<dyn Emits>,
     path: String,
     parameters: Parameters,
     result: Kind,
@@ -53,6 +56,9 @@ impl ServiceEndpoint {
         })?;
         let mut out = Vec::with_capacity(128);
         write_json(&mut out, reply.value.as_cell(), &self.result);
+        if !reply.emitted.is_empty() || reply.left_out > 0 {
+            self.emits.take(reply.emitted, reply.left_out, now);
+        }
         Ok(out)
     }
 }

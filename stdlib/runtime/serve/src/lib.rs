@@ -5,6 +5,7 @@
 //! through [`Reads`]. A request is a batch of one; its statements run in the order written.
 
 mod body;
+mod emits;
 mod endpoint;
 mod error;
 mod live;
@@ -17,6 +18,7 @@ mod services;
 mod sets;
 mod tables;
 
+pub use emits::{Emits, Emitted};
 pub use endpoint::Health;
 pub use error::{RequestError, ServeError};
 pub use live::LiveReads;

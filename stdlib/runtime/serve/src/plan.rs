@@ -108,4 +108,11 @@ pub enum Work {
     Collect(Relation),
     /// Answers.
     Respond(Scalar),
+    /// Hands the rows of a relation to a sink, once there is an answer.
+    Emit {
+        /// The sink.
+        sink: String,
+        /// Rows with the sink's columns.
+        relation: Relation,
+    },
 }

@@ -1,5 +1,7 @@
 //! One request through the statements of its service.
 
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flow_core::batch::{Batch, Origin};
@@ -11,10 +13,14 @@ use flow_core::trees::{Ensemble, Input};
 use flow_core::types::Kind;
 use flow_core::value::Value;
 use flow_operators::expression::Environment;
+use flow_operators::operator::{Context, Operator};
+use flow_operators::whole::Whole;
 
+use crate::emits::Emitted;
 use crate::error::{RequestError, ServeError};
 use crate::plan::{Plan, Step, Work};
 use crate::reads::{Prediction, Reads};
+use crate::relation::Relation;
 use crate::scalar::Scalar;
 use crate::services::Services;
 
@@ -114,6 +120,10 @@ pub struct Run<'a> {
     /// What each statement took.
     took: Vec<Duration>,
     fallback: bool,
+    /// What goes to sinks: of its own statements once it has answered, and of the services that it has called.
+    emitted: RefCell<Vec<Emitted>>,
+    /// Rows, and whole statements, that cannot be emitted.
+    left_out: usize,
 }
 
 impl<'a> Run<'a> {
@@ -143,6 +153,8 @@ impl<'a> Run<'a> {
             started,
             took: Vec::new(),
             fallback: false,
+            emitted: RefCell::default(),
+            left_out: 0,
         }
     }
 
@@ -158,9 +170,16 @@ impl<'a> Run<'a> {
     /// What the answer needs and cannot have.
     pub fn answer(&mut self) -> Result<Option<Value>, RequestError> {
         let plan = self.plan;
+        let mut emits = Vec::new();
         for step in &plan.steps {
             let begin = self.started.map(|_| Instant::now());
             if !self.is_wanted(step)? {
+                self.took.push(Duration::ZERO);
+                continue;
+            }
+            if matches!(step.work, Work::Emit { .. }) {
+                // What an `emit` needs is nothing to the response.
+                emits.push(step);
                 self.took.push(Duration::ZERO);
                 continue;
             }
@@ -173,7 +192,9 @@ impl<'a> Run<'a> {
                 return Err(RequestError::Deadline(deadline));
             }
             if matches!(step.work, Work::Respond(_)) {
-                return Ok(Some(outcome.and_then(Bound::whole)?));
+                let value = outcome.and_then(Bound::whole)?;
+                self.emit(&emits);
+                return Ok(Some(value));
             }
             let outcome = self.settled(step, outcome, took);
             self.bind(step.target, outcome);
@@ -185,6 +206,39 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn fallback(&self) -> bool {
         self.fallback
+    }
+
+    /// What goes to sinks, and how much of it could not be computed: complete once there is an answer.
+    pub fn take_emitted(&mut self) -> (Vec<Emitted>, usize) {
+        (std::mem::take(self.emitted.get_mut()), std::mem::take(&mut self.left_out))
+    }
+
+    /// Computes what goes to sinks. A row with a bad cell is left out; of a statement that cannot be computed, all rows.
+    fn emit(&mut self, steps: &[&Step]) {
+        for step in steps {
+            let Work::Emit { sink, relation } = &step.work else { continue };
+            match self.whole_rows(&step.name, sink, relation) {
+                Ok((rows, left_out)) => {
+                    self.left_out += left_out;
+                    if rows.rows > 0 {
+                        self.emitted.get_mut().push(Emitted { sink: sink.clone(), rows });
+                    }
+                }
+                Err(_) => self.left_out += 1,
+            }
+        }
+    }
+
+    /// The rows of a relation without those that have a bad cell, and how many these are.
+    fn whole_rows(&self, step: &str, sink: &str, relation: &Relation) -> Result<(Batch, usize), Fail> {
+        if let Some(fail) = self.first_bad(&relation.reads) {
+            return Err(fail);
+        }
+        let rows = self.ordered(&relation.rows)?;
+        let mut cx = Context::default();
+        let whole = Whole::new(sink, Arc::from(step)).process(&[rows], &mut cx);
+        let whole = whole.map_err(|error| ServeError::Unavailable(error.to_string()))?;
+        Ok((whole.into_iter().next().unwrap_or_default(), cx.take_dead().len()))
     }
 
     fn is_wanted(&self, step: &Step) -> Result<bool, Fail> {
@@ -249,12 +303,16 @@ impl<'a> Run<'a> {
                 let arguments = self.all(arguments)?;
                 let reply = self.services.request(service, &arguments, self.now, self.reads, self.started.is_some());
                 match reply {
-                    Ok(reply) => Ok(Bound::Value(reply.value)),
+                    Ok(reply) => {
+                        self.emitted.borrow_mut().extend(reply.emitted);
+                        Ok(Bound::Value(reply.value))
+                    }
                     Err(RequestError::Fault(fault)) => Err(Fail::Fault(fault)),
                     Err(error) => Err(Fail::Broken(ServeError::Unavailable(error.to_string()))),
                 }
             }
             Work::Collect(relation) => self.collect(relation).map(Bound::Value),
+            Work::Emit { .. } => Ok(Bound::Value(Value::Absent)),
         }
     }
 

@@ -8,6 +8,7 @@ use flow_core::fault::Fault;
 use flow_core::types::{Kind, Schema};
 use flow_core::value::Value;
 
+use crate::emits::Emitted;
 use crate::error::{RequestError, ServeError};
 use crate::plan::Plan;
 use crate::reads::{Moment, PublishedModel, Reads};
@@ -70,6 +71,10 @@ pub struct Reply {
     pub value: Value,
     /// Whether a fallback stood in for a binding.
     pub fallback: bool,
+    /// What goes to sinks.
+    pub emitted: Vec<Emitted>,
+    /// Rows, and whole statements, that cannot be emitted.
+    pub left_out: usize,
 }
 
 /// All services of a process.
@@ -175,7 +180,10 @@ impl Services {
         let service = self.services.get(path).ok_or_else(|| RequestError::Unknown(path.to_owned()))?;
         let mut run = Run::new(self, &service.plan, arguments, now, reads, timeouts);
         match run.answer()? {
-            Some(value) => Ok(Reply { value, fallback: run.fallback() }),
+            Some(value) => {
+                let (emitted, left_out) = run.take_emitted();
+                Ok(Reply { value, fallback: run.fallback(), emitted, left_out })
+            }
             None => {
                 Err(RequestError::Unavailable(format!("`{path}` has no answer, which is a defect of the compiler")))
             }

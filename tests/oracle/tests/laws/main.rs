@@ -7,4 +7,6 @@ mod expressions;
 #[cfg(test)]
 mod operators;
 #[cfg(test)]
+mod solutions;
+#[cfg(test)]
 mod support;

@@ -245,7 +245,10 @@ fn an_expectation_that_does_not_hold_shows_both_sides() {
     let judged: Vec<(bool, Option<String>)> = test
         .expectations
         .iter()
-        .map(|one| fixture.services.expectation(&one.nodes, fixture.reads.now, &fixture.reads, &given).unwrap())
+        .map(|one| {
+            let (now, reads) = (fixture.reads.now, &fixture.reads);
+            fixture.services.expectation(&one.nodes, now, reads, &given, &mut Vec::new()).unwrap()
+        })
         .map(|verdict| (verdict.holds, verdict.explanation))
         .collect();
     let wrong = |text: &str| (false, Some(text.to_owned()));
@@ -265,6 +268,9 @@ fn an_expectation_that_does_not_hold_shows_both_sides() {
         ]
     );
     let missing = test.expectations.last().unwrap();
-    let error = fixture.services.expectation(&missing.nodes, NEW_YEAR, &fixture.reads, &Given::new()).unwrap_err();
+    let error = fixture
+        .services
+        .expectation(&missing.nodes, NEW_YEAR, &fixture.reads, &Given::new(), &mut Vec::new())
+        .unwrap_err();
     assert!(error.contains("not given"), "{error}");
 }

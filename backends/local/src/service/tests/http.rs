@@ -1,8 +1,10 @@
 use flow_http::{Answer, Call, Status};
 use serde_json::{Value as Json, json};
 
+use flow_core::batch::Batch;
+
 use super::*;
-use crate::service::Health;
+use crate::service::{Emits, Emitted, Health};
 
 const ORDERS: &str = r#"
 solution orders { version: "2.1.0" }
@@ -36,14 +38,42 @@ test "data" { expect 1 == 1 }
 
 struct Client {
     routes: Vec<flow_http::Route>,
+    kept: Arc<Kept>,
+}
+
+/// Keeps what is emitted.
+#[derive(Default)]
+struct Kept(std::sync::Mutex<Vec<Taken>>);
+
+/// Sinks with a row each, and how many could not be computed.
+type Taken = (Vec<(String, Vec<Value>)>, usize);
+
+impl Emits for Kept {
+    fn take(&self, emitted: Vec<Emitted>, left_out: usize, now: i64) {
+        assert_eq!(now, NEW_YEAR);
+        let rows = emitted.into_iter().flat_map(|one| {
+            (0..one.rows.rows).map(|row| (one.sink.clone(), row_of(&one.rows, row))).collect::<Vec<_>>()
+        });
+        self.0.lock().unwrap().push((rows.collect(), left_out));
+    }
+}
+
+fn row_of(rows: &Batch, row: usize) -> Vec<Value> {
+    rows.columns.iter().map(|column| column.value(row).unwrap()).collect()
 }
 
 impl Client {
     fn new() -> Self {
-        let mut fixture = fixture(ORDERS);
+        Self::of(ORDERS)
+    }
+
+    fn of(text: &str) -> Self {
+        let mut fixture = fixture(text);
         fixture.reads.now = NEW_YEAR;
         let reads: Arc<dyn Reads> = Arc::new(fixture.reads);
-        Self { routes: fixture.services.routes(&reads) }
+        let kept = Arc::new(Kept::default());
+        let emits: Arc<dyn Emits> = Arc::clone(&kept) as _;
+        Self { routes: fixture.services.routes(&reads, &emits), kept }
     }
 
     fn call(&self, path: &str, call: Call) -> (u16, Json, Answer) {
@@ -238,4 +268,42 @@ fn health_names_the_versions_of_models() {
     let health = Health::new(Arc::clone(&fixture.services), reads, || "own 1\n".to_owned());
     assert_eq!(health.ready(), (true, json!({ "ready": true, "models": {} })));
     assert_eq!(health.metrics(), "own 1\n");
+}
+
+const LOGGED: &str = r#"
+solution logged { version: "1.0.0" }
+type Item { id: string, price: int }
+sink answers: stream<{ id: string, total: int, at: timestamp }> { }
+sink seen: table<{ item: string, ratio: float }> key item { }
+@post("/total")
+service total(id: string, items: rows<Item>, by: int) -> { total: int } {
+  dear = items |> where price > 1
+  emit dear |> select item = id, ratio = 2.0 / (price - by) ?? 0.0 to seen
+  priced = items |> group { sum = sum(price) }
+  all = priced |> select sum
+  if by > 0 { emit { id, total: 9_223_372_036_854_775_807 - 1 + by, at: now } to answers }
+  return { total: by }
+}
+test "data" { expect 1 == 1 }
+"#;
+
+#[test]
+fn what_a_service_emits_goes_out_once_for_each_answer_and_is_nothing_to_it() {
+    let client = Client::of(LOGGED);
+    let items = r#"[{"id":"a","price":1},{"id":"b","price":3},{"id":"c","price":5}]"#;
+    let post = |by: &str| client.post("/total", &format!(r#"{{"id":"x","items":{items},"by":{by}}}"#));
+    let taken = || std::mem::take(&mut *client.kept.0.lock().unwrap());
+    assert_eq!(post("1"), (200, json!({ "total": 1 })));
+    let seen = |item: &str, ratio: f64| ("seen".to_owned(), vec![text(item), Value::Float(ratio)]);
+    let answer = ("answers".to_owned(), vec![text("x"), Value::Int(i64::MAX), Value::Int(NEW_YEAR)]);
+    assert_eq!(taken(), [(vec![seen("b", 1.0), seen("c", 0.5), answer], 0)]);
+    // Without the branch its `emit` is none; a division by zero is absent here, and no fault.
+    assert_eq!(post("-5").0, 200);
+    assert_eq!(taken(), [(vec![seen("b", 0.25), seen("c", 0.2)], 0)]);
+    // The record overflows: that `emit` is left out, the response is not.
+    assert_eq!(post("3"), (200, json!({ "total": 3 })));
+    assert_eq!(taken(), [(vec![seen("b", 0.0), seen("c", 1.0)], 1)]);
+    // Who gets no response emits nothing.
+    assert_eq!(post(r#""many""#).0, 422);
+    assert_eq!(taken(), []);
 }
