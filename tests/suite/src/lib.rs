@@ -1,6 +1,8 @@
 //! What every plane must agree on.
 
+pub mod cells;
 pub mod compare;
+pub mod expressions;
 pub mod generate;
 mod generate_data;
 mod generate_flows;

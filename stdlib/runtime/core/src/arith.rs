@@ -5,6 +5,7 @@ mod tests;
 
 use std::cmp::Ordering;
 
+use crate::calendar::DAY;
 use crate::fault::Fault;
 use crate::wide::I256;
 
@@ -28,6 +29,24 @@ const POWERS: [i128; 39] = {
 #[must_use]
 pub fn power_of_ten(exponent: u8) -> i128 {
     POWERS.get(usize::from(exponent)).copied().unwrap_or(POWERS[38])
+}
+
+/// The mantissa of a decimal as it is written in a program: its digits, without the point. What is neither digit nor sign
+/// is passed over, and digits beyond 128 bits are wrong; both are for whoever writes the program to avoid.
+#[must_use]
+pub const fn mantissa(text: &str) -> i128 {
+    let mut rest = text.as_bytes();
+    let mut negative = false;
+    let mut magnitude: i128 = 0;
+    while let [byte, tail @ ..] = rest {
+        match *byte {
+            b'-' => negative = true,
+            digit @ b'0'..=b'9' => magnitude = magnitude.wrapping_mul(10).wrapping_add((digit - b'0') as i128),
+            _ => {}
+        }
+        rest = tail;
+    }
+    if negative { -magnitude } else { magnitude }
 }
 
 /// `a + b` on integers.
@@ -93,6 +112,46 @@ pub fn div_int(a: i64, b: i64) -> Result<Option<i64>, Fault> {
 pub fn mod_int(a: i64, b: i64) -> Option<i64> {
     // The one overflowing case, the least integer by −1, leaves no remainder.
     if b == 0 { None } else { Some(a.checked_rem(b).unwrap_or(0)) }
+}
+
+/// `date + duration`, in days and microseconds; dates have 32 bits.
+///
+/// # Errors
+///
+/// [`Fault::Precision`] where the duration is not whole days, [`Fault::Overflow`] beyond the range.
+#[inline]
+pub fn add_to_date(days: i64, micros: i64) -> Result<i64, Fault> {
+    whole_days(micros).and_then(|more| add_int(days, more)).and_then(within_dates)
+}
+
+/// `date - duration`, in days and microseconds; dates have 32 bits.
+///
+/// # Errors
+///
+/// [`Fault::Precision`] where the duration is not whole days, [`Fault::Overflow`] beyond the range.
+#[inline]
+pub fn subtract_from_date(days: i64, micros: i64) -> Result<i64, Fault> {
+    whole_days(micros).and_then(|less| subtract_int(days, less)).and_then(within_dates)
+}
+
+/// `date - date`, a duration in microseconds.
+///
+/// # Errors
+///
+/// [`Fault::Overflow`] beyond 64 bits.
+#[inline]
+pub fn subtract_dates(a: i64, b: i64) -> Result<i64, Fault> {
+    subtract_int(a, b).and_then(|days| multiply_int(days, DAY))
+}
+
+#[inline]
+fn whole_days(micros: i64) -> Result<i64, Fault> {
+    if micros % DAY == 0 { Ok(micros / DAY) } else { Err(Fault::Precision) }
+}
+
+#[inline]
+fn within_dates(days: i64) -> Result<i64, Fault> {
+    i32::try_from(days).map(i64::from).map_err(|_| Fault::Overflow)
 }
 
 /// A result of float arithmetic as the language knows it: finite, and 0 instead of −0.

@@ -2,11 +2,16 @@
 
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000_000;
+/// Microseconds in a minute.
+pub const MINUTE: i64 = 60 * SECOND;
+/// Microseconds in an hour.
+pub const HOUR: i64 = 60 * MINUTE;
 /// Microseconds in a day of 24 hours.
-pub const DAY: i64 = 86_400 * SECOND;
+pub const DAY: i64 = 24 * HOUR;
 
 /// The days since 1970-01-01 of a date; month 1 to 12, day 1 to 31, not checked against each other.
 /// Method: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
+#[inline]
 #[must_use]
 pub fn days_of(year: i64, month: u32, day: u32) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -17,6 +22,13 @@ pub fn days_of(year: i64, month: u32, day: u32) -> i64 {
     let day_of_year = (153 * shifted + 2) / 5 + i64::from(day) - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// The instant of a date and time of day in UTC, none of which is checked.
+#[inline]
+#[must_use]
+pub fn instant(year: i64, month: u32, day: u32, hour: i64, minute: i64, second: i64) -> i64 {
+    days_of(year, month, day) * DAY + hour * HOUR + minute * MINUTE + second * SECOND
 }
 
 /// Year, month (1 to 12) and day (1 to 31) of the day `days` since 1970-01-01.

@@ -6,9 +6,11 @@ use std::fmt::Write;
 
 pub use cells::convert;
 
-use crate::arith::{finite, power_of_ten, rescale, within_digits};
+use crate::arith::{check_precision, finite, multiply_int, power_of_ten, rescale, within_digits};
+use crate::calendar::{DAY, parse_date, parse_timestamp};
 use crate::fault::Fault;
 use crate::wide::I256;
+use crate::zone::Zone;
 
 /// The greatest integer up to which every integer is a float.
 const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
@@ -92,6 +94,67 @@ pub fn float_to_decimal(value: f64, scale: u8) -> Result<i128, Fault> {
     };
     let magnitude = magnitude.and_then(I256::to_i128).ok_or(Fault::Overflow).and_then(within_digits)?;
     Ok(if value < 0.0 { -magnitude } else { magnitude })
+}
+
+/// A decimal of scale `from` as one of at most `precision` digits, `scale` of them after the point, rounded half-even.
+///
+/// # Errors
+///
+/// [`Fault::Overflow`] beyond 38 digits, [`Fault::Precision`] beyond `precision`.
+#[inline]
+pub fn decimal_to_decimal(mantissa: i128, from: u8, precision: u8, scale: u8) -> Result<i128, Fault> {
+    rescale(mantissa, from, scale).and_then(|mantissa| check_precision(mantissa, precision))
+}
+
+/// The first instant of a date.
+///
+/// # Errors
+///
+/// [`Fault::Overflow`] beyond 64 bits.
+#[inline]
+pub fn date_to_timestamp(days: i64, zone: &Zone) -> Result<i64, Fault> {
+    multiply_int(days, DAY).map(|_| zone.start_of_day(days))
+}
+
+/// Reads `true` or `false`.
+///
+/// # Errors
+///
+/// [`Fault::Conversion`] for other text.
+pub fn text_to_bool(text: &str) -> Result<bool, Fault> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Fault::Conversion),
+    }
+}
+
+/// Reads a date as days.
+///
+/// # Errors
+///
+/// [`Fault::Conversion`] for other text.
+pub fn text_to_date(text: &str) -> Result<i64, Fault> {
+    parse_date(text.as_bytes()).ok_or(Fault::Conversion)
+}
+
+/// Reads an instant as microseconds.
+///
+/// # Errors
+///
+/// [`Fault::Conversion`] for other text.
+pub fn text_to_timestamp(text: &str) -> Result<i64, Fault> {
+    parse_timestamp(text.as_bytes()).ok_or(Fault::Conversion)
+}
+
+/// The position of a member of an enumeration by its name.
+///
+/// # Errors
+///
+/// [`Fault::Conversion`] for the name of none.
+pub fn text_to_member<T: AsRef<str>>(text: &str, members: &[T]) -> Result<i64, Fault> {
+    let member = members.iter().position(|member| member.as_ref() == text).ok_or(Fault::Conversion)?;
+    i64::try_from(member).map_err(|_| Fault::Conversion)
 }
 
 /// Reads an integer: an optional sign and digits.

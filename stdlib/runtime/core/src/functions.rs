@@ -3,6 +3,7 @@
 //! Calls are strict: an absent argument gives an absent result. Beyond `+ − × ÷ sqrt`, floats go through one pinned
 //! implementation (`libm`), so that every machine gives the same bits.
 
+pub mod scalar;
 #[cfg(test)]
 mod tests;
 
@@ -11,11 +12,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::arith::{
-    MAX_DIGITS, compare_decimal, compare_float, finite, negate_decimal, negate_float, negate_int, power_of_ten, rescale,
-};
-use crate::calendar::{DAY, SECOND, date_of, day_of_week};
-use crate::convert::{decimal_to_float, float_to_int};
+use crate::arith::{MAX_DIGITS, compare_decimal, compare_float, finite, rescale};
+use crate::calendar::SECOND;
 use crate::fault::Fault;
 use crate::types::{DataType, Kind};
 use crate::value::{Cell, Value};
@@ -173,15 +171,15 @@ impl Function {
                 });
                 Ok(best.to_value())
             }
-            (Self::Sqrt, [Cell::Float(x)]) => finite(libm::sqrt(*x)).map(Value::Float),
-            (Self::Ln, [Cell::Float(x)]) => finite(libm::log(*x)).map(Value::Float),
-            (Self::Exp, [Cell::Float(x)]) => finite(libm::exp(*x)).map(Value::Float),
+            (Self::Sqrt, [Cell::Float(x)]) => scalar::sqrt(*x).map(Value::Float),
+            (Self::Ln, [Cell::Float(x)]) => scalar::ln(*x).map(Value::Float),
+            (Self::Exp, [Cell::Float(x)]) => scalar::exp(*x).map(Value::Float),
             (Self::Log10, [Cell::Float(x)]) => finite(libm::log10(*x)).map(Value::Float),
-            (Self::Pow, [Cell::Float(x), Cell::Float(y)]) => finite(libm::pow(*x, *y)).map(Value::Float),
+            (Self::Pow, [Cell::Float(x), Cell::Float(y)]) => scalar::pow(*x, *y).map(Value::Float),
             (Self::Length, [argument]) => match argument {
-                Cell::String(text) => count(text.chars().count()),
-                Cell::Bytes(bytes) => count(bytes.len()),
-                Cell::Cells(Value::List(cells)) => count(cells.len()),
+                Cell::String(text) => Ok(Value::Int(scalar::length(text))),
+                Cell::Bytes(bytes) => Ok(Value::Int(scalar::length_bytes(bytes))),
+                Cell::Cells(list @ Value::List(_)) => Ok(Value::Int(length_list(list))),
                 _ => Err(Fault::Conversion),
             },
             (_, [Cell::Int(cell)]) => self.time(kinds.first().copied(), *cell, zone),
@@ -190,46 +188,45 @@ impl Function {
     }
 
     fn number(self, kind: Option<&Kind>, argument: Cell<'_>) -> Result<Value, Fault> {
-        match (self, argument, kind) {
-            (Self::Abs, Cell::Int(x), _) => if x < 0 { negate_int(x) } else { Ok(x) }.map(Value::Int),
-            (Self::Abs, Cell::Float(x), _) => Ok(Value::Float(if x < 0.0 { negate_float(x) } else { x })),
-            (Self::Abs, Cell::Decimal(x), _) => if x < 0 { negate_decimal(x) } else { Ok(x) }.map(Value::Decimal),
-            (Self::RoundTo(to), Cell::Decimal(x), Some(Kind::Decimal { scale, .. })) => {
-                rescale(x, *scale, to).map(Value::Decimal)
-            }
-            (_, Cell::Int(x), _) => Ok(Value::Int(x)),
-            (_, Cell::Float(x), _) => float_to_int(match self {
-                Self::Floor => libm::floor(x),
-                Self::Ceil => libm::ceil(x),
-                _ => libm::rint(x),
-            })
-            .map(Value::Int),
-            (_, Cell::Decimal(x), Some(Kind::Decimal { scale, .. })) => {
-                let unit = power_of_ten(*scale);
-                let whole = match self {
-                    Self::Floor => x.div_euclid(unit),
-                    Self::Ceil => x.div_euclid(unit) + i128::from(x.rem_euclid(unit) != 0),
-                    _ => rescale(x, *scale, 0)?,
-                };
-                i64::try_from(whole).map(Value::Int).map_err(|_| Fault::Overflow)
-            }
+        let scale = if let Some(Kind::Decimal { scale, .. }) = kind { *scale } else { 0 };
+        match (self, argument) {
+            (Self::Abs, Cell::Int(x)) => scalar::abs_int(x).map(Value::Int),
+            (Self::Abs, Cell::Float(x)) => Ok(Value::Float(scalar::abs_float(x))),
+            (Self::Abs, Cell::Decimal(x)) => scalar::abs_decimal(x).map(Value::Decimal),
+            (Self::RoundTo(to), Cell::Decimal(x)) => rescale(x, scale, to).map(Value::Decimal),
+            (_, Cell::Int(x)) => Ok(Value::Int(x)),
+            (Self::Floor, Cell::Float(x)) => scalar::floor_float(x).map(Value::Int),
+            (Self::Ceil, Cell::Float(x)) => scalar::ceil_float(x).map(Value::Int),
+            (_, Cell::Float(x)) => scalar::round_float(x).map(Value::Int),
+            (Self::Floor, Cell::Decimal(x)) => scalar::floor_decimal(x, scale).map(Value::Int),
+            (Self::Ceil, Cell::Decimal(x)) => scalar::ceil_decimal(x, scale).map(Value::Int),
+            (_, Cell::Decimal(x)) => scalar::round_decimal(x, scale).map(Value::Int),
             _ => Err(Fault::Conversion),
         }
     }
 
     fn time(self, kind: Option<&Kind>, cell: i64, zone: &Zone) -> Result<Value, Fault> {
         let date = matches!(kind, Some(Kind::Date));
-        let local = || if date { 0 } else { zone.local(cell) };
-        let days = || if date { cell } else { zone.date(cell) };
         Ok(Value::Int(match self {
-            Self::Date => days(),
-            Self::Year => date_of(days()).0,
-            Self::Month => date_of(days()).1.into(),
-            Self::Day => date_of(days()).2.into(),
-            Self::Weekday => day_of_week(days()),
-            Self::Hour => local().rem_euclid(DAY) / (3_600 * SECOND),
-            Self::Minute => local().rem_euclid(3_600 * SECOND) / (60 * SECOND),
-            Self::Seconds => return Ok(Value::Float(decimal_to_float(cell.into(), 6))),
+            Self::Date | Self::Hour | Self::Minute if date => {
+                if self == Self::Date {
+                    cell
+                } else {
+                    0
+                }
+            }
+            Self::Year if date => scalar::year_of_date(cell),
+            Self::Month if date => scalar::month_of_date(cell),
+            Self::Day if date => scalar::day_of_date(cell),
+            Self::Weekday if date => scalar::weekday_of_date(cell),
+            Self::Date => scalar::date(cell, zone),
+            Self::Year => scalar::year(cell, zone),
+            Self::Month => scalar::month(cell, zone),
+            Self::Day => scalar::day(cell, zone),
+            Self::Weekday => scalar::weekday(cell, zone),
+            Self::Hour => scalar::hour(cell, zone),
+            Self::Minute => scalar::minute(cell, zone),
+            Self::Seconds => return Ok(Value::Float(scalar::seconds(cell))),
             Self::ToEpoch(unit) => cell.div_euclid(unit.micros()),
             Self::FromEpoch(unit) => cell.checked_mul(unit.micros()).ok_or(Fault::Overflow)?,
             _ => return Err(Fault::Conversion),
@@ -239,12 +236,16 @@ impl Function {
     fn text(self, arguments: &[Cell<'_>]) -> Result<Value, Fault> {
         let texts = |text: String| Ok(Value::String(text.into()));
         match (self, arguments) {
-            (Self::Lower, [Cell::String(text)]) => texts(text.to_lowercase()),
-            (Self::Upper, [Cell::String(text)]) => texts(text.to_uppercase()),
-            (Self::Trim, [Cell::String(text)]) => Ok(Value::String(text.trim().into())),
-            (Self::StartsWith, [Cell::String(text), Cell::String(part)]) => Ok(Value::Bool(text.starts_with(part))),
-            (Self::EndsWith, [Cell::String(text), Cell::String(part)]) => Ok(Value::Bool(text.ends_with(part))),
-            (Self::Contains, [Cell::String(text), Cell::String(part)]) => Ok(Value::Bool(text.contains(part))),
+            (Self::Lower, [Cell::String(text)]) => texts(scalar::lower(text)),
+            (Self::Upper, [Cell::String(text)]) => texts(scalar::upper(text)),
+            (Self::Trim, [Cell::String(text)]) => Ok(Value::String(scalar::trim(text).into())),
+            (Self::StartsWith, [Cell::String(text), Cell::String(part)]) => {
+                Ok(Value::Bool(scalar::starts_with(text, part)))
+            }
+            (Self::EndsWith, [Cell::String(text), Cell::String(part)]) => {
+                Ok(Value::Bool(scalar::ends_with(text, part)))
+            }
+            (Self::Contains, [Cell::String(text), Cell::String(part)]) => Ok(Value::Bool(scalar::contains(text, part))),
             (Self::Concat, parts) => {
                 let mut all = String::new();
                 for part in parts {
@@ -253,15 +254,14 @@ impl Function {
                 }
                 texts(all)
             }
-            (Self::Substring, [Cell::String(text), Cell::Int(start)]) => texts(substring(text, *start, i64::MAX)),
-            (Self::Substring, [Cell::String(text), Cell::Int(start), Cell::Int(length)]) => {
-                texts(substring(text, *start, *length))
+            (Self::Substring, [Cell::String(text), Cell::Int(start)]) => {
+                texts(scalar::substring(text, *start, i64::MAX))
             }
-            (Self::Replace, [Cell::String(text), Cell::String(""), Cell::String(_)]) => {
-                Ok(Value::String((*text).into()))
+            (Self::Substring, [Cell::String(text), Cell::Int(start), Cell::Int(length)]) => {
+                texts(scalar::substring(text, *start, *length))
             }
             (Self::Replace, [Cell::String(text), Cell::String(from), Cell::String(to)]) => {
-                texts(text.replace(from, to))
+                texts(scalar::replace(text, from, to))
             }
             (Self::Split, [Cell::String(text), Cell::String("")]) => {
                 Ok(Value::List([Value::String((*text).into())].into()))
@@ -274,14 +274,10 @@ impl Function {
     }
 }
 
-fn count(length: usize) -> Result<Value, Fault> {
-    i64::try_from(length).map(Value::Int).map_err(|_| Fault::Overflow)
-}
-
-fn substring(text: &str, start: i64, length: i64) -> String {
-    let skip = usize::try_from(start.max(0)).unwrap_or(usize::MAX);
-    let keep = usize::try_from(length.max(0)).unwrap_or(usize::MAX);
-    text.chars().skip(skip).take(keep).collect()
+/// The number of elements of a list.
+#[must_use]
+pub fn length_list(list: &Value) -> i64 {
+    if let Value::List(cells) = list { i64::try_from(cells.len()).unwrap_or(i64::MAX) } else { 0 }
 }
 
 /// The order of two present cells of one kind: numbers by value (decimals of one scale), texts by code point, `false`

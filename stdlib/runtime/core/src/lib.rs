@@ -12,12 +12,15 @@ pub mod convert;
 pub mod exact;
 pub mod fault;
 pub mod functions;
+pub mod generated;
 pub mod hll;
 pub mod json;
 pub mod key;
 #[cfg(test)]
 mod naive;
 pub mod program;
+pub mod row;
+pub mod scalar;
 pub mod text;
 pub mod trees;
 pub mod types;

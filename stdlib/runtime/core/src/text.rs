@@ -4,7 +4,7 @@ use crate::calendar::{write_date, write_timestamp};
 use crate::convert::{write_decimal, write_float, write_int};
 use crate::json::write_json;
 use crate::types::Kind;
-use crate::value::Cell;
+use crate::value::{Cell, Value};
 
 /// Writes the text of a cell of `kind`: a text as it is; numbers, dates and instants as in JSON but without quotes;
 /// durations as their number of microseconds, enums by member name, bytes in base64, lists and records as JSON, absent as
@@ -12,15 +12,10 @@ use crate::value::Cell;
 pub fn write_text(out: &mut Vec<u8>, cell: Cell<'_>, kind: &Kind) {
     match (cell, kind) {
         (Cell::Absent, _) => {}
-        (Cell::Bool(cell), _) => out.extend_from_slice(if cell { b"true" } else { b"false" }),
+        (Cell::Bool(cell), _) => out.extend_from_slice(bool_to_text(cell).as_bytes()),
         (Cell::Int(days), Kind::Date) => write_date(out, days),
         (Cell::Int(micros), Kind::Timestamp) => write_timestamp(out, micros),
-        (Cell::Int(index), Kind::Enum(members)) => {
-            match usize::try_from(index).ok().and_then(|index| members.members.get(index)) {
-                Some(member) => out.extend_from_slice(member.as_bytes()),
-                None => write_int(out, index),
-            }
-        }
+        (Cell::Int(index), Kind::Enum(members)) => write_member(out, index, &members.members),
         (Cell::Int(cell), _) => write_int(out, cell),
         (Cell::Float(cell), _) => write_float(out, cell),
         (Cell::Decimal(cell), Kind::Decimal { scale, .. }) => write_decimal(out, cell, *scale),
@@ -28,6 +23,75 @@ pub fn write_text(out: &mut Vec<u8>, cell: Cell<'_>, kind: &Kind) {
         (Cell::String(cell), _) => out.extend_from_slice(cell.as_bytes()),
         (Cell::Bytes(cell), _) => write_base64(out, cell),
         (Cell::Cells(_), _) => write_json(out, cell, kind),
+    }
+}
+
+fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The text of a `bool`.
+#[inline]
+#[must_use]
+pub fn bool_to_text(cell: bool) -> &'static str {
+    if cell { "true" } else { "false" }
+}
+
+/// The text of an integer, or of a duration: its microseconds.
+#[must_use]
+pub fn int_to_text(cell: i64) -> String {
+    text(|out| write_int(out, cell))
+}
+
+/// The text of a float.
+#[must_use]
+pub fn float_to_text(cell: f64) -> String {
+    text(|out| write_float(out, cell))
+}
+
+/// The text of a decimal of scale `scale`.
+#[must_use]
+pub fn decimal_to_text(cell: i128, scale: u8) -> String {
+    text(|out| write_decimal(out, cell, scale))
+}
+
+/// The text of a date.
+#[must_use]
+pub fn date_to_text(days: i64) -> String {
+    text(|out| write_date(out, days))
+}
+
+/// The text of an instant.
+#[must_use]
+pub fn timestamp_to_text(micros: i64) -> String {
+    text(|out| write_timestamp(out, micros))
+}
+
+/// The name of a member of an enumeration.
+#[must_use]
+pub fn member_to_text<T: AsRef<str>>(index: i64, members: &[T]) -> String {
+    text(|out| write_member(out, index, members))
+}
+
+/// The text of bytes: base64.
+#[must_use]
+pub fn bytes_to_text(bytes: &[u8]) -> String {
+    text(|out| write_base64(out, bytes))
+}
+
+/// The text of a list or record: JSON.
+#[must_use]
+pub fn value_to_text(value: &Value, kind: &Kind) -> String {
+    text(|out| write_text(out, value.as_cell(), kind))
+}
+
+/// Writes the name of the member at `index` of an enumeration; the number where there is none.
+pub fn write_member<T: AsRef<str>>(out: &mut Vec<u8>, index: i64, members: &[T]) {
+    match usize::try_from(index).ok().and_then(|index| members.get(index)) {
+        Some(member) => out.extend_from_slice(member.as_ref().as_bytes()),
+        None => write_int(out, index),
     }
 }
 

@@ -89,7 +89,54 @@ impl DataType {
     }
 }
 
+impl Kind {
+    /// A decimal of at most `precision` digits, `scale` of them after the point.
+    #[must_use]
+    pub fn decimal(precision: u8, scale: u8) -> Self {
+        Self::Decimal { precision, scale }
+    }
+
+    /// A list of cells of one type.
+    #[must_use]
+    pub fn list(element: DataType) -> Self {
+        Self::List(Arc::new(element))
+    }
+
+    /// A record of the given fields.
+    #[must_use]
+    pub fn record<const N: usize>(fields: [Field; N]) -> Self {
+        Self::Record(Arc::new(RecordType::of(fields)))
+    }
+
+    /// A member of an enumeration.
+    #[must_use]
+    pub fn members(name: &str, members: &[&str]) -> Self {
+        let members = members.iter().map(|member| (*member).to_owned()).collect();
+        Self::Enum(Arc::new(EnumType { name: name.to_owned(), members }))
+    }
+}
+
+impl Field {
+    /// A field that is always present.
+    #[must_use]
+    pub fn required(name: &str, kind: Kind) -> Self {
+        Self { name: name.to_owned(), ty: DataType::required(kind) }
+    }
+
+    /// A field that may be absent.
+    #[must_use]
+    pub fn optional(name: &str, kind: Kind) -> Self {
+        Self { name: name.to_owned(), ty: DataType::optional(kind) }
+    }
+}
+
 impl RecordType {
+    /// The record, or schema, of the given fields.
+    #[must_use]
+    pub fn of<const N: usize>(fields: [Field; N]) -> Self {
+        Self { fields: fields.into() }
+    }
+
     /// The position of the field called `name`.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use flow_core::batch::Batch;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
+use flow_core::generated::Answers;
 use flow_core::program::{Env, Now, Program};
+use flow_core::row::{Context, Row};
 use flow_core::types::Kind;
 use flow_core::value::Value;
+use flow_core::zone::Zone;
 
 /// What expressions read besides their row, owned.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,5 +83,55 @@ impl Expression for Input {
             Some(column) => column.clone(),
             None => Column::repeat(&Kind::Bool, Err(Fault::Malformed), batch.rows),
         }
+    }
+}
+
+/// A generated expression: a function from a row to an answer, run over all rows of a batch or for one.
+pub struct Generated<F> {
+    kind: Kind,
+    zone: Arc<Zone>,
+    compute: F,
+}
+
+/// The expression that `compute` computes for each row, of `kind`: `generated(Kind::Bool, &zone, |row, out|
+/// out.put(is_foreign(row)))`.
+pub fn generated<F>(kind: Kind, zone: &Arc<Zone>, compute: F) -> Expr
+where
+    F: Fn(Row<'_>, &mut Answers) + Send + Sync + 'static,
+{
+    Arc::new(Generated::new(kind, zone, compute))
+}
+
+impl<F: Fn(Row<'_>, &mut Answers) + Send + Sync> Generated<F> {
+    /// As [`generated`], for those who take the expression itself.
+    pub fn new(kind: Kind, zone: &Arc<Zone>, compute: F) -> Self {
+        Self { kind, zone: Arc::clone(zone), compute }
+    }
+
+    /// The answer for one row of values at the instant `now`.
+    ///
+    /// # Errors
+    ///
+    /// The answer's fault, or the first one in it.
+    pub fn value(&self, cells: &[Value], now: i64, slots: &[Value]) -> Result<Value, Fault> {
+        let context = Context { slots, zone: &self.zone };
+        let mut answers = Answers::one();
+        (self.compute)(Row::of_values(cells, now, &context), &mut answers);
+        answers.into_one().whole()
+    }
+}
+
+impl<F: Fn(Row<'_>, &mut Answers) + Send + Sync> Expression for Generated<F> {
+    fn evaluate(&self, batch: &Batch, env: &Environment) -> Column {
+        let context = Context { slots: &env.slots, zone: &self.zone };
+        let mut answers = Answers::column(&self.kind, batch.rows);
+        for row in 0..batch.rows {
+            let now = match env.now {
+                Now::Row => batch.time.get(row).copied().unwrap_or_default(),
+                Now::At(instant) => instant,
+            };
+            (self.compute)(Row::of_columns(&batch.columns, row, now, &context), &mut answers);
+        }
+        answers.into_column()
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use flow_core::batch::Batch;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
+use flow_core::generated::{Answers, Row};
 use flow_core::program::Program;
 use flow_core::types::Kind;
 use flow_core::value::Value;
-use flow_operators::expression::Environment;
+use flow_operators::expression::{Environment, Expression, Generated};
 
 /// An expression over one row of cells: interpreted or generated.
 pub trait RowExpression: Send + Sync {
@@ -30,6 +31,16 @@ impl RowExpression for Program {
 
     fn column(&self, batch: &Batch, env: &Environment) -> Column {
         self.eval(batch, &env.as_env())
+    }
+}
+
+impl<F: Fn(Row<'_>, &mut Answers) + Send + Sync> RowExpression for Generated<F> {
+    fn value(&self, cells: &[Value], now: i64, slots: &[Value]) -> Result<Value, Fault> {
+        Generated::value(self, cells, now, slots)
+    }
+
+    fn column(&self, batch: &Batch, env: &Environment) -> Column {
+        self.evaluate(batch, env)
     }
 }
 

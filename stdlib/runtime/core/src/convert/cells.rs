@@ -1,11 +1,11 @@
 //! Conversion of whole cells between kinds.
 
 use super::{
-    Excess, decimal_to_float, decimal_to_int, float_to_decimal, float_to_int, int_to_decimal, int_to_float,
-    text_to_decimal, text_to_float, text_to_int,
+    Excess, date_to_timestamp, decimal_to_float, decimal_to_int, float_to_decimal, float_to_int, int_to_decimal,
+    int_to_float, text_to_bool, text_to_date, text_to_decimal, text_to_float, text_to_int, text_to_member,
+    text_to_timestamp,
 };
-use crate::arith::{check_precision, multiply_int, rescale};
-use crate::calendar::{DAY, parse_date, parse_timestamp};
+use crate::arith::{check_precision, rescale};
 use crate::fault::Fault;
 use crate::program::Conversion;
 use crate::text::write_text;
@@ -48,9 +48,7 @@ pub fn convert(cell: Cell<'_>, from: &Kind, to: &Kind, conversion: Conversion, z
         (Cell::Decimal(value), Kind::Decimal { scale: from, .. }, Kind::Decimal { precision, scale }) => {
             rescale(value, *from, *scale).and_then(|mantissa| field(mantissa, *precision))
         }
-        (Cell::Int(days), Kind::Date, Kind::Timestamp) => {
-            multiply_int(days, DAY).map(|_| Value::Int(zone.start_of_day(days)))
-        }
+        (Cell::Int(days), Kind::Date, Kind::Timestamp) => date_to_timestamp(days, zone).map(Value::Int),
         (Cell::Int(micros), Kind::Timestamp, Kind::Date) => Ok(Value::Int(zone.date(micros))),
         (Cell::Cells(Value::List(cells)), Kind::List(from), Kind::List(to)) => cells
             .iter()
@@ -72,11 +70,7 @@ pub fn convert(cell: Cell<'_>, from: &Kind, to: &Kind, conversion: Conversion, z
 fn from_text(text: &str, to: &Kind, conversion: Conversion) -> Result<Value, Fault> {
     match to {
         Kind::String => Ok(Value::String(text.into())),
-        Kind::Bool => match text {
-            "true" => Ok(Value::Bool(true)),
-            "false" => Ok(Value::Bool(false)),
-            _ => Err(Fault::Conversion),
-        },
+        Kind::Bool => text_to_bool(text).map(Value::Bool),
         Kind::Int | Kind::Duration => text_to_int(text).map(Value::Int),
         Kind::Float => text_to_float(text).map(Value::Float),
         Kind::Decimal { precision, scale } => {
@@ -86,12 +80,9 @@ fn from_text(text: &str, to: &Kind, conversion: Conversion) -> Result<Value, Fau
                 Conversion::Plain => Ok(Value::Decimal(mantissa)),
             }
         }
-        Kind::Date => parse_date(text.as_bytes()).map(Value::Int).ok_or(Fault::Conversion),
-        Kind::Timestamp => parse_timestamp(text.as_bytes()).map(Value::Int).ok_or(Fault::Conversion),
-        Kind::Enum(members) => {
-            let member = members.members.iter().position(|member| member == text).ok_or(Fault::Conversion)?;
-            i64::try_from(member).map(Value::Int).map_err(|_| Fault::Conversion)
-        }
+        Kind::Date => text_to_date(text).map(Value::Int),
+        Kind::Timestamp => text_to_timestamp(text).map(Value::Int),
+        Kind::Enum(members) => text_to_member(text, &members.members).map(Value::Int),
         Kind::Bytes | Kind::List(_) | Kind::Record(_) => Err(Fault::Conversion),
     }
 }

@@ -244,7 +244,9 @@ fn shortcut(frame: &Frame<'_>, step: &Step, rows: usize) -> Option<Column> {
             kernels::compare(Some(*comparison), operand(a)?, kind(a)?, operand(b)?, kind(b)?, rows)
         }
         Instruction::Equal(a, b) => kernels::compare(None, operand(a)?, kind(a)?, operand(b)?, kind(b)?, rows),
-        Instruction::Convert(conversion, a) => kernels::convert(*conversion, operand(a)?, kind(a)?, &step.kind, rows),
+        Instruction::Convert(conversion, a) => {
+            kernels::convert(*conversion, operand(a)?, kind(a)?, &step.kind, &frame.program.zone, rows)
+        }
         _ => None,
     }
 }

@@ -12,10 +12,11 @@ use crate::arith::{
 };
 use crate::builder::ColumnBuilder;
 use crate::column::{Column, ColumnData, State, StringData};
-use crate::convert::{decimal_to_float, int_to_decimal, int_to_float};
+use crate::convert::{convert as cells, decimal_to_float, int_to_decimal, int_to_float};
 use crate::fault::Fault;
 use crate::types::Kind;
 use crate::value::{Cell, Value};
+use crate::zone::Zone;
 
 /// Cells of one operand: one a row, or one for all.
 #[derive(Clone, Copy)]
@@ -399,8 +400,15 @@ pub(super) fn select(choice: &[Result<bool, Fault>], then: &Column, otherwise: &
     Column::new(data, states())
 }
 
-/// The conversions between numbers that are worth a loop of their own.
-pub(super) fn convert(conversion: Conversion, a: &Operand, from: &Kind, to: &Kind, rows: usize) -> Option<Column> {
+/// The conversions between numbers that are worth a loop of their own, and records.
+pub(super) fn convert(
+    conversion: Conversion,
+    a: &Operand,
+    from: &Kind,
+    to: &Kind,
+    zone: &Zone,
+    rows: usize,
+) -> Option<Column> {
     let check = move |mantissa: i128, precision: u8| {
         if conversion == Conversion::Checked { check_precision(mantissa, precision) } else { Ok(mantissa) }
     };
@@ -417,15 +425,27 @@ pub(super) fn convert(conversion: Conversion, a: &Operand, from: &Kind, to: &Kin
         (Kind::Decimal { scale, .. }, Kind::Float) => {
             Some(map(input(a)?, rows, |a: i128| Ok(decimal_to_float(a, *scale))))
         }
+        // A record converts field by field, so that the fault of one field stays there.
         (Kind::Record(from), Kind::Record(to)) => {
             let Operand::Column(column) = a else { return None };
             let ColumnData::Record(record) = column.data() else { return None };
             let fields = record.fields().iter().zip(from.fields.iter().zip(&to.fields));
             let fields = fields
                 .map(|(field, (from, to))| {
-                    convert(conversion, &Operand::Column(field.clone()), &from.ty.kind, &to.ty.kind, rows)
+                    let (from, to) = (&from.ty.kind, &to.ty.kind);
+                    if from == to {
+                        return field.clone();
+                    }
+                    convert(conversion, &Operand::Column(field.clone()), from, to, zone, rows).unwrap_or_else(|| {
+                        let mut builder = ColumnBuilder::new(to, rows);
+                        for row in 0..rows {
+                            let cell = field.cell(row).and_then(|cell| cells(cell, from, to, conversion, zone));
+                            builder.push_value(cell.as_ref().map_err(|fault| *fault));
+                        }
+                        builder.finish()
+                    })
                 })
-                .collect::<Option<Vec<_>>>()?;
+                .collect();
             Some(Column::record(fields, column.states().map(<[State]>::to_vec), rows))
         }
         _ => None,

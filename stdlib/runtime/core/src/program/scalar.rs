@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use super::build::same_kind;
 use super::{Binary, Comparison, Instruction, Piece, Program, Register, Step, Unary};
 use crate::arith;
-use crate::calendar::DAY;
 use crate::convert::convert;
 use crate::fault::Fault;
 use crate::functions::{order, order_kinds};
@@ -217,23 +216,11 @@ fn optional<T>(value: Option<T>, make: impl Fn(T) -> Value) -> Result<Value, Fau
 fn integers(operation: Binary, a: i64, a_kind: &Kind, b: i64, b_kind: &Kind) -> Result<Value, Fault> {
     match (operation, a_kind, b_kind) {
         (Binary::Divide, _, _) => optional(arith::divide_int(a, b), Value::Float),
-        (Binary::Subtract, Kind::Date, Kind::Date) => {
-            arith::subtract_int(a, b).and_then(|days| arith::multiply_int(days, DAY)).map(Value::Int)
-        }
-        (Binary::Add, Kind::Date, _) => whole_days(b).and_then(|b| arith::add_int(a, b)).and_then(date),
-        (Binary::Subtract, Kind::Date, _) => whole_days(b).and_then(|b| arith::subtract_int(a, b)).and_then(date),
+        (Binary::Subtract, Kind::Date, Kind::Date) => arith::subtract_dates(a, b).map(Value::Int),
+        (Binary::Add, Kind::Date, _) => arith::add_to_date(a, b).map(Value::Int),
+        (Binary::Subtract, Kind::Date, _) => arith::subtract_from_date(a, b).map(Value::Int),
         _ => optional(ints(operation, a, b)?, Value::Int),
     }
-}
-
-/// A duration added to a date must be whole days.
-fn whole_days(micros: i64) -> Result<i64, Fault> {
-    if micros % DAY == 0 { Ok(micros / DAY) } else { Err(Fault::Precision) }
-}
-
-/// Dates have 32 bits.
-fn date(days: i64) -> Result<Value, Fault> {
-    i32::try_from(days).map(|days| Value::Int(days.into())).map_err(|_| Fault::Overflow)
 }
 
 /// Every operation but `/` on integers; `None` is absent.
