@@ -69,7 +69,7 @@ pub fn build(parts: Parts<'_>, taps: &[NodeId], features: &[NodeId]) -> Result<D
 }
 
 /// The operators of a plan with interpreted expressions.
-fn instantiate(plan: &DataflowPlan, parts: Parts<'_>) -> Result<Dataflow, LocalError> {
+pub(crate) fn instantiate(plan: &DataflowPlan, parts: Parts<'_>) -> Result<Dataflow, LocalError> {
     let now = parts.now.map_or(Now::Row, Now::At);
     let graph = Graph::new(Environment { now, slots: parts.slots.to_vec() });
     let mut built = Instance { parts, graph, placed: Vec::with_capacity(plan.operators.len()) };
@@ -140,6 +140,6 @@ impl Instance<'_> {
     }
 }
 
-fn broken(error: PlanError) -> LocalError {
+pub(crate) fn broken(error: PlanError) -> LocalError {
     LocalError::Plan(error.to_string())
 }

@@ -11,8 +11,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use fec_ir::{Ir, NodeId, Op};
-use fec_model::model::Plane;
-use fec_plan::{openapi, route};
+use fec_plan::openapi;
+use fec_plan::service::{Scope, Statements, services, views};
 use flow_core::value::Value;
 use flow_operators::feature_set::FeatureReader;
 use flow_serve::{FeatureView, Keyed, Service, Solution, View};
@@ -23,12 +23,13 @@ pub use flow_serve::{
 };
 pub use relation::Given;
 
+use crate::dataflow::broken;
 use crate::dataflow::features::{descriptor, set_columns};
 use crate::error::LocalError;
 use crate::expr::Names;
 use crate::stream::feature_table;
 use crate::tables::Tables;
-use program::{compile, free};
+use program::Compiler;
 
 /// What services are compiled from.
 struct Parts {
@@ -64,7 +65,7 @@ impl Services {
             slots: parts.slots.clone(),
             features: parts.features()?,
             models: parts.ir.models.iter().map(|model| model.name.clone()).collect(),
-            document: openapi(&parts.ir, |_| true),
+            document: openapi(&parts.ir, |_| true).to_string(),
             ..Solution::default()
         };
         for source in &parts.ir.sources {
@@ -73,29 +74,21 @@ impl Services {
                 solution.tables.push(Keyed::new(&source.name, &loaded.schema, rows, &loaded.key, version)?);
             }
         }
-        for view in &parts.ir.views {
-            let is_read = relation::upstream(&parts.ir, view.node).into_iter().all(|id| {
-                match parts.ir.graph.get(id).map(|node| &node.op) {
-                    Some(Op::Scan { source }) => parts.tables.get(source).is_some(),
-                    _ => true,
-                }
-            });
-            if is_read {
-                let rows = free(&parts, view.node)?.rows;
-                let schema = Arc::new(parts.names.enums.schema(&view.columns));
-                solution.views.push(View { name: view.name.clone(), rows, schema, key: view.key.clone() });
-            }
+        let is_table = |source: &str| parts.tables.get(source).is_some();
+        let scope = Scope { ir: &parts.ir, given: &[], is_table: &is_table };
+        for view in views(scope).map_err(broken)? {
+            let rows = Compiler::new(&parts, &Statements::default()).relation(&view.relation)?.rows;
+            let schema = Arc::new(parts.names.enums.schema(&view.columns));
+            solution.views.push(View { name: view.name, rows, schema, key: view.key });
         }
-        for flow in parts.ir.flows.iter().filter(|flow| flow.plane == Plane::Online) {
-            let settings = &flow.settings;
-            let deadline = settings.deadline.into_iter().chain(settings.timeout).min();
-            let plan = compile(&parts, &flow.nodes, deadline, &[])?.plan;
-            let columns: Vec<_> = flow.params.iter().map(|(column, _)| column.clone()).collect();
-            let parameters = parts.names.enums.schema(&columns);
-            let result = flow.result.as_ref().map(|result| parts.names.enums.kind(&result.kind));
-            let result = result.ok_or_else(|| LocalError::Plan(format!("`{}` has no result", flow.path)))?;
-            let route = Some(route(flow));
-            solution.services.push(Service { path: flow.path.clone(), route, parameters, result, plan });
+        for service in services(scope, |_| true).map_err(broken)? {
+            solution.services.push(Service {
+                plan: Compiler::new(&parts, &service.statements).plan(&service.statements)?,
+                route: Some((service.method, service.route)),
+                parameters: parts.names.enums.schema(&service.parameters),
+                result: parts.names.enums.kind(&service.result.kind),
+                path: service.path,
+            });
         }
         let engine = Arc::new(flow_serve::Services::new(solution)?);
         Ok(Self { parts, engine })
@@ -120,9 +113,7 @@ impl Parts {
                     reader
                 }
             };
-            let columns = set_columns(plans, &info.name);
-            let kinds = info.columns.iter().map(|column| self.names.enums.kind(&column.ty.kind)).collect();
-            views.push(FeatureView { name: info.name.clone(), table: table.0, reader, columns, kinds });
+            views.push(FeatureView::new(&info.name, table.0, &reader, set_columns(plans, &info.name)));
         }
         Ok(views)
     }

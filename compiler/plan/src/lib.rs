@@ -7,6 +7,7 @@ pub mod backend;
 pub mod dataflow;
 pub mod deployment;
 pub mod openapi;
+pub mod service;
 
 pub use backend::{Backend, FileKind, Generated, OutputFile};
 pub use dataflow::{DataflowPlan, PlanError, Wanted, dataflow};

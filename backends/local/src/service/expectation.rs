@@ -1,18 +1,17 @@
 //! Expectations of tests: bool expressions over services, features, tables and sinks.
 
-use std::collections::BTreeSet;
-
 use fec_ir::{NodeId, Op};
 use fec_model::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use fec_model::types::{Kind, Type};
+use fec_plan::service::rows_wanted;
 use flow_core::batch::Batch;
 use flow_core::json::write_json;
 use flow_core::value::Value;
 use flow_serve::{Emitted, Reads, RequestError, Run, Step, Work};
 
 use super::Services;
-use super::program::{Compiled, compile};
-use super::relation::{Given, wanted};
+use super::program::Flow;
+use super::relation::Given;
 use crate::error::LocalError;
 
 /// Whether an expectation holds.
@@ -28,15 +27,7 @@ impl Services {
     /// The nodes under an expectation whose rows come out of streams and sinks; [`Self::expectation`] wants them given.
     #[must_use]
     pub fn rows_wanted(&self, nodes: &[NodeId]) -> Vec<NodeId> {
-        let mut found = BTreeSet::new();
-        for id in nodes {
-            if matches!(self.parts.ir.graph.get(*id).map(|node| &node.op), Some(Op::Collect)) {
-                for root in self.parts.ir.graph.inputs(*id) {
-                    wanted(&self.parts.ir, root, &mut found);
-                }
-            }
-        }
-        found.into_iter().collect()
+        rows_wanted(&self.parts.ir, nodes)
     }
 
     /// Judges an expectation, given by its nodes in order, at `now`. Timeouts do not fire. `given` holds the rows of
@@ -53,8 +44,8 @@ impl Services {
         emitted: &mut Vec<Emitted>,
     ) -> Result<Verdict, String> {
         let (ids, given): (Vec<NodeId>, Vec<Batch>) = given.iter().map(|(id, rows)| (*id, rows.clone())).unzip();
-        let flow = compile(&self.parts, nodes, None, &ids).map_err(|error| error.to_string())?;
-        let mut run = Run::new(&self.engine, &flow.plan, &[], now, reads, false).give(&given);
+        let flow = Flow::new(&self.parts, nodes, &ids).map_err(|error| error.to_string())?;
+        let mut run = Run::new(&self.engine, &flow.plan, Vec::new(), now, reads, false).give(&given);
         let answer = run.answer();
         emitted.append(&mut run.take_emitted().0);
         match answer.map_err(|error| error.to_string())? {
@@ -68,7 +59,7 @@ impl Services {
     }
 
     /// Both sides of the comparison that is false.
-    fn explanation(&self, flow: &Compiled<'_>, run: &Run<'_>, nodes: &[NodeId]) -> Result<Option<String>, LocalError> {
+    fn explanation(&self, flow: &Flow<'_>, run: &Run<'_>, nodes: &[NodeId]) -> Result<Option<String>, LocalError> {
         let is_answer = |step: &Step| matches!(step.work, Work::Respond(_));
         if !flow.plan.steps.iter().any(is_answer) {
             return Ok(None);

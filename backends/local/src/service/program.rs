@@ -1,189 +1,126 @@
-//! The statements of a service, or of an expectation, compiled to the runtime's plan.
+//! Planned statements for the runtime's engine, with interpreted expressions.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fec_ir::{Ir, NodeId, Op, walk};
-use fec_model::expr::{Expr, ExprKind};
-use flow_core::types::{DataType, Field, Schema};
-use flow_serve::{Guard, Plan, Relation, Scalar, Step, Work};
+use fec_ir::NodeId;
+use fec_model::expr::Expr;
+use fec_plan::service::{self, Scope, Statements, Work as Planned};
+use flow_core::types::Schema;
+use flow_serve::{Guard, Plan, Scalar, Step, Work};
 
 use super::Parts;
-use super::relation::{Preparation, upstream};
+use crate::dataflow::broken;
 use crate::error::LocalError;
-use crate::expr::program;
+use crate::expr::{Names, program};
 
-/// A compiled flow, and where its bindings lie.
-pub(super) struct Compiled<'a> {
+/// Statements, planned and ready to run.
+pub(super) struct Flow<'a> {
     pub(super) plan: Plan,
-    layout: Layout<'a>,
+    statements: Statements,
+    compiler: Compiler<'a>,
 }
 
-/// Compiles the statements `nodes`; the first may be the request. `given` are the nodes whose rows whoever runs the plan
-/// gives.
-pub(super) fn compile<'a>(
-    parts: &'a Parts,
-    nodes: &[NodeId],
-    deadline: Option<i64>,
-    given: &'a [NodeId],
-) -> Result<Compiled<'a>, LocalError> {
-    let ir = &parts.ir;
-    let mut layout = Layout { parts, given, fields: Vec::new(), bound: BTreeMap::new() };
-    let mut steps: Vec<Step> = Vec::new();
-    // The statement that gives each binding that has no name of its own.
-    let mut hoisted: BTreeMap<String, usize> = BTreeMap::new();
-    let mut parameters = 0;
-    for id in nodes {
-        let Some(node) = ir.graph.get(*id) else { continue };
-        if matches!(node.op, Op::Request { .. }) {
-            for column in &node.columns {
-                layout.bind(&column.name, parts.names.enums.data_type(&column.ty));
-            }
-            parameters = layout.fields.len();
-            continue;
-        }
-        let Some(work) = layout.work(ir, *id)? else { continue };
-        let mut guards = Vec::with_capacity(node.guards.len());
-        for (guard, wanted) in &node.guards {
-            guards.push(Guard { condition: layout.compile(guard)?, wanted: *wanted });
-        }
-        let fallback = node.settings.fallback.as_ref().map(|fallback| layout.compile(fallback)).transpose()?;
-        let inner = hoisted_parts(&node.op, &hoisted, &steps);
-        let mut target = None;
-        if let (Some(binding), Some(column)) = (&node.binding, node.columns.first()) {
-            target = Some(layout.bind(binding, parts.names.enums.data_type(&column.ty)));
-            if binding.starts_with('$') {
-                hoisted.insert(binding.clone(), steps.len());
-            }
-        }
-        let timeout = node.settings.timeout.map(micros);
-        steps.push(Step { name: node.name.clone(), guards, work, target, fallback, timeout, parts: inner });
+impl<'a> Flow<'a> {
+    /// Plans and compiles the statements `nodes`; whoever runs them gives the rows of the nodes `given`.
+    pub(super) fn new(parts: &'a Parts, nodes: &[NodeId], given: &[NodeId]) -> Result<Self, LocalError> {
+        let is_table = |source: &str| parts.tables.get(source).is_some();
+        let scope = Scope { ir: &parts.ir, given, is_table: &is_table };
+        let statements = service::statements(scope, nodes).map_err(broken)?;
+        let compiler = Compiler::new(parts, &statements);
+        Ok(Self { plan: compiler.plan(&statements)?, statements, compiler })
     }
-    let cells = layout.fields.iter().map(|field| field.ty.kind.clone()).collect();
-    let plan = Plan { steps, cells, parameters, deadline: deadline.map(micros) };
-    Ok(Compiled { plan, layout })
-}
 
-impl Compiled<'_> {
     /// One more expression over all bindings.
     pub(super) fn over(&self, expr: &Expr) -> Result<Scalar, LocalError> {
-        self.layout.compile(expr)
+        self.compiler.scalar(&self.statements.over(expr))
     }
 }
 
-/// A relation that reads no bindings.
-pub(super) fn free(parts: &Parts, root: NodeId) -> Result<Relation, LocalError> {
-    Layout { parts, given: &[], fields: Vec::new(), bound: BTreeMap::new() }.relation(&parts.ir, root)
+/// Compiles planned statements.
+pub(super) struct Compiler<'a> {
+    pub(super) parts: &'a Parts,
+    /// The cells that expressions see.
+    cells: Schema,
 }
 
-fn micros(micros: i64) -> Duration {
-    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-}
+impl<'a> Compiler<'a> {
+    /// A compiler of expressions over the cells of `statements`.
+    pub(super) fn new(parts: &'a Parts, statements: &Statements) -> Self {
+        Self { parts, cells: parts.names.enums.schema(&statements.cells) }
+    }
 
-/// The statements that were taken out of an operator's expressions, and out of those of such statements.
-fn hoisted_parts(op: &Op, hoisted: &BTreeMap<String, usize>, steps: &[Step]) -> Vec<usize> {
-    let mut found = BTreeSet::new();
-    let mut op = op.clone();
-    for expr in walk::op_exprs_mut(&mut op) {
-        for name in walk::bindings(expr) {
-            if let Some(step) = hoisted.get(&name) {
-                found.insert(*step);
-                found.extend(steps.get(*step).into_iter().flat_map(|step| step.parts.iter().copied()));
-            }
+    /// The plan for the engine.
+    pub(super) fn plan(&self, statements: &Statements) -> Result<Plan, LocalError> {
+        let steps = statements.steps.iter().map(|step| self.step(step)).collect::<Result<_, _>>()?;
+        Ok(Plan {
+            steps,
+            cells: self.cells.fields.iter().map(|field| field.ty.kind.clone()).collect(),
+            parameters: statements.parameters,
+            deadline: statements.deadline.map(micros),
+        })
+    }
+
+    fn step(&self, step: &service::Step) -> Result<Step, LocalError> {
+        let mut guards = Vec::with_capacity(step.guards.len());
+        for (condition, wanted) in &step.guards {
+            guards.push(Guard { condition: self.scalar(condition)?, wanted: *wanted });
         }
-    }
-    found.into_iter().collect()
-}
-
-/// The bindings so far.
-struct Layout<'a> {
-    parts: &'a Parts,
-    given: &'a [NodeId],
-    fields: Vec<Field>,
-    /// The last binding of each name.
-    bound: BTreeMap<String, usize>,
-}
-
-impl Layout<'_> {
-    /// Gives a binding its position. A later binding of the same name (in another branch) hides the earlier one.
-    fn bind(&mut self, name: &str, ty: DataType) -> usize {
-        let position = self.fields.len();
-        // A name that cannot be written: bindings of one name in several branches stay apart.
-        self.fields.push(Field { name: format!("{name}#{position}"), ty });
-        self.bound.insert(name.to_owned(), position);
-        position
+        Ok(Step {
+            name: step.name.clone(),
+            guards,
+            work: self.work(&step.work)?,
+            target: step.target,
+            fallback: step.fallback.as_ref().map(|fallback| self.scalar(fallback)).transpose()?,
+            timeout: step.timeout.map(micros),
+            parts: step.parts.clone(),
+        })
     }
 
-    fn compile(&self, expr: &Expr) -> Result<Scalar, LocalError> {
-        let mut expr = expr.clone();
-        walk::rewrite(&mut expr, &mut |part| {
-            if let ExprKind::Binding(name) = &part.kind
-                && let Some(field) = self.bound.get(name).and_then(|position| self.fields.get(*position))
-            {
-                part.kind = ExprKind::Column(field.name.clone());
+    fn work(&self, work: &Planned) -> Result<Work, LocalError> {
+        Ok(match work {
+            Planned::Features { set, keys } => Work::Features { set: set.clone(), keys: self.all(keys)? },
+            Planned::Table { table, keys } => Work::Table { table: table.clone(), keys: self.all(keys)? },
+            Planned::Predict { model, inputs } => {
+                let input = |(name, value): &(String, Expr)| Ok((name.clone(), self.scalar(value)?));
+                let inputs = inputs.iter().map(input).collect::<Result<_, LocalError>>()?;
+                Work::Predict { model: model.clone(), inputs }
             }
-        });
-        let schema = Schema { fields: self.fields.clone() };
+            Planned::Call { service, arguments } => {
+                Work::Call { service: service.clone(), arguments: self.all(arguments)? }
+            }
+            Planned::Scalar(value) => Work::Scalar(self.scalar(value)?),
+            Planned::Collect(relation) => Work::Collect(self.relation(relation)?),
+            Planned::Emit { sink, relation } => Work::Emit { sink: sink.clone(), relation: self.relation(relation)? },
+            Planned::Respond(value) => Work::Respond(self.scalar(value)?),
+        })
+    }
+
+    fn all(&self, exprs: &[Expr]) -> Result<Vec<Scalar>, LocalError> {
+        exprs.iter().map(|expr| self.scalar(expr)).collect()
+    }
+
+    /// An expression over the cells.
+    pub(super) fn scalar(&self, expr: &Expr) -> Result<Scalar, LocalError> {
         let names = &self.parts.names;
-        let program = program(&expr, &schema, names)?;
+        let program = program(expr, &self.cells, names)?;
         let reads = program.columns();
         Ok(Scalar::new(program, reads, names.enums.kind(&expr.ty.kind)))
     }
 
-    fn all(&self, exprs: &[Expr]) -> Result<Vec<Scalar>, LocalError> {
-        exprs.iter().map(|expr| self.compile(expr)).collect()
-    }
-
-    /// What a node does as a statement; nothing where its rows are only read by others.
-    fn work(&self, ir: &Ir, id: NodeId) -> Result<Option<Work>, LocalError> {
-        let Some(node) = ir.graph.get(id) else { return Ok(None) };
-        Ok(Some(match &node.op {
-            Op::ReadFeatures { set, keys } => Work::Features { set: set.clone(), keys: self.all(keys)? },
-            Op::ReadTable { table, keys } => Work::Table { table: table.clone(), keys: self.all(keys)? },
-            Op::Predict { model, inputs } => {
-                let declared = ir.models.iter().find(|known| known.name == *model);
-                let names = declared.map(|known| known.inputs.iter().map(|input| input.name.clone()).collect());
-                let names: Vec<String> = names.unwrap_or_default();
-                Work::Predict { model: model.clone(), inputs: names.into_iter().zip(self.all(inputs)?).collect() }
-            }
-            Op::Call { service, arguments } => Work::Call { service: service.clone(), arguments: self.all(arguments)? },
-            Op::Scalar { value } => Work::Scalar(self.compile(value)?),
-            Op::Respond { value } => Work::Respond(self.compile(value)?),
-            Op::Emit { sink } => match ir.graph.inputs(id).first() {
-                Some(root) => Work::Emit { sink: sink.clone(), relation: self.relation(ir, *root)? },
-                None => return Err(LocalError::Plan(format!("`{}` emits nothing", node.name))),
-            },
-            Op::Collect => match ir.graph.inputs(id).first() {
-                Some(root) => Work::Collect(self.relation(ir, *root)?),
-                None => return Err(LocalError::Plan(format!("`{}` collects nothing", node.name))),
-            },
-            _ => return Ok(None),
-        }))
-    }
-
-    fn relation(&self, ir: &Ir, root: NodeId) -> Result<Relation, LocalError> {
+    /// What expressions of a relation see besides their row: the parameters of the solution, then the cells.
+    pub(super) fn outside(&self, relation: &service::Relation) -> Arc<Names> {
         let mut names = self.parts.names.clone();
         let first = self.parts.slots.len();
-        for (name, position) in &self.bound {
-            if let Some(field) = self.fields.get(*position) {
-                names.slots.insert(name.clone(), (first + position, field.ty.kind.clone()));
+        for (name, position) in &relation.bindings {
+            if let Some(cell) = self.cells.fields.get(*position) {
+                names.slots.insert(name.clone(), (first + position, cell.ty.kind.clone()));
             }
         }
-        let mut lists = BTreeMap::new();
-        let mut reads = BTreeSet::new();
-        for id in upstream(ir, root) {
-            let Some(node) = ir.graph.get(id) else { continue };
-            if let Op::Rows { value } = &node.op {
-                lists.insert(id, self.compile(value)?);
-                continue;
-            }
-            let mut op = node.op.clone();
-            for expr in walk::op_exprs_mut(&mut op) {
-                reads.extend(walk::bindings(expr).iter().filter_map(|name| self.bound.get(name)));
-            }
-        }
-        let preparation = Preparation { parts: self.parts, names: Arc::new(names), lists, given: self.given };
-        Ok(Relation { rows: preparation.ordered(root)?, reads: reads.into_iter().collect() })
+        Arc::new(names)
     }
+}
+
+fn micros(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }

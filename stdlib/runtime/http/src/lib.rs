@@ -53,8 +53,8 @@ pub trait Status: Send + Sync + 'static {
     /// Whether requests are answered from everything that history holds, and the JSON body of `/readyz`.
     fn ready(&self) -> (bool, serde_json::Value);
 
-    /// The OpenAPI document.
-    fn openapi(&self) -> serde_json::Value;
+    /// The OpenAPI document, JSON.
+    fn openapi(&self) -> String;
 
     /// The body of `/metrics`, in the text format of Prometheus.
     fn metrics(&self) -> String;

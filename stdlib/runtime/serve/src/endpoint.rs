@@ -47,7 +47,7 @@ impl ServiceEndpoint {
     /// The response's value as JSON, or why there is none.
     fn value(&self, call: &Call, now: i64) -> Result<Vec<u8>, Refusal> {
         let arguments = self.parameters.arguments(&call.path, &call.query, &call.body)?;
-        let reply = self.services.request(&self.path, &arguments, now, self.reads.as_ref(), true);
+        let reply = self.services.request(&self.path, arguments, now, self.reads.as_ref(), true);
         let reply = reply.map_err(|error| Refusal {
             status: error.status(),
             code: error.code(),
@@ -134,8 +134,8 @@ impl Status for Health {
         (ready, json!({ "ready": ready, "models": models }))
     }
 
-    fn openapi(&self) -> serde_json::Value {
-        self.services.document().clone()
+    fn openapi(&self) -> String {
+        self.services.document().to_owned()
     }
 
     fn metrics(&self) -> String {

@@ -60,6 +60,43 @@ impl Step {
             parts: Vec::new(),
         }
     }
+
+    /// Reads the feature set `set` by a key.
+    #[must_use]
+    pub fn features(name: &str, set: &str, keys: Vec<Scalar>) -> Self {
+        Self::new(name, Work::Features { set: set.to_owned(), keys })
+    }
+
+    /// Reads the table or view `table` by a key.
+    #[must_use]
+    pub fn table(name: &str, table: &str, keys: Vec<Scalar>) -> Self {
+        Self::new(name, Work::Table { table: table.to_owned(), keys })
+    }
+
+    /// Applies a model to inputs by name.
+    #[must_use]
+    pub fn predict<const N: usize>(name: &str, model: &str, inputs: [(&str, Scalar); N]) -> Self {
+        let inputs = inputs.into_iter().map(|(name, input)| (name.to_owned(), input)).collect();
+        Self::new(name, Work::Predict { model: model.to_owned(), inputs })
+    }
+
+    /// Calls the service at a path.
+    #[must_use]
+    pub fn call(name: &str, service: &str, arguments: Vec<Scalar>) -> Self {
+        Self::new(name, Work::Call { service: service.to_owned(), arguments })
+    }
+
+    /// Computes a value.
+    #[must_use]
+    pub fn value(name: &str, value: Scalar) -> Self {
+        Self::new(name, Work::Scalar(value))
+    }
+
+    /// Answers.
+    #[must_use]
+    pub fn respond(name: &str, value: Scalar) -> Self {
+        Self::new(name, Work::Respond(value))
+    }
 }
 
 /// A condition of a statement.

@@ -133,13 +133,13 @@ impl<'a> Run<'a> {
     pub fn new(
         services: &'a Services,
         plan: &'a Plan,
-        arguments: &[Value],
+        arguments: Vec<Value>,
         now: i64,
         reads: &'a dyn Reads,
         timeouts: bool,
     ) -> Self {
         let mut cells = Vec::with_capacity(plan.cells.len());
-        cells.extend(arguments.iter().take(plan.parameters).cloned());
+        cells.extend(arguments.into_iter().take(plan.parameters));
         cells.resize(plan.cells.len(), Value::Absent);
         let started = (timeouts && plan.is_timed()).then(Instant::now);
         Self {
@@ -301,7 +301,7 @@ impl<'a> Run<'a> {
             Work::Predict { model, inputs } => self.predict(model, inputs),
             Work::Call { service, arguments } => {
                 let arguments = self.all(arguments)?;
-                let reply = self.services.request(service, &arguments, self.now, self.reads, self.started.is_some());
+                let reply = self.services.request(service, arguments, self.now, self.reads, self.started.is_some());
                 match reply {
                     Ok(reply) => {
                         self.emitted.borrow_mut().extend(reply.emitted);

@@ -55,8 +55,8 @@ pub struct Scalar {
 impl Scalar {
     /// An expression that reads the cells at the positions `reads` and gives a value of `kind`.
     #[must_use]
-    pub fn new(expr: impl RowExpression + 'static, reads: Vec<usize>, kind: Kind) -> Self {
-        Self { expr: Arc::new(expr), reads, kind }
+    pub fn new(expr: impl RowExpression + 'static, reads: impl Into<Vec<usize>>, kind: Kind) -> Self {
+        Self { expr: Arc::new(expr), reads: reads.into(), kind }
     }
 
     /// What it gives.

@@ -46,7 +46,6 @@ pub struct View {
 }
 
 /// What the services of a solution are made of.
-#[derive(Default)]
 pub struct Solution {
     /// The values of the solution's parameters.
     pub slots: Vec<Value>,
@@ -60,8 +59,22 @@ pub struct Solution {
     pub models: Vec<String>,
     /// The services.
     pub services: Vec<Service>,
-    /// The OpenAPI document.
-    pub document: serde_json::Value,
+    /// The OpenAPI document, JSON.
+    pub document: String,
+}
+
+impl Default for Solution {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            features: Vec::new(),
+            tables: Vec::new(),
+            views: Vec::new(),
+            models: Vec::new(),
+            services: Vec::new(),
+            document: "{}".to_owned(),
+        }
+    }
 }
 
 /// A response.
@@ -86,15 +99,17 @@ pub struct Services {
     changing: BTreeMap<String, View>,
     services: BTreeMap<String, Service>,
     models: Vec<String>,
-    document: serde_json::Value,
+    document: String,
 }
 
 impl Services {
     /// Makes services ready for requests: a view over tables without versions is computed here, once.
     ///
     /// # Errors
-    /// A view that cannot be computed.
+    /// A view that cannot be computed, or a document that is no JSON.
     pub fn new(solution: Solution) -> Result<Self, ServeError> {
+        let document = serde_json::from_str::<serde_json::Value>(&solution.document)
+            .map_err(|error| ServeError::Plan(format!("the OpenAPI document is no JSON: {error}")))?;
         let mut services = Self {
             slots: solution.slots,
             features: solution.features.into_iter().map(|set| (set.name.clone(), set)).collect(),
@@ -102,7 +117,7 @@ impl Services {
             changing: BTreeMap::new(),
             services: solution.services.into_iter().map(|service| (service.path.clone(), service)).collect(),
             models: solution.models,
-            document: solution.document,
+            document: document.to_string(),
         };
         for view in solution.views {
             let is_versioned = |name: &&str| services.tables.get(*name).is_some_and(Keyed::is_versioned);
@@ -119,7 +134,7 @@ impl Services {
     /// The rows of a view over tables as they are at an instant, by its key; of several with one key the last in order.
     fn view(&self, view: &View, at: i64) -> Result<Keyed, ServeError> {
         let plan = Plan::default();
-        let run = Run::new(self, &plan, &[], at, &Nothing, false);
+        let run = Run::new(self, &plan, Vec::new(), at, &Nothing, false);
         let rows = run.ordered(&view.rows).map_err(|fail| ServeError::Plan(RequestError::from(fail).to_string()))?;
         Keyed::new(&view.name, &view.schema, rows, &view.key, None)
     }
@@ -172,7 +187,7 @@ impl Services {
     pub fn request(
         &self,
         path: &str,
-        arguments: &[Value],
+        arguments: Vec<Value>,
         now: i64,
         reads: &dyn Reads,
         timeouts: bool,
@@ -200,9 +215,9 @@ impl Services {
         &self.models
     }
 
-    /// The OpenAPI document.
+    /// The OpenAPI document, JSON without blanks.
     #[must_use]
-    pub fn document(&self) -> &serde_json::Value {
+    pub fn document(&self) -> &str {
         &self.document
     }
 }

@@ -27,6 +27,15 @@ pub struct FeatureView {
 }
 
 impl FeatureView {
+    /// The set called `name`, whose columns lie at the positions `columns` of the state in `table`.
+    #[must_use]
+    pub fn new(name: &str, table: u32, reader: &Arc<FeatureReader>, columns: impl Into<Vec<usize>>) -> Self {
+        let columns = columns.into();
+        let fields = &reader.set().schema.fields;
+        let kinds = columns.iter().filter_map(|at| fields.get(*at)).map(|field| field.ty.kind.clone()).collect();
+        Self { name: name.to_owned(), table, reader: Arc::clone(reader), columns, kinds }
+    }
+
     /// The set's columns at `at` from the state that `reads` has of the key.
     pub(crate) fn read(
         &self,

@@ -93,7 +93,7 @@ fn record(cells: &[Value]) -> Value {
 }
 
 fn ask(fixture: &Fixture, path: &str, arguments: &[Value]) -> Result<Value, RequestError> {
-    fixture.services.request(path, arguments, fixture.reads.now, &fixture.reads, true).map(|reply| reply.value)
+    fixture.services.request(path, arguments.to_vec(), fixture.reads.now, &fixture.reads, true).map(|reply| reply.value)
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_request_sees_features_tables_and_views() {
     assert_eq!(look("never seen"), record(&[Value::Int(0), Value::Absent, Value::Bool(false)]));
     // A day later the windows are empty.
     let later = NEW_YEAR + 26 * HOUR;
-    let reply = fixture.services.request("till.look", &[text("a")], later, &fixture.reads, true).unwrap();
+    let reply = fixture.services.request("till.look", vec![text("a")], later, &fixture.reads, true).unwrap();
     assert_eq!(reply.value, record(&[Value::Int(0), text("Ada"), Value::Bool(true)]));
 }
 
@@ -140,7 +140,7 @@ fn a_model_gets_its_inputs_by_name_and_a_fallback_stands_in_for_it() {
     let rate = |fixture: &Fixture, sale: Value| ask(fixture, "till.rate", &[sale]).unwrap();
     let scored = |score: f64, dear: bool| record(&[Value::Float(score), Value::Bool(dear)]);
     assert_eq!(rate(&fixture, sale("a", 1, 0)), scored(0.25, false));
-    let reply = fixture.services.request("till.rate", &[sale("a", 1, 0)], NEW_YEAR, &fixture.reads, true).unwrap();
+    let reply = fixture.services.request("till.rate", vec![sale("a", 1, 0)], NEW_YEAR, &fixture.reads, true).unwrap();
     assert!(reply.fallback);
     fixture.publish("judge", judge());
     assert_eq!(rate(&fixture, sale("a", 1, 0)), scored(21.0, false));
@@ -186,7 +186,7 @@ test "data" { expect patient("a") == 0 }
         ["patient", "hasty", "bare"]
             .iter()
             .map(|path| {
-                let reply = fixture.services.request(path, &[text(shop)], NEW_YEAR, &fixture.reads, timeouts);
+                let reply = fixture.services.request(path, vec![text(shop)], NEW_YEAR, &fixture.reads, timeouts);
                 reply.map(|reply| reply.value).map_err(|error| error.status())
             })
             .collect()

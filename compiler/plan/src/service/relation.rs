@@ -1,0 +1,293 @@
+//! Relations in services and tests: which of their rows are there, and which operators give the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fec_ir::{Ir, Node, NodeId, Op, walk};
+use fec_model::expr::Expr;
+use fec_model::model::Shape;
+use fec_model::types::{Column, Kind};
+
+use super::{Scope, Statements};
+use crate::dataflow::{DataflowPlan, PlanError, Wanted, dataflow};
+
+/// A relation whose rows are collected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relation {
+    /// Its rows.
+    pub rows: Ordered,
+    /// The cells that its operators read: their expressions see them as bindings.
+    pub reads: Vec<usize>,
+    /// The bindings that its operators may read, with their cells.
+    pub bindings: BTreeMap<String, usize>,
+}
+
+/// Rows in the order in which a list has them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ordered {
+    /// The rows.
+    pub rows: Rows,
+    /// Whether they stand in an order of their own; else columns order them.
+    pub is_ordered: bool,
+}
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rows {
+    /// From whoever runs the statements, by position.
+    Given(usize),
+    /// The items of a list, all arriving now.
+    List {
+        /// The list, over the cells.
+        items: Expr,
+        /// For each column its field in the items, where they have it.
+        columns: Vec<(Option<usize>, Column)>,
+    },
+    /// The rows of a table that hold now.
+    Table {
+        /// The source.
+        table: String,
+        /// The wanted columns.
+        columns: Vec<String>,
+    },
+    /// A feature set by the key of each row, read now. A row whose key cannot be computed is left out.
+    Features {
+        /// The rows.
+        input: Box<Rows>,
+        /// Their columns.
+        row: Vec<Column>,
+        /// The set.
+        set: String,
+        /// Its key over the rows.
+        keys: Vec<Expr>,
+        /// The columns of the result.
+        columns: Vec<Cells>,
+    },
+    /// The first rows.
+    Take {
+        /// Of these.
+        input: Box<Ordered>,
+        /// How many.
+        count: u64,
+    },
+    /// The rows that operators give.
+    Through(Box<Through>),
+    /// None: nobody can give them, for the reason named.
+    Missing(String),
+}
+
+/// Operators, and the rows at their sources.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Through {
+    /// The number of each source, and its rows.
+    pub inputs: Vec<(u32, Rows)>,
+    /// The operators; one tap.
+    pub dataflow: DataflowPlan,
+    /// The columns of the result.
+    pub columns: Vec<Column>,
+}
+
+/// Where a column of rows with features comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cells {
+    /// The column of the row at a position.
+    Own(usize),
+    /// The column of the feature set at a position.
+    Feature(usize),
+    /// All columns of the feature set, as a record.
+    Features,
+}
+
+/// The nodes under the statements `nodes` whose rows come out of streams or sinks and not out of a request: whoever
+/// evaluates them gives them.
+#[must_use]
+pub fn rows_wanted(ir: &Ir, nodes: &[NodeId]) -> Vec<NodeId> {
+    let mut found = BTreeSet::new();
+    for id in nodes {
+        if matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Collect)) {
+            for root in ir.graph.inputs(*id) {
+                wanted(ir, root, &mut found);
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn wanted(ir: &Ir, root: NodeId, found: &mut BTreeSet<NodeId>) {
+    let ops: Vec<(NodeId, &Node)> =
+        upstream(ir, root).into_iter().filter_map(|id| Some((id, ir.graph.get(id)?))).collect();
+    let is_stream = |node: &Node| match &node.op {
+        Op::Scan { source } => ir.source(source).is_some_and(|source| source.shape == Shape::Stream),
+        _ => false,
+    };
+    let is_own = |(id, node): &(NodeId, &Node)| {
+        matches!(node.op, Op::Rows { .. } | Op::SinkRows { .. }) || !ir.graph.bindings(*id).is_empty()
+    };
+    let streams = ops.iter().any(|(_, node)| is_stream(node));
+    let is_sink = ir.graph.get(root).is_some_and(|node| matches!(node.op, Op::SinkRows { .. }));
+    if is_sink || (streams && (!ops.iter().any(is_own) || ir.graph.get(root).is_some_and(is_stream))) {
+        found.insert(root);
+        return;
+    }
+    for input in row_inputs(ir, root) {
+        wanted(ir, input, found);
+    }
+}
+
+/// A node and everything whose rows go into its own; not what a feature set is made of.
+pub(super) fn upstream(ir: &Ir, root: NodeId) -> BTreeSet<NodeId> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![root];
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            open.extend(row_inputs(ir, id));
+        }
+    }
+    found
+}
+
+/// The inputs of a node that give rows.
+fn row_inputs(ir: &Ir, id: NodeId) -> Vec<NodeId> {
+    let mut inputs = ir.graph.inputs(id);
+    if matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::FeatureRead { .. })) {
+        inputs.truncate(1);
+    }
+    inputs
+}
+
+/// The relation of a node, over the bindings of `statements`.
+pub(super) fn relation(scope: Scope<'_>, statements: &Statements, root: NodeId) -> Result<Relation, PlanError> {
+    let mut reads = BTreeSet::new();
+    for id in upstream(scope.ir, root) {
+        let Some(node) = scope.ir.graph.get(id).filter(|node| !matches!(node.op, Op::Rows { .. })) else { continue };
+        let mut op = node.op.clone();
+        for expr in walk::op_exprs_mut(&mut op) {
+            reads.extend(walk::bindings(expr).iter().filter_map(|name| statements.cell(name)));
+        }
+    }
+    let bindings = statements.bound().map(|(name, cell)| (name.to_owned(), cell)).collect();
+    let rows = Planning { scope, statements }.ordered(root)?;
+    Ok(Relation { rows, reads: reads.into_iter().collect(), bindings })
+}
+
+struct Planning<'a> {
+    scope: Scope<'a>,
+    statements: &'a Statements,
+}
+
+impl Planning<'_> {
+    /// A node's rows in the order in which a list has them: their own where they have one, else by columns.
+    fn ordered(&self, id: NodeId) -> Result<Ordered, PlanError> {
+        let is_ordered = self.is_ordered(id) || self.node(id)?.timed;
+        Ok(Ordered { rows: self.rows(id)?, is_ordered })
+    }
+
+    /// Whether a node's rows stand in an order that was asked for.
+    fn is_ordered(&self, id: NodeId) -> bool {
+        let ir = self.scope.ir;
+        match ir.graph.get(id).map(|node| &node.op) {
+            Some(Op::Rows { .. } | Op::Sort { .. } | Op::Top { .. }) => true,
+            Some(Op::Fused { .. } | Op::FeatureRead { .. } | Op::Take { .. } | Op::LookupJoin { .. }) => {
+                ir.graph.inputs(id).first().is_some_and(|input| self.is_ordered(*input))
+            }
+            _ => false,
+        }
+    }
+
+    fn node(&self, id: NodeId) -> Result<&Node, PlanError> {
+        self.scope.ir.graph.get(id).ok_or_else(|| PlanError("a node is not there".to_owned()))
+    }
+
+    fn rows(&self, id: NodeId) -> Result<Rows, PlanError> {
+        if let Some(position) = self.scope.given.iter().position(|given| *given == id) {
+            return Ok(Rows::Given(position));
+        }
+        let node = self.node(id)?;
+        match (&node.op, self.scope.ir.graph.inputs(id).as_slice()) {
+            (Op::Rows { value }, _) => Ok(self.list(value, node)),
+            (Op::Scan { source }, _) if (self.scope.is_table)(source) => {
+                let columns = node.columns.iter().map(|column| column.name.clone()).collect();
+                Ok(Rows::Table { table: source.clone(), columns })
+            }
+            (Op::FeatureRead { set, keys, alias, .. }, [input, _]) if !node.timed => {
+                self.with_features(node, *input, set, keys, alias.as_deref())
+            }
+            (Op::Take { count }, [input]) => Ok(Rows::Take { input: Box::new(self.ordered(*input)?), count: *count }),
+            (Op::Scan { source }, _) => Ok(Rows::Missing(format!("the rows of `{source}` were not given"))),
+            (Op::SinkRows { .. } | Op::FeatureRead { .. }, _) => {
+                Ok(Rows::Missing(format!("the rows of `{}` were not given", node.name)))
+            }
+            _ => self.through(id, node),
+        }
+    }
+
+    /// The items of a list as rows.
+    fn list(&self, list: &Expr, node: &Node) -> Rows {
+        let fields = match &list.ty.kind {
+            Kind::List(item) => match &item.kind {
+                Kind::Record(record) => record.fields.clone(),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let column = |column: &Column| (fields.iter().position(|field| field.name == column.name), column.clone());
+        Rows::List { items: self.statements.over(list), columns: node.columns.iter().map(column).collect() }
+    }
+
+    fn with_features(
+        &self,
+        node: &Node,
+        input: NodeId,
+        set: &str,
+        keys: &[Expr],
+        alias: Option<&str>,
+    ) -> Result<Rows, PlanError> {
+        let own = &self.node(input)?.columns;
+        let Some(info) = self.scope.ir.feature_set(set) else {
+            return Err(PlanError(format!("there is no feature set `{set}`")));
+        };
+        let mut columns = Vec::with_capacity(node.columns.len());
+        for column in &node.columns {
+            let of_row = own.iter().position(|known| known.name == column.name);
+            let of_set = info.columns.iter().position(|known| known.name == column.name);
+            columns.push(match (alias, of_row, of_set) {
+                (Some(alias), _, _) if alias == column.name => Cells::Features,
+                (None, _, Some(position)) => Cells::Feature(position),
+                (_, Some(position), _) => Cells::Own(position),
+                _ => return Err(PlanError(format!("there is no column `{}`", column.name))),
+            });
+        }
+        Ok(Rows::Features {
+            input: Box::new(self.rows(input)?),
+            row: own.clone(),
+            set: set.to_owned(),
+            keys: keys.to_vec(),
+            columns,
+        })
+    }
+
+    /// The rows of an operator, from those of the nearest nodes whose rows are there.
+    fn through(&self, id: NodeId, node: &Node) -> Result<Rows, PlanError> {
+        let ir = self.scope.ir;
+        let mut sources = BTreeMap::new();
+        let mut open = row_inputs(ir, id);
+        while let Some(input) = open.pop() {
+            let is_leaf = matches!(
+                self.node(input)?.op,
+                Op::Rows { .. } | Op::Scan { .. } | Op::SinkRows { .. } | Op::FeatureRead { .. } | Op::Take { .. }
+            );
+            if is_leaf || self.scope.given.contains(&input) {
+                let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+                sources.entry(input).or_insert(number);
+            } else {
+                open.extend(row_inputs(ir, input));
+            }
+        }
+        let mut inputs = Vec::with_capacity(sources.len());
+        for (source, number) in &sources {
+            inputs.push((*number, self.rows(*source)?));
+        }
+        let dataflow =
+            dataflow(Wanted { ir, taps: &[id], features: &[], given: &sources, is_table: self.scope.is_table })?;
+        Ok(Rows::Through(Box::new(Through { inputs, dataflow, columns: node.columns.clone() })))
+    }
+}

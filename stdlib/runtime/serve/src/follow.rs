@@ -1,0 +1,82 @@
+//! The service's own copy of the feature state: what the task that keeps features commits, read from its changelog.
+
+use std::sync::Arc;
+
+use flow_log::{Block, Log, Restored, Sequence, TaskId, Writes};
+use flow_store::{Applied, FeatureStore};
+
+use crate::error::ServeError;
+use crate::live::LiveReads;
+
+/// Blocks that are read at once, in bytes.
+const READ: usize = 8 << 20;
+
+/// Follows the changelog of a task into a store.
+///
+/// The copy is ready once the task has let time go on past everything that had arrived: that is what a task does when it
+/// has applied its history, and never before.
+pub struct Follower {
+    log: Box<dyn Log>,
+    task: TaskId,
+    private: u32,
+    store: Arc<dyn FeatureStore>,
+    reads: Arc<LiveReads>,
+    sequence: Sequence,
+}
+
+impl Follower {
+    /// A follower of `task`, before its first block. Tables from the number `private` on are the task's own and are left
+    /// out; `reads` hears of what is in the store.
+    #[must_use]
+    pub fn new(
+        log: Box<dyn Log>,
+        task: TaskId,
+        private: u32,
+        store: Arc<dyn FeatureStore>,
+        reads: Arc<LiveReads>,
+    ) -> Self {
+        Self { log, task, private, store, reads, sequence: Sequence::NONE }
+    }
+
+    /// Applies what the task has committed since the last call, at most some megabytes; tells whether there may be more.
+    ///
+    /// # Errors
+    /// A log or store that cannot be read or written, or a changelog with a gap.
+    pub fn step(&mut self) -> Result<bool, ServeError> {
+        let mut blocks = Vec::new();
+        let restored = self.log.blocks(&self.task, self.sequence, READ, &mut blocks);
+        for block in &blocks {
+            self.apply(block)?;
+        }
+        let restored = restored.map_err(|error| ServeError::Unavailable(error.to_string()))?;
+        Ok(matches!(restored, Restored::More(_)))
+    }
+
+    fn apply(&mut self, block: &Block) -> Result<(), ServeError> {
+        let mut writes = Writes::new();
+        for write in block.writes.iter().filter(|write| write.table.0 < self.private) {
+            match write.value {
+                Some(value) => writes.put(write.table, write.key, value),
+                None => writes.delete(write.table, write.key),
+            }
+        }
+        let applied = self.store.apply(&self.task, block.sequence, block.sequence, &writes, &block.cut);
+        match applied.map_err(|error| ServeError::Unavailable(error.to_string()))? {
+            Applied::Done | Applied::Stale => {}
+            Applied::Gap { expected } => {
+                return Err(ServeError::Unavailable(format!(
+                    "the changelog of `{}` goes on at block {} where block {expected} was expected; start the service again",
+                    self.task, block.sequence
+                )));
+            }
+        }
+        self.sequence = block.sequence;
+        let arrived = block.cut.0.values().map(|mark| mark.arrived).filter(|arrived| *arrived > i64::MIN).max();
+        let now = arrived.map_or(0, |arrived| arrived.saturating_add(1));
+        self.reads.applied(now, &block.cut);
+        if block.frontiers.values().any(|frontier| *frontier >= now) {
+            self.reads.set_ready();
+        }
+        Ok(())
+    }
+}

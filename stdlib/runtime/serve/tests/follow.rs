@@ -1,0 +1,82 @@
+//! A service's copy of the feature state, behind the task that keeps it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use flow_learn::Registry;
+use flow_log::embedded::{EmbeddedLog, Options};
+use flow_log::{Block, Cut, Log, Mark, Outcome, PartitionId, Sequence, TableId, TaskId, Writes};
+use flow_serve::{Follower, LiveReads, Reads};
+use flow_store::MemoryFeatureStore;
+
+const PRIVATE: u32 = 1_000_000;
+
+fn task() -> TaskId {
+    TaskId::new("shop.g1", 0)
+}
+
+/// Commits a block with one feature's state, and one of the task's own.
+fn commit(log: &mut EmbeddedLog, sequence: u64, value: &str, arrived: i64, frontier: i64) {
+    let mut writes = Writes::new();
+    writes.put(TableId(0), b"key", value.as_bytes());
+    writes.put(TableId(PRIVATE), b"key", b"private");
+    let cut = Cut(BTreeMap::from([(PartitionId::new("sales", 0), Mark { next: sequence.cast_signed(), arrived })]));
+    let frontiers = BTreeMap::from([(Arc::from("frontier"), frontier)]);
+    let block = Block { sequence: Sequence(sequence), cut: cut.clone(), frontiers, writes };
+    let mut transaction = log.begin().unwrap();
+    transaction.block(&task(), &block).unwrap();
+    transaction.positions(&task(), &cut).unwrap();
+    assert!(matches!(transaction.commit(), Outcome::Committed));
+}
+
+fn writer(folder: &Path) -> EmbeddedLog {
+    let mut log = EmbeddedLog::open(folder, Options::default()).unwrap();
+    log.create("sales", 1).unwrap();
+    log.own(&task()).unwrap();
+    log
+}
+
+fn follower(folder: &Path) -> (Follower, Arc<LiveReads>) {
+    let store = Arc::new(MemoryFeatureStore::new());
+    let registry = Arc::new(Registry::new(folder.join("models")));
+    let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, registry, Vec::new()));
+    let log = EmbeddedLog::open(folder, Options::default()).unwrap();
+    (Follower::new(Box::new(log), task(), PRIVATE, store, Arc::clone(&reads)), reads)
+}
+
+fn state(reads: &LiveReads, table: u32) -> Option<String> {
+    let mut found = None;
+    reads.state(table, b"key", &mut |value| found = Some(String::from_utf8_lossy(value).into_owned())).unwrap();
+    found
+}
+
+fn catch_up(follower: &mut Follower) {
+    while follower.step().unwrap() {}
+}
+
+#[test]
+fn a_copy_follows_and_is_ready_once_history_is_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = writer(folder.path());
+    let (mut early, reads) = follower(folder.path());
+    catch_up(&mut early);
+    assert!(!reads.ready() && state(&reads, 0).is_none());
+    commit(&mut log, 1, "one", 50, 20);
+    catch_up(&mut early);
+    assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (false, Some("one"), 51));
+    // Time goes on past all that arrived: history is applied.
+    commit(&mut log, 2, "two", 50, 51);
+    catch_up(&mut early);
+    assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (true, Some("two"), 51));
+    assert_eq!(state(&reads, PRIVATE), None);
+    // Live events do not make it unready; who starts late catches up before it is ready.
+    commit(&mut log, 3, "three", 90, 60);
+    catch_up(&mut early);
+    assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (true, Some("three"), 91));
+    let (mut late, reads) = follower(folder.path());
+    assert!(!reads.ready());
+    catch_up(&mut late);
+    assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (true, Some("three"), 91));
+}
