@@ -95,6 +95,34 @@ def killed(reference):
     layer.equal("after kills every file has the same bytes", differing, [])
 
 
+def full_disk(reference):
+    """A disk that is full is told with its repair; once there is space, the next run ends where an undisturbed one does."""
+    base = scratch("full")
+    disk, out = base / "disk", base / "out"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        layer.skip("a full disk", f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+        return
+    try:
+        # The log of the whole example is some 14 MB: full while history goes in, while it is applied, and nearly done.
+        for size in (4, 8, 12):
+            subprocess.run(["mount", "-o", f"remount,size={size}m", disk], check=True)
+            done = fec("run", SOLUTION, "--once", "--state", disk / "state", "--out", out, "--format", "json", timeout=120)
+            told = done.stderr.strip().splitlines()[-1:] or [""]
+            layer.equal(f"a disk of {size} MB ends the run as the environment's affair", done.returncode, 3, command_line(done))
+            fits = str(disk) in told[0] and "free space" in told[0] and "panicked" not in done.stderr
+            layer.check(f"a disk of {size} MB: the file and the repair are named", fits, done.stderr[-400:], command_line(done))
+        subprocess.run(["mount", "-o", "remount,size=256m", disk], check=True)
+        done = once(disk / "state", out)
+        layer.equal("with space it comes to its end", done.returncode, 0, command_line(done) + done.stderr[-300:])
+        got = files(out) if out.exists() else {}
+        layer.equal("with space the same files exist", sorted(got), sorted(reference))
+        layer.equal("with space every file has the same bytes", [name for name in reference if got.get(name) != reference[name]], [])
+    finally:
+        subprocess.run(["umount", disk], check=False)
+
+
 def planes():
     """One feature, one key, three planes, the same answer."""
     folder = scratch("simulated")
@@ -157,6 +185,7 @@ def main():
     trained = [line for line in event(lines(again.stdout), "model") if line.get("version") != event(told, "model")[0].get("version")]
     layer.equal("the job does not run again for the same inputs", trained, [], repeat)
     killed(first)
+    full_disk(first)
     planes()
     refusals()
 

@@ -312,10 +312,12 @@ impl StreamTask {
                 self.inputs.forget(&self.cut);
                 self.publish(&block)
             }
-            Outcome::Aborted(_) => {
+            Outcome::Aborted(LogError::GivenUp) => {
                 self.pipeline.rollback()?;
                 self.resume()
             }
+            // A full disk is no emptier for asking again: whoever frees it starts the run anew.
+            Outcome::Aborted(error) => Err(error.into()),
             Outcome::Fenced(task) => {
                 Err(LocalError::Environment(format!("task `{task}` was taken over by another process; this one stops")))
             }

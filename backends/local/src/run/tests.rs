@@ -9,11 +9,17 @@ use std::time::{Duration, Instant};
 use fec_diagnostics::FileId;
 use fec_ir::{Ir, lower, optimise};
 use fec_model::{CheckOptions, check};
-use flow_log::ManualClock;
+use flow_log::embedded::{EmbeddedLog, Options};
+use flow_log::simulated::{AbortingLog, Aborts};
+use flow_log::{Limits, Log, ManualClock, PartitionId, Start};
+use flow_store::MemoryFeatureStore;
 
 use super::{Event, RunOptions, run_by};
-use crate::data::Places;
+use crate::data::{Places, read_all};
+use crate::dataflow::Parts;
+use crate::environment::Environment;
 use crate::error::LocalError;
+use crate::stream::{StreamTask, TaskSetup, sink_topic};
 
 const MINUTE: i64 = 60_000_000;
 /// 2026-06-01T00:00:30Z
@@ -268,4 +274,59 @@ fn what_cannot_be_built_fails_before_the_run_is_ready() {
     assert_eq!(error.exit_code(), 1);
     assert!(error.to_string().contains("parameter `least` of job `daily` has no value; give it a default"), "{error}");
     assert!(!told.iter().any(|event| matches!(event, Event::Ready { .. })), "{told:?}");
+}
+
+/// The rows of a stream's sink, over a log that gives up the first `aborts` commits.
+fn streamed(aborts: u32) -> Vec<Vec<u8>> {
+    let text = format!(
+        r"{SALES}
+features sold by amount from sales {{ before = count() over 1h }}
+sink seen: stream<{{ id: string, before: int }}>
+stream watch {{ emit sales |> with sold |> select id, before to seen }}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    sales(folder.path());
+    let ir = compiled(&text);
+    let environment = Environment::new(&ir).unwrap();
+    let places = Places { root: folder.path().to_path_buf(), ..Places::default() };
+    let (files, tables) = read_all(&ir, &places, &environment.names).unwrap();
+    let given = BTreeMap::new();
+    let parts = Parts {
+        ir: &ir,
+        names: &environment.names,
+        slots: &environment.slots,
+        tables: &tables,
+        given: &given,
+        now: None,
+    };
+    let path = folder.path().join("log");
+    let ahead = Aborts::default();
+    let log = AbortingLog::new(EmbeddedLog::open(&path, Options::default()).unwrap(), ahead.clone());
+    let store: Arc<MemoryFeatureStore> = Arc::default();
+    let setup = TaskSetup { parts, generation: "g".to_owned(), files, store: store as _, micro_batch: 100 };
+    let mut task = StreamTask::open(Box::new(log), setup).unwrap();
+    ahead.next(aborts);
+    let mut steps = 0;
+    while !task.step(Duration::ZERO).unwrap().idle {
+        steps += 1;
+        assert!(steps < 1_000, "no progress");
+    }
+    let mut source = EmbeddedLog::open(&path, Options::default()).unwrap().source().unwrap();
+    source.assign(&[(PartitionId::new(sink_topic("g", "seen"), 0), Start::Earliest)], &[]).unwrap();
+    let (mut rows, mut batches) = (Vec::new(), Vec::new());
+    source.poll(Limits { records: usize::MAX, bytes: usize::MAX }, Duration::ZERO, &mut batches).unwrap();
+    for batch in &batches {
+        rows.extend(batch.iter().map(|(_, _, row)| row.to_vec()));
+    }
+    rows
+}
+
+#[test]
+fn a_commit_that_is_given_up_is_made_again_and_counts_once() {
+    let calm = streamed(0);
+    assert_eq!(calm.len(), 6_000);
+    assert_eq!(calm[5_999], br#"{"id":"5999","before":857}"#);
+    for aborts in [1, 2, 5] {
+        assert_eq!(streamed(aborts), calm, "{aborts}");
+    }
 }
