@@ -1,5 +1,7 @@
 //! The DAG: nodes with typed columns, edges with ports. petgraph holds the edges; everybody else sees [`NodeId`]s.
 
+use std::collections::BTreeSet;
+
 use fec_diagnostics::Span;
 use fec_model::model::{FlowSettings, Plane};
 use fec_model::types::{Boundedness, Column};
@@ -191,17 +193,38 @@ impl Graph {
         }
     }
 
-    /// Everything that `roots` need, in an order in which inputs come first.
+    /// Everything that `roots` need, in an order in which inputs come first: that of [`Self::in_order`]. It takes time in what
+    /// they need, not in the whole graph.
     #[must_use]
     pub fn upstream(&self, roots: &[NodeId]) -> Vec<NodeId> {
-        let mut needed: std::collections::BTreeSet<NodeId> = std::collections::BTreeSet::new();
+        let mut needed: BTreeSet<NodeId> = BTreeSet::new();
         let mut open: Vec<NodeId> = roots.to_vec();
         while let Some(id) = open.pop() {
-            if needed.insert(id) {
+            if self.get(id).is_some() && needed.insert(id) {
                 open.extend(self.inner.neighbors_directed(index(id), Direction::Incoming).map(node_id));
             }
         }
-        self.in_order().unwrap_or_default().into_iter().filter(|id| needed.contains(id)).collect()
+        // Depth first from the least id, givers after all their takers, turned round. What lies between two needed nodes is
+        // needed too, so the others change nothing in the order of these.
+        let mut found: BTreeSet<NodeId> = BTreeSet::new();
+        let mut done: BTreeSet<NodeId> = BTreeSet::new();
+        let mut order = Vec::with_capacity(needed.len());
+        for id in &needed {
+            let mut open = vec![*id];
+            while let Some(id) = open.last().copied() {
+                if found.insert(id) {
+                    let takers = self.inner.neighbors_directed(index(id), Direction::Outgoing).map(node_id);
+                    open.extend(takers.filter(|taker| needed.contains(taker) && !found.contains(taker)));
+                } else {
+                    open.pop();
+                    if done.insert(id) {
+                        order.push(id);
+                    }
+                }
+            }
+        }
+        order.reverse();
+        order
     }
 }
 
@@ -231,5 +254,58 @@ impl Serialize for Graph {
             }
         }
         list.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str) -> Node {
+        Node {
+            name: name.to_owned(),
+            op: Op::Final,
+            columns: Vec::new(),
+            key: Vec::new(),
+            boundedness: Boundedness::Bounded,
+            changes: false,
+            timed: true,
+            delay: 0,
+            settle: None,
+            planes: Vec::new(),
+            binding: None,
+            settings: FlowSettings::default(),
+            guards: Vec::new(),
+            span: Span::default(),
+        }
+    }
+
+    #[test]
+    fn upstream_keeps_the_order_of_the_whole() {
+        // A graph whose edges go between pseudo-random nodes, from the lower rank to the higher one.
+        let mut graph = Graph::default();
+        let ids: Vec<NodeId> = (0..60).map(|number| graph.add(node(&format!("n{number}")), &[])).collect();
+        let mut state = 7u64;
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 33) % below) as usize
+        };
+        for _ in 0..90 {
+            let (a, b) = (next(60), next(60));
+            // Ranks run crosswise to ids.
+            let rank = |at: usize| at * 37 % 60;
+            if rank(a) != rank(b) {
+                let (from, to) = if rank(a) < rank(b) { (a, b) } else { (b, a) };
+                graph.connect(ids[from], ids[to], Edge::Binding);
+            }
+        }
+        let whole = graph.in_order().unwrap();
+        for roots in [vec![ids[3]], vec![ids[10], ids[44]], vec![ids[59], ids[1], ids[20]], ids.clone()] {
+            let part = graph.upstream(&roots);
+            assert!(roots.iter().all(|root| part.contains(root)));
+            assert!(part.iter().flat_map(|id| graph.bindings(*id)).all(|giver| part.contains(&giver)));
+            let expected: Vec<NodeId> = whole.iter().copied().filter(|id| part.contains(id)).collect();
+            assert_eq!(part, expected);
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Joins chains of stateless nodes, so that a batch is walked once.
 
+use std::collections::BTreeSet;
+
 use crate::ir::Ir;
 use crate::op::Op;
 use crate::passes::Change;
 
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
+    let mut gone = BTreeSet::new();
     for id in ir.graph.in_order().unwrap_or_default() {
         while let Some(&input) = ir.graph.inputs(id).first() {
             let chained = matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::Fused { .. }))
@@ -32,10 +35,11 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
                 node: node.name.clone(),
                 reason: format!("takes over the steps of `{}`: both are stateless", removed.name),
             });
-            for flow in &mut ir.flows {
-                flow.nodes.retain(|node| *node != input);
-            }
+            gone.insert(input);
         }
+    }
+    for flow in &mut ir.flows {
+        flow.nodes.retain(|node| !gone.contains(node));
     }
     changes
 }

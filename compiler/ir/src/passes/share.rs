@@ -10,6 +10,7 @@ use crate::walk;
 
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
+    let mut replaced: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     // Keyed by the cheap part; only nodes that agree in it are compared expression by expression.
     let mut seen: BTreeMap<(&'static str, Vec<NodeId>, String), Vec<NodeId>> = BTreeMap::new();
     for id in ir.graph.in_order().unwrap_or_default() {
@@ -47,15 +48,13 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
                 reason: format!("serves `{}` too: they are equal", removed.name),
             });
         }
-        for node in ir.flows.iter_mut().flat_map(|flow| &mut flow.nodes) {
-            if *node == id {
-                *node = twin;
-            }
-        }
-        for view in &mut ir.views {
-            if view.node == id {
-                view.node = twin;
-            }
+        replaced.insert(id, twin);
+    }
+    // INVARIANT: a twin has been looked at before and stays.
+    let views = ir.views.iter_mut().map(|view| &mut view.node);
+    for node in ir.flows.iter_mut().flat_map(|flow| &mut flow.nodes).chain(views) {
+        if let Some(twin) = replaced.get(node) {
+            *node = *twin;
         }
     }
     changes
