@@ -7,16 +7,13 @@ choice of keys. `fec run --once` emits every payment with its features; DuckDB a
 import decimal
 import json
 import os
-import pathlib
 import random
 import subprocess
 import sys
-import venv
 
-from checks import SEED, Layer, command_line, fec, lines, scratch, shown
+import duckdb_python
+from checks import ROOT, SEED, Layer, command_line, fec, lines, scratch, shown
 
-VERSION = "1.4"
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "fec-tests"
 ROWS = 20_000 if os.environ.get("FEC_SOAK") else 4_000
 SECOND = 1_000_000
 # 2026-01-31T00:00:00Z: the two or three days that follow lie in two months, whatever the seed.
@@ -87,22 +84,6 @@ EXPRESSIONS = {
 }
 
 
-def python_with_duckdb():
-    """A Python that has DuckDB, in an environment outside of the tree; or why there is none."""
-    folder = CACHE / f"duckdb-{VERSION}"
-    python = folder / "bin" / "python"
-    if not (folder / "complete").is_file():
-        try:
-            venv.create(folder, with_pip=True, clear=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            return None, f"no virtual environment: {error}"
-        done = subprocess.run([python, "-m", "pip", "install", "--quiet", f"duckdb>={VERSION}"], capture_output=True, text=True)
-        if done.returncode != 0:
-            return None, f"pip cannot install duckdb: {done.stderr.strip().splitlines()[-1:]}"
-        (folder / "complete").touch()
-    return python, ""
-
-
 def instant(micros):
     """RFC 3339, as the data files have it."""
     seconds, rest = divmod(micros, SECOND)
@@ -161,10 +142,18 @@ def judge(path):
         print(json.dumps(dict(zip(["id", *names], row)), default=str))
 
 
+def training():
+    """The bench of training rows in its small size: it compares all rows."""
+    command = ["cargo", "run", "--release", "--quiet", "-p", "fec-bench", "--", "--small", "training"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    layer.check("training rows of a simulated history", done.returncode == 0, done.stderr[-800:], " ".join(command))
+
+
 def main():
-    python, reason = python_with_duckdb()
+    python, reason = duckdb_python.find()
     if not python:
         return layer.skip("windows and expressions against DuckDB", reason)
+    training()
     folder = scratch("duckdb")
     (folder / "judged.asol").write_text(SOLUTION, encoding="utf-8")
     rows = history()

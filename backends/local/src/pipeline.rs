@@ -326,10 +326,14 @@ fn judge(
     dead: &mut Vec<DeadLetter>,
 ) -> Batch {
     let mut by_partition: BTreeMap<Origin, Vec<usize>> = BTreeMap::new();
-    for (row, origin) in batch.origin.iter().enumerate() {
-        by_partition.entry(*origin).or_default().push(row);
+    let single = batch.origin.iter().all(|origin| batch.origin.first() == Some(origin));
+    if single {
+        by_partition.extend(batch.origin.first().map(|origin| (*origin, Vec::new())));
+    } else {
+        for (row, origin) in batch.origin.iter().enumerate() {
+            by_partition.entry(*origin).or_default().push(row);
+        }
     }
-    let single = by_partition.len() == 1;
     let mut accepted: Vec<Batch> = Vec::new();
     for (origin, rows) in by_partition {
         let part = if single { batch.clone() } else { batch.take(&rows) };

@@ -73,13 +73,23 @@ pub struct Node {
 /// The nodes of a solution and how they feed each other.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
-    inner: StableDiGraph<Node, Edge, u32>,
+    /// The edges alone, so that walks over them stay within little memory.
+    inner: StableDiGraph<(), Edge, u32>,
+    /// Nodes by number.
+    nodes: Vec<Option<Node>>,
 }
 
 impl Graph {
     /// Adds a node whose ports 0, 1, … are fed by `inputs`.
     pub fn add(&mut self, node: Node, inputs: &[NodeId]) -> NodeId {
-        let id = NodeId(u32::try_from(self.inner.add_node(node).index()).unwrap_or(u32::MAX));
+        let id = node_id(self.inner.add_node(()));
+        let place = id.0 as usize;
+        if self.nodes.len() <= place {
+            self.nodes.resize_with(place + 1, || None);
+        }
+        if let Some(free) = self.nodes.get_mut(place) {
+            *free = Some(node);
+        }
         for (port, input) in (0u32..).zip(inputs) {
             self.connect(*input, id, Edge::Port(port));
         }
@@ -96,12 +106,12 @@ impl Graph {
     /// The node, where it is still there.
     #[must_use]
     pub fn get(&self, id: NodeId) -> Option<&Node> {
-        self.inner.node_weight(index(id))
+        self.nodes.get(id.0 as usize)?.as_ref()
     }
 
     /// The node, to be changed.
     pub fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.inner.node_weight_mut(index(id))
+        self.nodes.get_mut(id.0 as usize)?.as_mut()
     }
 
     /// What feeds its ports, in port order.
@@ -173,7 +183,8 @@ impl Graph {
 
     /// Removes a node and its edges.
     pub fn remove(&mut self, id: NodeId) -> Option<Node> {
-        self.inner.remove_node(index(id))
+        self.inner.remove_node(index(id))?;
+        self.nodes.get_mut(id.0 as usize)?.take()
     }
 
     /// All nodes in order of id.

@@ -3,11 +3,11 @@
 mod flows;
 mod relations;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fec_diagnostics::Span;
 use fec_model::expr::{Expr, ExprKind};
-use fec_model::model::{FlowSettings, Model, Plane};
+use fec_model::model::{FeatureSet, FlowSettings, Model, Plane, Sink, Source, View};
 use fec_model::types::{Boundedness, Column, RelationType, Type};
 
 use crate::graph::{Edge, Node, NodeId};
@@ -48,11 +48,32 @@ impl Scope {
 
 struct Lowering<'a> {
     model: &'a Model,
+    declared: Declared<'a>,
     ir: Ir,
     /// Feature sets by name.
     sets: BTreeMap<String, NodeId>,
     /// How many nodes have wanted a name.
     names: BTreeMap<String, u32>,
+}
+
+/// Declarations by name: the model's own search looks at all of them.
+struct Declared<'a> {
+    sources: HashMap<&'a str, &'a Source>,
+    sinks: HashMap<&'a str, &'a Sink>,
+    views: HashMap<&'a str, &'a View>,
+    sets: HashMap<&'a str, &'a FeatureSet>,
+}
+
+impl<'a> Declared<'a> {
+    fn new(model: &'a Model) -> Self {
+        // Of two with one name the first counts.
+        Self {
+            sources: model.sources.iter().rev().map(|source| (source.name.as_str(), source)).collect(),
+            sinks: model.sinks.iter().rev().map(|sink| (sink.name.as_str(), sink)).collect(),
+            views: model.views.iter().rev().map(|view| (view.name.as_str(), view)).collect(),
+            sets: model.features.iter().rev().map(|set| (set.name.as_str(), set)).collect(),
+        }
+    }
 }
 
 impl<'a> Lowering<'a> {
@@ -72,7 +93,7 @@ impl<'a> Lowering<'a> {
             targets: model.targets.clone(),
             ..Ir::default()
         };
-        Self { model, ir, sets: BTreeMap::new(), names: BTreeMap::new() }
+        Self { model, declared: Declared::new(model), ir, sets: BTreeMap::new(), names: BTreeMap::new() }
     }
 
     fn features(&mut self) {
@@ -102,7 +123,7 @@ impl<'a> Lowering<'a> {
         if let Some(node) = self.sets.get(name) {
             return Some(*node);
         }
-        let set = self.model.feature_set(name)?;
+        let set = self.declared.sets.get(name).copied()?;
         let mut scope = Scope::new(format!("features/{name}"), Plane::Stream);
         let input = self.relation(&set.input, &mut scope);
         let plan = SetPlan {
@@ -183,7 +204,7 @@ impl<'a> Lowering<'a> {
     fn source_lateness(&self, id: NodeId) -> i64 {
         let scans = self.ir.graph.upstream(&[id]);
         let lateness = scans.iter().filter_map(|scan| match self.ir.graph.get(*scan).map(|node| &node.op) {
-            Some(Op::Scan { source }) => self.model.source(source).map(|source| source.lateness),
+            Some(Op::Scan { source }) => self.declared.sources.get(source.as_str()).map(|source| source.lateness),
             _ => None,
         });
         lateness.max().unwrap_or(0)

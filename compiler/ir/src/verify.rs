@@ -1,11 +1,10 @@
 //! The invariants of a plan: acyclic, ports fed, columns there that expressions read, time and keys where they are needed.
 
-use std::collections::BTreeSet;
-
 use fec_diagnostics::Span;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::model::Plane;
 use fec_model::types::Column;
+use hashbrown::HashSet;
 
 use crate::graph::{Node, NodeId};
 use crate::ir::Ir;
@@ -31,11 +30,12 @@ pub fn verify(ir: &Ir) -> Vec<Violation> {
         found.push(Violation { message: format!("`{name}` feeds itself"), span: node.map(|node| node.span) });
         return found;
     }
-    let mut names = BTreeSet::new();
-    for id in ir.graph.ids() {
+    let ids = ir.graph.ids();
+    let mut names: HashSet<&str> = HashSet::with_capacity(ids.len());
+    for id in ids {
         let Some(node) = ir.graph.get(id) else { continue };
         let mut check = Check { ir, id, node, found: &mut found };
-        if !names.insert(&node.name) {
+        if !names.insert(node.name.as_str()) {
             check.fail("has the name of another node".to_owned());
         }
         check.node();
@@ -183,22 +183,31 @@ impl Check<'_> {
     }
 
     fn steps(&mut self, steps: &[Step], input: &[Column]) {
-        let mut columns: Vec<String> = input.iter().map(|column| column.name.clone()).collect();
+        let mut columns: Vec<&str> = input.iter().map(|column| column.name.as_str()).collect();
         for step in steps {
-            let reads: BTreeSet<String> = match step {
-                Step::Filter { condition, unless_fault } => {
-                    unless_fault.iter().chain([condition]).flat_map(walk::columns).collect()
-                }
-                Step::Project { columns } => columns.iter().flat_map(|(_, value)| walk::columns(value)).collect(),
+            let mut missing: Option<&str> = None;
+            let mut see = |expr| {
+                walk::visit(expr, &mut |part: &Expr| {
+                    if let ExprKind::Column(name) = &part.kind
+                        && !columns.contains(&name.as_str())
+                    {
+                        missing = Some(missing.map_or(name.as_str(), |least| least.min(name)));
+                    }
+                });
             };
-            if let Some(missing) = reads.iter().find(|name| !columns.contains(name)) {
+            match step {
+                Step::Filter { condition, unless_fault } => unless_fault.iter().chain([condition]).for_each(&mut see),
+                Step::Project { columns } => columns.iter().for_each(|(_, value)| see(value)),
+            }
+            if let Some(missing) = missing {
                 self.fail(format!("reads column `{missing}`, which is not there"));
             }
             if let Step::Project { columns: projected } = step {
-                columns = projected.iter().map(|(name, _)| name.clone()).collect();
+                columns.clear();
+                columns.extend(projected.iter().map(|(name, _)| name.as_str()));
             }
         }
-        if !self.node.columns.iter().map(|column| &column.name).eq(&columns) {
+        if !self.node.columns.iter().map(|column| column.name.as_str()).eq(columns) {
             self.fail("says other columns than its steps give".to_owned());
         }
     }
@@ -222,10 +231,10 @@ impl Check<'_> {
     }
 
     fn expr(&mut self, expr: &Expr, left: &[Column], right: &[Column]) {
-        let mut missing = None;
+        let mut missing: Option<&str> = None;
         walk::visit(expr, &mut |part| match &part.kind {
-            ExprKind::Column(name) if !has(left, name) => missing = Some(name.clone()),
-            ExprKind::Right(name) if !has(right, name) => missing = Some(name.clone()),
+            ExprKind::Column(name) if !has(left, name) => missing = Some(name),
+            ExprKind::Right(name) if !has(right, name) => missing = Some(name),
             _ => {}
         });
         if let Some(name) = missing {

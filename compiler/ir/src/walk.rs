@@ -9,18 +9,14 @@ use crate::op::{Op, Step};
 
 /// Changes every part of an expression, the innermost first.
 pub fn rewrite(expr: &mut Expr, change: &mut impl FnMut(&mut Expr)) {
-    for child in expr.children_mut() {
-        rewrite(child, change);
-    }
+    expr.each_child_mut(&mut |child| rewrite(child, change));
     change(expr);
 }
 
 /// Calls `see` for an expression and all its parts, the outermost first.
 pub fn visit<'a>(expr: &'a Expr, see: &mut impl FnMut(&'a Expr)) {
     see(expr);
-    for child in expr.children() {
-        visit(child, see);
-    }
+    expr.each_child(&mut |child| visit(child, see));
 }
 
 /// Whether an expression reads a feature set, a table, a model, a service or a relation.

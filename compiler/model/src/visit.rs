@@ -5,9 +5,8 @@ use fec_diagnostics::Span;
 use crate::expr::{Expr, ExprKind, VarId};
 
 impl Expr {
-    /// Its direct parts. A relation within ([`ExprKind::Rows`]) is not entered.
-    #[must_use]
-    pub fn children(&self) -> Vec<&Expr> {
+    /// Calls `see` for each of its direct parts, in order. A relation within ([`ExprKind::Rows`]) is not entered.
+    pub fn each_child<'a>(&'a self, see: &mut impl FnMut(&'a Expr)) {
         match &self.kind {
             ExprKind::Error
             | ExprKind::Literal(_)
@@ -17,12 +16,20 @@ impl Expr {
             | ExprKind::Binding(_)
             | ExprKind::Param(_)
             | ExprKind::Now
-            | ExprKind::Rows(_) => Vec::new(),
-            ExprKind::Field(of, _) => vec![of],
-            ExprKind::Unary(_, a) | ExprKind::Convert(a) | ExprKind::IsAbsent(a) => vec![a],
-            ExprKind::Binary(_, a, b) | ExprKind::Coalesce(a, b) | ExprKind::In(a, b) => vec![a, b],
-            ExprKind::If(a, b, c) => vec![a, b, c],
-            ExprKind::Let { value, body, .. } => vec![value, body],
+            | ExprKind::Rows(_) => {}
+            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::Convert(a) | ExprKind::IsAbsent(a) => see(a),
+            ExprKind::Binary(_, a, b)
+            | ExprKind::Coalesce(a, b)
+            | ExprKind::In(a, b)
+            | ExprKind::Let { value: a, body: b, .. } => {
+                see(a);
+                see(b);
+            }
+            ExprKind::If(a, b, c) => {
+                see(a);
+                see(b);
+                see(c);
+            }
             ExprKind::Call(_, items)
             | ExprKind::Record(items)
             | ExprKind::List(items)
@@ -30,12 +37,13 @@ impl Expr {
             | ExprKind::FeatureRead { keys: items, .. }
             | ExprKind::TableRead { keys: items, .. }
             | ExprKind::Predict { inputs: items, .. }
-            | ExprKind::Request { arguments: items, .. } => items.iter().collect(),
+            | ExprKind::Request { arguments: items, .. } => items.iter().for_each(see),
         }
     }
 
-    /// Its direct parts, to be changed. A relation within ([`ExprKind::Rows`]) is not entered.
-    pub fn children_mut(&mut self) -> Vec<&mut Expr> {
+    /// Calls `see` for each of its direct parts, in order, to be changed. A relation within ([`ExprKind::Rows`]) is not
+    /// entered.
+    pub fn each_child_mut<'a>(&'a mut self, see: &mut impl FnMut(&'a mut Expr)) {
         match &mut self.kind {
             ExprKind::Error
             | ExprKind::Literal(_)
@@ -45,12 +53,20 @@ impl Expr {
             | ExprKind::Binding(_)
             | ExprKind::Param(_)
             | ExprKind::Now
-            | ExprKind::Rows(_) => Vec::new(),
-            ExprKind::Field(of, _) => vec![of],
-            ExprKind::Unary(_, a) | ExprKind::Convert(a) | ExprKind::IsAbsent(a) => vec![a],
-            ExprKind::Binary(_, a, b) | ExprKind::Coalesce(a, b) | ExprKind::In(a, b) => vec![a, b],
-            ExprKind::If(a, b, c) => vec![a, b, c],
-            ExprKind::Let { value, body, .. } => vec![value, body],
+            | ExprKind::Rows(_) => {}
+            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::Convert(a) | ExprKind::IsAbsent(a) => see(a),
+            ExprKind::Binary(_, a, b)
+            | ExprKind::Coalesce(a, b)
+            | ExprKind::In(a, b)
+            | ExprKind::Let { value: a, body: b, .. } => {
+                see(a);
+                see(b);
+            }
+            ExprKind::If(a, b, c) => {
+                see(a);
+                see(b);
+                see(c);
+            }
             ExprKind::Call(_, items)
             | ExprKind::Record(items)
             | ExprKind::List(items)
@@ -58,8 +74,23 @@ impl Expr {
             | ExprKind::FeatureRead { keys: items, .. }
             | ExprKind::TableRead { keys: items, .. }
             | ExprKind::Predict { inputs: items, .. }
-            | ExprKind::Request { arguments: items, .. } => items.iter_mut().collect(),
+            | ExprKind::Request { arguments: items, .. } => items.iter_mut().for_each(see),
         }
+    }
+
+    /// Its direct parts. A relation within ([`ExprKind::Rows`]) is not entered.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Expr> {
+        let mut children = Vec::new();
+        self.each_child(&mut |child| children.push(child));
+        children
+    }
+
+    /// Its direct parts, to be changed. A relation within ([`ExprKind::Rows`]) is not entered.
+    pub fn children_mut(&mut self) -> Vec<&mut Expr> {
+        let mut children = Vec::new();
+        self.each_child_mut(&mut |child| children.push(child));
+        children
     }
 
     /// Whether it or a part of it satisfies `test`.
@@ -73,18 +104,14 @@ impl Expr {
             ExprKind::Var(var) | ExprKind::Let { var, .. } => *var = var.wrapping_add(by),
             _ => {}
         }
-        for child in self.children_mut() {
-            child.shift_vars(by);
-        }
+        self.each_child_mut(&mut |child| child.shift_vars(by));
     }
 
     /// The same without places, to compare what is meant.
     pub(crate) fn without_spans(mut self) -> Expr {
         fn clear(expr: &mut Expr) {
             expr.span = Span::default();
-            for child in expr.children_mut() {
-                clear(child);
-            }
+            expr.each_child_mut(&mut |child| clear(child));
         }
         clear(&mut self);
         self
@@ -98,8 +125,6 @@ impl Expr {
             }
             return;
         }
-        for child in self.children_mut() {
-            child.replace_columns(value);
-        }
+        self.each_child_mut(&mut |child| child.replace_columns(value));
     }
 }

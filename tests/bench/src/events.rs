@@ -20,6 +20,7 @@ use flow_core::value::Value;
 use flow_formats::{Decoder, Encoding};
 use flow_operators::accept::Arriving;
 use flow_operators::feature_set::FeatureReader;
+use hashbrown::HashMap;
 
 use crate::compile::plan;
 use crate::measure::{Figure, Goal, Took, median, timed};
@@ -52,7 +53,7 @@ struct Given {
     rows: Vec<(String, Features)>,
     accepted: u64,
     /// The last value of each key of the features' state.
-    state: BTreeMap<Vec<u8>, Vec<u8>>,
+    state: HashMap<Vec<u8>, Vec<u8>>,
     took: Took,
 }
 
@@ -86,7 +87,7 @@ fn features(cells: &[Result<Value, Fault>]) -> Result<Features, String> {
 }
 
 /// The rows that were tapped: the id, then the features.
-fn tapped(produced: &Produced, tap: NodeId) -> Result<Vec<(String, Features)>, String> {
+pub(crate) fn tapped(produced: &Produced, tap: NodeId) -> Result<Vec<(String, Features)>, String> {
     let mut rows = Vec::new();
     for batch in produced.rows.get(&tap).map(Vec::as_slice).unwrap_or_default() {
         for row in 0..batch.rows {
@@ -117,7 +118,7 @@ fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<Given, Strin
     pipeline.partition(origin);
     let schema = environment.names.enums.schema(&source.ty.columns);
     let mut produced = Produced::default();
-    let mut state = BTreeMap::new();
+    let mut state = HashMap::new();
     let (result, took) = timed(|| {
         let mut uncommitted = 0;
         for start in (0..payments.rows()).step_by(CHUNK) {
@@ -182,7 +183,7 @@ fn run_naive(payments: &Payments, is_filtered: bool) -> (Vec<(String, Features)>
     (result.0, result.1, took)
 }
 
-fn same(ours: &[(String, Features)], theirs: &[(String, Features)]) -> Result<(), String> {
+pub(crate) fn same(ours: &[(String, Features)], theirs: &[(String, Features)]) -> Result<(), String> {
     if let Some((ours, theirs)) = ours.iter().zip(theirs).find(|(ours, theirs)| ours != theirs) {
         return Err(format!("the answers differ: {ours:?}, and by hand {theirs:?}"));
     }
@@ -193,11 +194,19 @@ fn same(ours: &[(String, Features)], theirs: &[(String, Features)]) -> Result<()
 }
 
 /// The plan without the predicate, which gives every row.
-fn unfiltered() -> Result<Ir, String> {
+pub(crate) fn unfiltered() -> Result<Ir, String> {
     if !PROGRAM.contains(PREDICATE) {
         return Err("the predicate stands elsewhere".to_owned());
     }
     plan(&PROGRAM.replace(PREDICATE, ""))
+}
+
+/// One pass over so many payments of so many cards, untracked and unmeasured: what a profiler is to look at.
+///
+/// # Errors
+/// As [`run`].
+pub fn pass(rows: usize, cards: usize) -> Result<usize, String> {
+    run_pipeline(&plan(PROGRAM)?, &Payments::generate(rows, cards, 30), Kept::No).map(|given| given.rows.len())
 }
 
 /// A reader of the features' stored state, and its blocks in memory.
@@ -230,7 +239,7 @@ pub fn run(size: Size) -> Outcome {
     let ir = plan(PROGRAM)?;
     let payments = Payments::generate(rows, cards, if size == Size::Full { 30 } else { 1 });
     let mut seconds = [(); 3].map(|()| Vec::new());
-    let mut state = BTreeMap::new();
+    let mut state = HashMap::new();
     for run in 0..=runs {
         let ours = run_pipeline(&ir, &payments, Kept::No)?;
         let (theirs, _, naive) = run_naive(&payments, true);
@@ -261,7 +270,7 @@ pub fn run(size: Size) -> Outcome {
 }
 
 /// Bytes of a card's state and the time of a read of it, cards as often as they pay.
-fn state_figures(ir: &Ir, payments: &Payments, state: &BTreeMap<Vec<u8>, Vec<u8>>, rounds: usize) -> Outcome {
+fn state_figures(ir: &Ir, payments: &Payments, state: &HashMap<Vec<u8>, Vec<u8>>, rounds: usize) -> Outcome {
     let reader = reader(ir)?;
     let keys = state.len().max(1) as f64;
     let encoded: usize = state.values().map(Vec::len).sum();

@@ -6,6 +6,8 @@ pub mod frontend;
 pub mod measure;
 pub mod naive;
 pub mod payments;
+pub mod service;
+pub mod training;
 
 /// What every bench gives, or why it cannot.
 pub type Outcome = Result<Vec<measure::Figure>, String>;
@@ -33,4 +35,6 @@ pub struct Bench {
 pub const BENCHES: &[Bench] = &[
     Bench { name: "frontend", about: "source text to optimised plan", run: frontend::run },
     Bench { name: "events", about: "JSON through the six fraud features as of each row", run: events::run },
+    Bench { name: "service", about: "the fraud service against a bare axum handler", run: service::run },
+    Bench { name: "training", about: "training rows as of each row against DuckDB", run: training::run },
 ];

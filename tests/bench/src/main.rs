@@ -3,12 +3,23 @@
 use std::process::ExitCode;
 
 use fec_bench::measure::{HEAD, table};
+use fec_bench::service::{SERVERS, serve};
 use fec_bench::{BENCHES, Size};
 
 fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((name, arguments)) = words.split_first().filter(|(name, _)| SERVERS.contains(&name.as_str())) {
+        return match serve(name, arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("fec-bench: {name}: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let mut size = Size::Full;
     let mut chosen = Vec::new();
-    for word in std::env::args().skip(1) {
+    for word in words {
         match word.as_str() {
             "--small" => size = Size::Small,
             name if BENCHES.iter().any(|bench| bench.name == name) => chosen.push(word),

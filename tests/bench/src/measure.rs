@@ -18,8 +18,8 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Took) {
     let result = work();
     let wall = wall.elapsed().as_secs_f64();
     let cpu = match (cpu, thread_seconds()) {
-        // The system counts in ticks of some milliseconds: for less than many of them the clock has to do.
-        (Some(before), Some(after)) if after - before > 0.05 => after - before,
+        (Some(before), Some(after)) => after - before,
+        // Where the system does not tell, the clock has to do.
         _ => wall,
     };
     (result, Took { cpu, wall })
@@ -27,6 +27,8 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Took) {
 
 /// CPU seconds of this thread so far.
 fn thread_seconds() -> Option<f64> {
+    // The system brings its count up to date when it looks for another thread to run.
+    std::thread::yield_now();
     seconds_in(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?)
 }
 
@@ -66,6 +68,8 @@ pub enum Goal {
     AtLeast(f64),
     /// At most so much.
     AtMost(f64),
+    /// At least so much of what the peer does.
+    Ratio(f64),
     /// Nothing was set.
     None,
 }
@@ -116,6 +120,7 @@ impl Figure {
         match self.goal {
             Goal::AtLeast(least) => Some(self.value >= least),
             Goal::AtMost(most) => Some(self.value <= most),
+            Goal::Ratio(least) => Some(self.ratio()? >= least),
             Goal::None => None,
         }
     }
@@ -129,6 +134,7 @@ pub fn table(bench: &str, figures: &[Figure]) -> String {
         let goal = match figure.goal {
             Goal::AtLeast(least) => format!("≥ {}", number(least)),
             Goal::AtMost(most) => format!("≤ {}", number(most)),
+            Goal::Ratio(least) => format!("ratio ≥ {}", number(least)),
             Goal::None => String::new(),
         };
         let reached = match figure.is_reached() {

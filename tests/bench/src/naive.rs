@@ -48,6 +48,14 @@ pub struct Features {
     pub last_country: Option<[u8; 2]>,
 }
 
+impl Features {
+    /// The mean of so many cents over so many rows.
+    #[must_use]
+    pub fn mean(cents: i64, rows: i64) -> Option<i128> {
+        (rows > 0).then(|| half_even(i128::from(cents) * 1_000_000, i128::from(rows)))
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Event {
     time: i64,
@@ -147,7 +155,7 @@ impl Card {
             spend_30d,
             payments_10m: rows(ten),
             countries_24h,
-            mean_30d: (rows(month) > 0).then(|| half_even(i128::from(spend_30d) * 1_000_000, i128::from(rows(month)))),
+            mean_30d: Features::mean(spend_30d, rows(month)),
             last_country: last.map(|event| event.country),
         }
     }

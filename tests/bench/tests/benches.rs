@@ -20,3 +20,8 @@ fn a_generated_solution_compiles() {
 fn features_are_those_computed_by_hand() {
     assert_eq!(figures("events"), 6);
 }
+
+#[test]
+fn both_servers_decide() {
+    assert_eq!(figures("service"), 2);
+}

@@ -58,7 +58,8 @@ impl Lowering<'_> {
         match item {
             Item::Bind { name, value, settings, span } => self.binding(name, value, settings, *span, scope),
             Item::Emit { relation, sink, span } => {
-                let columns = self.model.sink(sink).map(|sink| sink.columns.clone()).unwrap_or_default();
+                let columns =
+                    self.declared.sinks.get(sink.as_str()).map(|sink| sink.columns.clone()).unwrap_or_default();
                 let rows = self.aligned(relation, &columns, scope);
                 let place = self.place(rows);
                 let op = Op::Emit { sink: sink.clone() };

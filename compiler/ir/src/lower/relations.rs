@@ -16,16 +16,13 @@ impl Lowering<'_> {
         match &relation.op {
             RelationOp::Error => self.leaf(scope, Op::Rows { value: empty_list(relation) }, relation, 0),
             RelationOp::Source(name) => {
-                let delay = self.model.source(name).map_or(0, |source| source.lateness);
+                let delay = self.declared.sources.get(name.as_str()).map_or(0, |source| source.lateness);
                 let delay = if ty.boundedness == Boundedness::Table { 0 } else { delay };
                 self.leaf(scope, Op::Scan { source: name.clone() }, relation, delay)
             }
             RelationOp::Sink(name) => self.leaf(scope, Op::SinkRows { sink: name.clone() }, relation, 0),
-            RelationOp::View(name) => match self.model.view(name) {
-                Some(view) => {
-                    let view = view.relation.clone();
-                    self.relation(&view, scope)
-                }
+            RelationOp::View(name) => match self.declared.views.get(name.as_str()).copied() {
+                Some(view) => self.relation(&view.relation, scope),
                 None => self.leaf(scope, Op::Rows { value: empty_list(relation) }, relation, 0),
             },
             RelationOp::Binding(name) => match scope.bindings.get(name) {

@@ -102,7 +102,15 @@ impl Batch {
     pub fn slice(&self, start: usize, length: usize) -> Self {
         let start = start.min(self.rows);
         let end = start.saturating_add(length).min(self.rows);
-        self.take(&(start..end).collect::<Vec<_>>())
+        Self {
+            columns: self.columns.iter().map(|column| column.slice(start, end - start)).collect(),
+            rows: end - start,
+            time: part(&self.time, start, end),
+            arrived: part(&self.arrived, start, end),
+            origin: part(&self.origin, start, end),
+            offset: part(&self.offset, start, end),
+            weight: part(&self.weight, start, end),
+        }
     }
 
     /// The rows of all `batches` one after the other; all have `schema`.
@@ -140,6 +148,10 @@ impl Batch {
         let cells: Result<Vec<Value>, Fault> = self.columns.iter().map(|column| column.value(row)).collect();
         Ok(Value::Record(cells?.into()))
     }
+}
+
+fn part<T: Clone>(cells: &[T], start: usize, end: usize) -> Vec<T> {
+    cells.get(start..end).unwrap_or_default().to_vec()
 }
 
 fn gather<T: Copy + Default>(cells: &[T], rows: &[usize]) -> Vec<T> {

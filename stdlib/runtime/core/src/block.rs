@@ -79,31 +79,53 @@ impl Block {
     /// Each is an error by itself where the final value is out of range ([`Fault::Overflow`], [`Fault::NotFinite`]).
     pub fn read(&self, spec: &SetSpec, t: i64, out: &mut Vec<Result<Value, Fault>>) {
         out.clear();
-        match self.totals(spec, t) {
-            Ok(totals) => out.extend(spec.reads.iter().map(|read| match &read.how {
-                How::Totals(uses) => match uses.as_slice() {
-                    [one] => read.aggregate.finish(&[total(&totals, *one)?]),
-                    [one, two] => read.aggregate.finish(&[total(&totals, *one)?, total(&totals, *two)?]),
-                    more => {
-                        let parts = more.iter().map(|at| total(&totals, *at)).collect::<Result<Vec<_>, _>>()?;
-                        read.aggregate.finish(&parts)
-                    }
+        self.read_each(spec, t, &mut Scratch::default(), &mut |answer| out.push(answer.map(Cell::to_value)));
+    }
+
+    /// As [`Block::read`], each value given to `take` in turn: nothing is copied on the way that need not be. One `scratch`
+    /// may serve many reads.
+    pub fn read_each(
+        &self,
+        spec: &SetSpec,
+        t: i64,
+        scratch: &mut Scratch,
+        take: &mut impl FnMut(Result<Cell<'_>, Fault>),
+    ) {
+        let totals = &mut scratch.totals;
+        totals.clear();
+        if let Err(fault) = self.totals(spec, t, totals) {
+            spec.reads.iter().for_each(|_| take(Err(fault)));
+            return;
+        }
+        for read in &spec.reads {
+            match &read.how {
+                How::Totals(uses) => {
+                    take(finish(read, totals, uses).as_ref().map(Value::as_cell).map_err(|fault| *fault))
+                }
+                How::Suffix(at) => match self.settled_last(spec, *at, read, t) {
+                    Some(cell) => take(cell),
+                    None => take(self.suffix(spec, *at, read, t).as_ref().map(Value::as_cell).map_err(|fault| *fault)),
                 },
-                How::Suffix(at) => self.suffix(spec, *at, read, t),
-            })),
-            Err(fault) => out.extend(spec.reads.iter().map(|_| Err(fault))),
+            }
         }
     }
 
+    /// Looks at the memory that a read or an update will need; the number means nothing.
+    #[must_use]
+    pub fn touch(&self) -> u32 {
+        let states = self.states.iter().fold(0, |seen, state| seen ^ state.touch() as u32);
+        self.rows.touch() ^ u32::from(self.head.touch()) ^ states
+    }
+
     /// The totals at `t`: of all tiles, less the head's rows that are newer.
-    fn totals(&self, spec: &SetSpec, t: i64) -> Result<Vec<Total>, Fault> {
-        let mut totals: Vec<Total> = spec.totals.iter().map(|total| self.rows.total(spec, total, t)).collect();
+    fn totals(&self, spec: &SetSpec, t: i64, totals: &mut Vec<Total>) -> Result<(), Fault> {
+        totals.extend(spec.totals.iter().map(|total| self.rows.total(spec, total, t)));
         if totals.is_empty() {
-            return Ok(totals);
+            return Ok(());
         }
         for row in self.head.newest().take_while(|row| row.time > t) {
             row.with_cells(spec.arguments.len(), |cells| {
-                for (used, total) in spec.totals.iter().zip(&mut totals) {
+                for (used, total) in spec.totals.iter().zip(totals.iter_mut()) {
                     if let Some(column) = spec.columns.get(used.column)
                         && column.takes(cells)
                     {
@@ -113,7 +135,19 @@ impl Block {
                 Ok(())
             })?;
         }
-        Ok(totals)
+        Ok(())
+    }
+
+    /// The answer of `last` where no row of the head has a say in it, as it mostly is.
+    fn settled_last(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Option<Result<Cell<'_>, Fault>> {
+        let suffix = spec.suffixes.get(at).filter(|suffix| suffix.func == AggregateFunc::Last)?;
+        if self.head.oldest().next().is_some_and(|row| row.time <= t) {
+            return None;
+        }
+        match self.states.get(at) {
+            Some(state) => state.last(suffix, read, t),
+            None => Some(Ok(Cell::Absent)),
+        }
     }
 
     /// A suffix aggregate at `t`: its state, and the head's rows up to `t`, or less those that are newer.
@@ -216,6 +250,24 @@ impl Block {
         rows.expire(spec, boundary);
         for (suffix, state) in spec.suffixes.iter().zip(states.iter_mut()) {
             state.expire(suffix.first_tile(boundary), suffix.step);
+        }
+    }
+}
+
+/// What reads use on their way, so that it is made once for many of them.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    totals: Vec<Total>,
+}
+
+/// The answer of an aggregate from its totals.
+fn finish(read: &Read, totals: &[Total], uses: &[usize]) -> Result<Value, Fault> {
+    match uses {
+        [one] => read.aggregate.finish(&[total(totals, *one)?]),
+        [one, two] => read.aggregate.finish(&[total(totals, *one)?, total(totals, *two)?]),
+        more => {
+            let parts = more.iter().map(|at| total(totals, *at)).collect::<Result<Vec<_>, _>>()?;
+            read.aggregate.finish(&parts)
         }
     }
 }

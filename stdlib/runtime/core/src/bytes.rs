@@ -148,8 +148,26 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where it is cut off or longer than 64 bits.
+    #[inline]
     pub fn unsigned(&mut self) -> Result<u64, DecodeError> {
-        u64::try_from(self.variable(64)?).map_err(|_| DecodeError)
+        match self.short() {
+            Some(value) => Ok(value),
+            None => u64::try_from(self.variable(64)?).map_err(|_| DecodeError),
+        }
+    }
+
+    /// An integer of at most nine bytes, which 64 bits hold; `None` (and nothing read) for any other.
+    #[inline]
+    fn short(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for (place, byte) in self.rest.iter().take(9).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * place);
+            if *byte < 0x80 {
+                self.rest = self.rest.get(place + 1..)?;
+                return Some(value);
+            }
+        }
+        None
     }
 
     /// What [`write_signed`] wrote.
@@ -166,7 +184,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where it is cut off or longer than 128 bits.
     pub fn wide(&mut self) -> Result<i128, DecodeError> {
-        let value = self.variable(128)?;
+        let value = match self.short() {
+            Some(value) => u128::from(value),
+            None => self.variable(128)?,
+        };
         Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 

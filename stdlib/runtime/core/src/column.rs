@@ -233,6 +233,32 @@ impl Column {
         self.states.as_ref().map(|states| states.as_slice())
     }
 
+    /// Whether both are one and the same column in memory: then their cells are equal. It may be false of equal ones.
+    #[must_use]
+    pub fn shares(&self, other: &Self) -> bool {
+        let states = match (&self.states, &other.states) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+            _ => false,
+        };
+        let data = match (&self.data, &other.data) {
+            (ColumnData::Bool(mine), ColumnData::Bool(theirs)) => Arc::ptr_eq(mine, theirs),
+            (ColumnData::Int(mine), ColumnData::Int(theirs)) => Arc::ptr_eq(mine, theirs),
+            (ColumnData::Float(mine), ColumnData::Float(theirs)) => Arc::ptr_eq(mine, theirs),
+            (ColumnData::Decimal(mine), ColumnData::Decimal(theirs)) => Arc::ptr_eq(mine, theirs),
+            (ColumnData::String(mine), ColumnData::String(theirs)) => {
+                Arc::ptr_eq(&mine.views, &theirs.views) && Arc::ptr_eq(&mine.buffer, &theirs.buffer)
+            }
+            (ColumnData::Bytes(mine), ColumnData::Bytes(theirs)) => {
+                Arc::ptr_eq(&mine.views, &theirs.views) && Arc::ptr_eq(&mine.buffer, &theirs.buffer)
+            }
+            (ColumnData::Values(mine), ColumnData::Values(theirs)) => Arc::ptr_eq(mine, theirs),
+            (ColumnData::Record(mine), ColumnData::Record(theirs)) => Arc::ptr_eq(&mine.fields, &theirs.fields),
+            _ => false,
+        };
+        states && data && self.rows == other.rows
+    }
+
     /// The same cells in other states, one a row.
     #[must_use]
     pub fn with_states(&self, states: Vec<State>) -> Self {
@@ -360,7 +386,33 @@ impl Column {
     pub fn slice(&self, start: usize, length: usize) -> Self {
         let start = start.min(self.rows);
         let end = start.saturating_add(length).min(self.rows);
-        self.take_optional((start..end).map(Some))
+        if start == 0 && end == self.rows {
+            return self.clone();
+        }
+        fn part<T: Clone>(cells: &[T], start: usize, end: usize) -> Arc<Vec<T>> {
+            Arc::new(cells.get(start..end).unwrap_or_default().to_vec())
+        }
+        let data = match &self.data {
+            ColumnData::Bool(cells) => ColumnData::Bool(part(cells, start, end)),
+            ColumnData::Int(cells) => ColumnData::Int(part(cells, start, end)),
+            ColumnData::Float(cells) => ColumnData::Float(part(cells, start, end)),
+            ColumnData::Decimal(cells) => ColumnData::Decimal(part(cells, start, end)),
+            ColumnData::String(cells) => ColumnData::String(StringData {
+                buffer: Arc::clone(&cells.buffer),
+                views: part(&cells.views, start, end),
+            }),
+            ColumnData::Bytes(cells) => ColumnData::Bytes(BytesData {
+                buffer: Arc::clone(&cells.buffer),
+                views: part(&cells.views, start, end),
+            }),
+            ColumnData::Values(cells) => ColumnData::Values(part(cells, start, end)),
+            ColumnData::Record(record) => {
+                let fields = record.fields.iter().map(|field| field.slice(start, end - start)).collect();
+                ColumnData::Record(RecordData { fields: Arc::new(fields), rows: Arc::default() })
+            }
+        };
+        let states = self.states.as_ref().map(|states| states.get(start..end).unwrap_or_default().to_vec());
+        Self { data, states: normalise(states, end - start), rows: end - start }
     }
 
     /// The rows of all `columns` one after the other; all hold `kind`.

@@ -1,6 +1,6 @@
 //! The gate of a source: gives every event its arrival, and refuses once what is late, ahead, malformed or repeated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use flow_core::batch::{Batch, Origin};
@@ -80,8 +80,33 @@ pub struct Gate {
     partitions: Keyed<Partition>,
     /// `arrived` by partition and id.
     ids: Keyed<i64>,
-    /// The same by partition and `arrived`, to forget them in.
-    queues: BTreeMap<u32, BTreeMap<i64, Vec<Slot>>>,
+    /// The same by partition, in the order of `arrived`, to forget them in.
+    queues: BTreeMap<u32, Queue>,
+}
+
+/// The ids of one partition with their `arrived`, which grows.
+#[derive(Debug, Default)]
+struct Queue {
+    ids: VecDeque<(i64, Slot)>,
+    /// Some were put back in another order.
+    is_mixed: bool,
+}
+
+impl Queue {
+    fn put_back(&mut self, arrived: i64, slot: Slot) {
+        self.ids.push_back((arrived, slot));
+        self.is_mixed = true;
+    }
+
+    /// Takes out the next id with an arrival before `oldest`.
+    fn before(&mut self, oldest: i64) -> Option<Slot> {
+        if self.is_mixed {
+            self.ids.make_contiguous().sort_unstable();
+            self.is_mixed = false;
+        }
+        self.ids.front().filter(|(arrived, _)| *arrived < oldest)?;
+        self.ids.pop_front().map(|(_, slot)| slot)
+    }
 }
 
 impl Gate {
@@ -131,8 +156,14 @@ impl Gate {
         let ids = Keys::of(&ids, &base, &crate::expression::Environment::default());
         let mut refused = arriving.refused.iter().peekable();
         let mut id = Vec::new();
+        let mut key = arriving.partition.to_be_bytes().to_vec();
         let mut kept = Vec::with_capacity(rows);
-        let mut out = Batch::default();
+        let mut out = Batch {
+            time: Vec::with_capacity(rows),
+            arrived: Vec::with_capacity(rows),
+            offset: Vec::with_capacity(rows),
+            ..Batch::default()
+        };
         for (row, offset) in arriving.offsets.iter().enumerate() {
             let stamp = arriving.stamps.get(row).copied().flatten().filter(|_| !spec.arrival_is_event_time);
             let undecoded = refused.next_if(|(at, _, _)| *at == row);
@@ -176,11 +207,12 @@ impl Gate {
             }
             if id_state == KeyState::Present {
                 forget(accepted, queue, arrived.saturating_sub(spec.lateness));
-                let key = [arriving.partition.to_be_bytes().as_slice(), &id].concat();
+                key.truncate(size_of::<u32>());
+                key.extend_from_slice(&id);
                 let slot = accepted.intern(&key);
                 if accepted.get(slot).is_none() {
                     accepted.change(slot, || arrived);
-                    queue.entry(arrived).or_default().push(slot);
+                    queue.ids.push_back((arrived, slot));
                 } else {
                     partition.counters.repeated += 1;
                     continue;
@@ -236,7 +268,7 @@ impl Gate {
         self.queues.clear();
         for (slot, arrived) in self.ids.iter() {
             let partition = Reader(self.ids.key(slot)).array().map(u32::from_be_bytes)?;
-            self.queues.entry(partition).or_default().entry(*arrived).or_default().push(slot);
+            self.queues.entry(partition).or_default().put_back(*arrived, slot);
         }
         Ok(())
     }
@@ -259,7 +291,7 @@ impl Gate {
         } else {
             self.ids.restore(key, arrived);
             if let Some(slot) = self.ids.lookup(key) {
-                self.queues.entry(number).or_default().entry(arrived).or_default().push(slot);
+                self.queues.entry(number).or_default().put_back(arrived, slot);
             }
         }
         from.end()
@@ -267,9 +299,9 @@ impl Gate {
 }
 
 /// Forgets the ids of a partition that were accepted with an arrival before `oldest`.
-fn forget(accepted: &mut Keyed<i64>, queue: &mut BTreeMap<i64, Vec<Slot>>, oldest: i64) {
-    while let Some(entry) = queue.first_entry().filter(|entry| *entry.key() < oldest) {
-        entry.remove().into_iter().for_each(|slot| accepted.remove(slot));
+fn forget(accepted: &mut Keyed<i64>, queue: &mut Queue, oldest: i64) {
+    while let Some(slot) = queue.before(oldest) {
+        accepted.remove(slot);
     }
 }
 

@@ -96,6 +96,23 @@ impl FeatureSet {
         self.order.iter().map(|at| batch.columns.get(*at).cloned().unwrap_or_else(missing)).collect()
     }
 
+    /// The columns of the set for one read at `t`, given the aggregates' cells.
+    pub(crate) fn values(
+        &self,
+        cells: Vec<Result<Value, Fault>>,
+        t: i64,
+        slots: &[Value],
+    ) -> Vec<Result<Value, Fault>> {
+        if self.scalars.is_empty() {
+            let missing = || Err(Fault::Malformed);
+            return self.order.iter().map(|at| cells.get(*at).cloned().unwrap_or_else(missing)).collect();
+        }
+        let mut builders = self.builders(1);
+        push_cells(&mut builders, &cells);
+        let aggregates = builders.into_iter().map(ColumnBuilder::finish).collect();
+        self.columns(aggregates, &[t], slots).iter().map(|column| column.value(0)).collect()
+    }
+
     pub(crate) fn builders(&self, rows: usize) -> Vec<ColumnBuilder> {
         self.set.results().map(|ty| ColumnBuilder::new(&ty.kind, rows)).collect()
     }
@@ -142,12 +159,9 @@ impl FeatureReader {
             Some(bytes) => decode_state(&self.set, bytes)?.block,
             None => Block::new(),
         };
-        let mut cells = Vec::new();
+        let mut cells = Vec::with_capacity(self.set.order.len());
         block.read(self.set.set(), t, &mut cells);
-        let mut builders = self.set.builders(1);
-        push_cells(&mut builders, &cells);
-        let aggregates = builders.into_iter().map(ColumnBuilder::finish).collect();
-        Ok(self.set.columns(aggregates, &[t], slots).iter().map(|column| column.value(0)).collect())
+        Ok(self.set.values(cells, t, slots))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flow_core::batch::Batch;
-use flow_core::block::Block;
+use flow_core::block::{Block, Scratch};
 use flow_core::builder::ColumnBuilder;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
@@ -12,7 +12,7 @@ use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_core::value::{Cell, Value};
 
 use crate::expression::{Expr, evaluate_all};
-use crate::feature_set::{FeatureSet, KeyState, decode_state, encode_state, push_cells};
+use crate::feature_set::{FeatureSet, KeyState, decode_state, encode_state};
 use crate::keys::{self, Keys};
 use crate::operator::{Context, Operator, OperatorError, Reason};
 use crate::order::{Order, interleave};
@@ -121,10 +121,7 @@ impl Features {
         let block = slot.and_then(|slot| self.state.get(slot)).map_or(&self.empty, |state| &state.block);
         let mut cells = Vec::new();
         block.read(self.set.set(), t, &mut cells);
-        let mut builders = self.set.builders(1);
-        push_cells(&mut builders, &cells);
-        let aggregates = builders.into_iter().map(ColumnBuilder::finish).collect();
-        self.set.columns(aggregates, &[t], slots).iter().map(|column| column.value(0)).collect()
+        self.set.values(cells, t, slots)
     }
 
     /// The number of keys that have state.
@@ -171,13 +168,49 @@ impl Features {
         let updated = state.block.update(self.set.set(), time, order.into(), cells, weight, order.arrived);
         if let Err(fault) = updated {
             if before.is_none() {
-                self.state.remove(slot);
+                // Rows to come may have looked the place up: it is given back after them.
+                self.state.empty(slot);
             }
             return Err(faulty.unwrap_or(fault));
         }
         state.newest = state.newest.max(time);
         self.expiry.note(slot, before, state.newest);
         Ok(())
+    }
+
+    /// The place of each row's key, made where there is none.
+    fn places(&mut self, keys: &Keys, rows: usize) -> Vec<KeyPlace> {
+        let mut key = Vec::new();
+        let place = |row| match keys.encode(row, &mut key) {
+            keys::KeyState::Present => KeyPlace::At(self.state.intern(&key)),
+            keys::KeyState::Absent => KeyPlace::None,
+            keys::KeyState::Fault(fault) => KeyPlace::Fault(fault),
+        };
+        (0..rows).map(place).collect()
+    }
+
+    /// The place of each row's key, where it has one.
+    fn looked_up(&self, keys: &Keys, rows: usize) -> Vec<KeyPlace> {
+        let mut key = Vec::new();
+        let place = |row| match keys.encode(row, &mut key) {
+            keys::KeyState::Present => self.state.lookup(&key).map_or(KeyPlace::None, KeyPlace::At),
+            keys::KeyState::Absent => KeyPlace::None,
+            keys::KeyState::Fault(fault) => KeyPlace::Fault(fault),
+        };
+        (0..rows).map(place).collect()
+    }
+
+    /// Looks at the states of these places, so that memory gives them side by side before they are needed one by one.
+    fn touch(&self, updates: &[KeyPlace], reads: &[Option<Vec<KeyPlace>>]) {
+        let mut seen = 0u32;
+        for place in updates.iter().chain(reads.iter().flatten().flatten()) {
+            if let KeyPlace::At(slot) = place
+                && let Some(state) = self.state.get(*slot)
+            {
+                seen = seen.wrapping_add(state.block.touch());
+            }
+        }
+        std::hint::black_box(seen);
     }
 
     fn index(&mut self) {
@@ -187,6 +220,16 @@ impl Features {
             self.expiry.note(slot, None, newest);
         }
     }
+}
+
+/// Where the state of a row's key is.
+#[derive(Debug, Clone, Copy)]
+enum KeyPlace {
+    /// A part of the key is absent, or nothing is known of it.
+    None,
+    At(Slot),
+    /// The key cannot be computed.
+    Fault(Fault),
 }
 
 /// What one read port has given so far.
@@ -224,24 +267,31 @@ impl Operator for Features {
                 times: Vec::with_capacity(batch.rows),
             })
             .collect();
-        let (mut key, mut answers) = (Vec::new(), Vec::new());
+        // All keys first: their places in memory are then asked for together, not each when the row before is done.
+        let places = self.places(&update_keys, updates.rows);
+        let read_places: Vec<Option<Vec<KeyPlace>>> = readings
+            .iter()
+            .zip(readers)
+            .map(|(reading, batch)| {
+                (!reading.keys.shares(&update_keys)).then(|| self.looked_up(&reading.keys, batch.rows))
+            })
+            .collect();
+        self.touch(&places, &read_places);
         let mut cells: Vec<Cell<'_>> = Vec::with_capacity(arguments.len());
+        let mut scratch = Scratch::default();
+        let mut is_refused = false;
         for (port, row) in interleave(inputs, &self.ranks) {
             let row = row as usize;
             let Some(at) = (port as usize).checked_sub(1) else {
-                let order = Order::of(updates, row);
-                self.expire(order.arrived);
-                let left_out = match update_keys.encode(row, &mut key) {
-                    keys::KeyState::Absent => continue,
-                    keys::KeyState::Fault(fault) => Err(fault),
-                    keys::KeyState::Present => {
-                        let slot = self.state.intern(&key);
-                        self.update(slot, updates, row, &arguments, &mut cells)
-                    }
+                let left_out = match places.get(row) {
+                    Some(KeyPlace::Fault(fault)) => Err(*fault),
+                    Some(KeyPlace::At(slot)) => self.update(*slot, updates, row, &arguments, &mut cells),
+                    Some(KeyPlace::None) | None => continue,
                 };
                 if let Err(fault) = left_out {
+                    is_refused = true;
                     let detail = "a key or an aggregate of the feature set needs a cell that cannot be computed";
-                    cx.dead(&self.set.name, order, Reason::Fault(fault), detail);
+                    cx.dead(&self.set.name, Order::of(updates, row), Reason::Fault(fault), detail);
                 }
                 continue;
             };
@@ -249,22 +299,36 @@ impl Operator for Features {
             else {
                 continue;
             };
-            let slot = match reading.keys.encode(row, &mut key) {
-                keys::KeyState::Present => self.state.lookup(&key),
-                keys::KeyState::Absent => None,
-                keys::KeyState::Fault(fault) => {
+            let own = read_places.get(at).and_then(Option::as_ref).unwrap_or(&places);
+            let slot = match own.get(row) {
+                Some(KeyPlace::At(slot)) => Some(*slot),
+                Some(KeyPlace::None) | None => None,
+                Some(KeyPlace::Fault(fault)) => {
                     let detail = "the key of `with` cannot be computed";
-                    cx.dead(&read.flow, Order::of(batch, row), Reason::Fault(fault), detail);
+                    cx.dead(&read.flow, Order::of(batch, row), Reason::Fault(*fault), detail);
                     continue;
                 }
             };
             let time = batch.time.get(row).copied().unwrap_or_default();
             let block = slot.and_then(|slot| self.state.get(slot)).map_or(&self.empty, |state| &state.block);
-            block.read(self.set.set(), time, &mut answers);
-            push_cells(&mut reading.builders, &answers);
+            let mut builders = reading.builders.iter_mut();
+            block.read_each(self.set.set(), time, &mut scratch, &mut |answer| {
+                if let Some(builder) = builders.next() {
+                    builder.push(answer);
+                }
+            });
             reading.rows.push(row);
             reading.times.push(time);
         }
+        if is_refused {
+            // A key of which every row was refused has no state.
+            for place in &places {
+                if let KeyPlace::At(slot) = place {
+                    self.state.forget_unused(*slot);
+                }
+            }
+        }
+        // Rows see the same whether old keys have gone or not, so that they go once, at the end.
         self.expire(cx.frontier);
         let outputs = readings.into_iter().zip(readers).zip(&self.reads).map(|((reading, batch), read)| {
             let aggregates = reading.builders.into_iter().map(ColumnBuilder::finish).collect();

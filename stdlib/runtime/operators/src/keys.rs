@@ -51,6 +51,13 @@ impl Keys {
         state
     }
 
+    /// Whether these are the cells of the other keys too, as far as can be told without looking at them.
+    #[must_use]
+    pub fn shares(&self, other: &Self) -> bool {
+        self.columns.len() == other.columns.len()
+            && self.columns.iter().zip(&other.columns).all(|(mine, theirs)| mine.shares(theirs))
+    }
+
     /// The key columns, in order.
     #[must_use]
     pub fn columns(&self) -> &[Column] {

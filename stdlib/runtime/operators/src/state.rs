@@ -38,9 +38,55 @@ impl StateWriter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(u32);
 
+/// A key, in its entry itself where it is short: a look at the entry is then all that it takes to compare it.
+#[derive(Debug)]
+enum Key {
+    Short { length: u8, bytes: [u8; Self::SHORT] },
+    Long(Box<[u8]>),
+}
+
+impl Key {
+    const SHORT: usize = 22;
+
+    fn new(key: &[u8]) -> Self {
+        let mut bytes = [0; Self::SHORT];
+        match (bytes.get_mut(..key.len()), u8::try_from(key.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(key);
+                Self::Short { length, bytes }
+            }
+            _ => Self::Long(key.into()),
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// Where a key's entry is, with a part of the key's hash: keys that differ are told apart here, and the index grows without
+/// a look at any entry.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    slot: u32,
+    tag: u32,
+}
+
+impl Place {
+    /// The hash under which the index has it.
+    #[inline]
+    fn spread(tag: u32) -> u64 {
+        u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
 #[derive(Debug)]
 struct Entry<V> {
-    key: Box<[u8]>,
+    key: Key,
     value: Option<V>,
     /// Changed since the last freeze.
     dirty: bool,
@@ -52,7 +98,7 @@ struct Entry<V> {
 /// Values by key, with an undo list: the first change of a value after a commit saves a copy of it.
 #[derive(Debug)]
 pub struct Keyed<V> {
-    index: HashTable<u32>,
+    index: HashTable<Place>,
     hasher: DefaultHashBuilder,
     entries: Vec<Entry<V>>,
     free: Vec<u32>,
@@ -84,11 +130,11 @@ impl<V: Clone> Keyed<V> {
     /// The slot of `key`, made where there is none yet.
     #[inline]
     pub fn intern(&mut self, key: &[u8]) -> Slot {
-        let hash = self.hasher.hash_one(key);
-        if let Some(slot) = self.find(hash, key) {
+        let tag = self.tag(key);
+        if let Some(slot) = self.find(tag, key) {
             return slot;
         }
-        let entry = Entry { key: key.into(), value: None, dirty: false, saved: false, live: true };
+        let entry = Entry { key: Key::new(key), value: None, dirty: false, saved: false, live: true };
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.entries.get_mut(slot as usize) {
@@ -101,10 +147,7 @@ impl<V: Clone> Keyed<V> {
                 (self.entries.len() - 1) as u32
             }
         };
-        let Self { index, entries, hasher, .. } = self;
-        index.insert_unique(hash, slot, |slot| {
-            hasher.hash_one(entries.get(*slot as usize).map(|entry| &*entry.key).unwrap_or_default())
-        });
+        self.index.insert_unique(Place::spread(tag), Place { slot, tag }, |place| Place::spread(place.tag));
         Slot(slot)
     }
 
@@ -112,12 +155,21 @@ impl<V: Clone> Keyed<V> {
     #[inline]
     #[must_use]
     pub fn lookup(&self, key: &[u8]) -> Option<Slot> {
-        self.find(self.hasher.hash_one(key), key)
+        self.find(self.tag(key), key)
     }
 
-    fn find(&self, hash: u64, key: &[u8]) -> Option<Slot> {
-        let same = |slot: &u32| self.entries.get(*slot as usize).is_some_and(|entry| *entry.key == *key);
-        self.index.find(hash, same).map(|slot| Slot(*slot))
+    #[inline]
+    fn tag(&self, key: &[u8]) -> u32 {
+        let hash = self.hasher.hash_one(key);
+        (hash ^ (hash >> 32)) as u32
+    }
+
+    #[inline]
+    fn find(&self, tag: u32, key: &[u8]) -> Option<Slot> {
+        let same = |place: &Place| {
+            place.tag == tag && self.entries.get(place.slot as usize).is_some_and(|entry| entry.key.bytes() == key)
+        };
+        self.index.find(Place::spread(tag), same).map(|place| Slot(place.slot))
     }
 
     /// The value of a slot.
@@ -130,7 +182,7 @@ impl<V: Clone> Keyed<V> {
     /// The key of a slot.
     #[must_use]
     pub fn key(&self, slot: Slot) -> &[u8] {
-        self.entries.get(slot.0 as usize).map(|entry| &*entry.key).unwrap_or_default()
+        self.entries.get(slot.0 as usize).map(|entry| entry.key.bytes()).unwrap_or_default()
     }
 
     /// The value of a slot, to be changed, made by `make` where there is none.
@@ -145,11 +197,25 @@ impl<V: Clone> Keyed<V> {
         if self.get(slot).is_none() {
             return;
         }
+        self.empty(slot);
+        self.forget_unused(slot);
+    }
+
+    /// Removes the value of a slot, which may get another before [`Keyed::forget_unused`].
+    pub fn empty(&mut self, slot: Slot) {
         self.note(slot);
         if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
             entry.value = None;
         }
-        if !self.tracked {
+    }
+
+    /// Gives a slot without a value back, now or after the commit that it has to wait for.
+    pub fn forget_unused(&mut self, slot: Slot) {
+        let unused = self
+            .entries
+            .get(slot.0 as usize)
+            .is_some_and(|entry| entry.value.is_none() && !entry.saved && !entry.dirty);
+        if unused {
             self.release(slot.0);
         }
     }
@@ -192,15 +258,16 @@ impl<V: Clone> Keyed<V> {
 
     /// Writes what changed since the last freeze, in the order of the first change.
     pub fn freeze(&mut self, out: &mut StateWriter, encode: impl Fn(&V, &mut Vec<u8>)) {
+        let mut bytes = Vec::new();
         for slot in std::mem::take(&mut self.dirty) {
             let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
             entry.dirty = false;
             let value = entry.value.as_ref().map(|value| {
-                let mut bytes = Vec::new();
+                bytes.clear();
                 encode(value, &mut bytes);
-                bytes
+                bytes.as_slice().to_vec()
             });
-            out.put(&entry.key, value);
+            out.put(entry.key.bytes(), value);
         }
     }
 
@@ -254,8 +321,9 @@ impl<V: Clone> Keyed<V> {
             return;
         }
         entry.live = false;
-        let hash = self.hasher.hash_one(&*entry.key);
-        if let Ok(found) = self.index.find_entry(hash, |other| *other == slot) {
+        let hash = self.hasher.hash_one(entry.key.bytes());
+        let tag = (hash ^ (hash >> 32)) as u32;
+        if let Ok(found) = self.index.find_entry(Place::spread(tag), |other| other.slot == slot) {
             found.remove();
         }
         self.free.push(slot);

@@ -31,23 +31,34 @@ impl Edge {
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        write_signed(out, self.time);
-        write_signed(out, self.order.arrived.wrapping_sub(self.time));
-        write_unsigned(out, u64::from(self.order.source));
-        write_unsigned(out, u64::from(self.order.partition));
-        write_signed(out, self.order.offset);
+        write_place(self.time, self.order, out);
         write_cell(out, self.value.as_cell());
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let time = from.signed()?;
-        let arrived = time.wrapping_add(from.signed()?);
-        let source = u32::try_from(from.unsigned()?).map_err(|_| DecodeError)?;
-        let partition = u32::try_from(from.unsigned()?).map_err(|_| DecodeError)?;
-        let order = Order { arrived, source, partition, offset: from.signed()? };
+        let (time, order) = read_place(from)?;
         Ok(Self { time, order, value: from.value()? })
     }
 }
+
+fn write_place(time: i64, order: Order, out: &mut Vec<u8>) {
+    write_signed(out, time);
+    write_signed(out, order.arrived.wrapping_sub(time));
+    write_unsigned(out, u64::from(order.source));
+    write_unsigned(out, u64::from(order.partition));
+    write_signed(out, order.offset);
+}
+
+fn read_place(from: &mut Reader<'_>) -> Result<(i64, Order), DecodeError> {
+    let time = from.signed()?;
+    let arrived = time.wrapping_add(from.signed()?);
+    let source = u32::try_from(from.unsigned()?).map_err(|_| DecodeError)?;
+    let partition = u32::try_from(from.unsigned()?).map_err(|_| DecodeError)?;
+    Ok((time, Order { arrived, source, partition, offset: from.signed()? }))
+}
+
+/// Bytes of a row's time and place in arrival order.
+const PLACE: usize = 32;
 
 /// The last row so far, or none, in one run of bytes: it is replaced at every row, and then mostly by one as long.
 #[derive(Debug, Clone, Default)]
@@ -75,6 +86,36 @@ impl PackedEdge {
         Some(Edge { time, order, value })
     }
 
+    /// The row's value, where it is a scalar.
+    pub(crate) fn scalar(&self) -> Option<Cell<'_>> {
+        let (_, _, cell) = self.parts()?;
+        Reader::new(cell).scalar().ok().flatten()
+    }
+
+    /// Appends what [`Edge::encode`] does for the row.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        if let Some((time, order, cell)) = self.parts() {
+            write_place(time, order, out);
+            out.extend_from_slice(cell);
+        }
+    }
+
+    /// Reads what [`PackedEdge::encode`] wrote of a row.
+    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (time, order) = read_place(from)?;
+        let mut packed = Self::default();
+        match from.scalar()? {
+            Some(cell) => packed.offer(time, order, cell),
+            None => packed.offer(time, order, from.value()?.as_cell()),
+        }
+        Ok(packed)
+    }
+
+    /// Looks at the memory of the row; the number means nothing.
+    pub(crate) fn touch(&self) -> u8 {
+        self.0.first().copied().unwrap_or_default()
+    }
+
     /// Takes a row where it is later than the one that is held.
     pub(crate) fn offer(&mut self, time: i64, order: Order, cell: Cell<'_>) {
         if let Some(held) = self.place() {
@@ -85,12 +126,30 @@ impl PackedEdge {
                 return;
             }
         }
-        let mut bytes = Vec::with_capacity(48);
-        bytes.extend_from_slice(&time.to_le_bytes());
-        bytes.extend_from_slice(&order.arrived.to_le_bytes());
-        bytes.extend_from_slice(&order.offset.to_le_bytes());
-        bytes.extend_from_slice(&order.source.to_le_bytes());
-        bytes.extend_from_slice(&order.partition.to_le_bytes());
+        let mut place = [0; PLACE];
+        let parts: [&[u8]; 5] = [
+            &time.to_le_bytes(),
+            &order.arrived.to_le_bytes(),
+            &order.offset.to_le_bytes(),
+            &order.source.to_le_bytes(),
+            &order.partition.to_le_bytes(),
+        ];
+        let mut rest = place.as_mut_slice();
+        for part in parts {
+            if let Some((to, after)) = std::mem::take(&mut rest).split_at_mut_checked(part.len()) {
+                to.copy_from_slice(part);
+                rest = after;
+            }
+        }
+        // Mostly the same value comes again, and the place alone changes.
+        if self.scalar() == Some(cell) {
+            if let Some(held) = self.0.first_chunk_mut::<PLACE>() {
+                *held = place;
+            }
+            return;
+        }
+        let mut bytes = Vec::with_capacity(PLACE + 12);
+        bytes.extend_from_slice(&place);
         write_cell(&mut bytes, cell);
         if bytes.len() == self.0.len() {
             self.0.copy_from_slice(&bytes);

@@ -1,7 +1,9 @@
 //! Exact totals and what is read from them.
 
+use std::cmp::Ordering;
+
 use super::{Numeric, mean_scale};
-use crate::bytes::{DecodeError, Reader, write_wide};
+use crate::bytes::{DecodeError, Reader, write_signed, write_wide};
 use crate::exact::{FloatSum, Natural, SquareSum, round_quotient, round_ratio, sample_variance, with_sign};
 use crate::fault::Fault;
 use crate::value::{Cell, Value};
@@ -143,6 +145,10 @@ impl Total {
         match (self, numeric) {
             (Self::Whole(sum), Numeric::Decimal { scale }) => {
                 let factor = 10i128.pow(u32::from(mean_scale(scale).saturating_sub(scale)));
+                // Mostly 128 bits are enough, and 64 for what comes out.
+                if let Some(scaled) = sum.to_i64().and_then(|sum| i128::from(sum).checked_mul(factor)) {
+                    return Ok(Value::Decimal(half_even(scaled, i128::from(rows))));
+                }
                 let scaled = sum.checked_mul(factor).ok_or(Fault::Overflow)?;
                 let mean = scaled.div_half_even(I256::from(i128::from(rows))).ok_or(Fault::Overflow)?;
                 decimal(mean).map(Value::Decimal)
@@ -198,6 +204,28 @@ impl Total {
         }
     }
 
+    /// Appends what [`Total::encode`] does for a whole of 32 bits.
+    pub(crate) fn encode_narrow(value: i32, out: &mut Vec<u8>) {
+        write_signed(out, i64::from(value));
+    }
+
+    /// Reads a whole of 32 bits other than `except`; `None` (and nothing read) for any other total.
+    pub(crate) fn decode_narrow(
+        measure: Measure,
+        from: &mut Reader<'_>,
+        except: i32,
+    ) -> Result<Option<i32>, DecodeError> {
+        if !matches!(measure, Measure::Rows | Measure::Trues(_) | Measure::Whole(_)) {
+            return Ok(None);
+        }
+        let start = *from;
+        let narrow = i32::try_from(from.wide()?).ok().filter(|value| *value != except);
+        if narrow.is_none() {
+            *from = start;
+        }
+        Ok(narrow)
+    }
+
     /// Reads what [`Total::encode`] wrote for this measure.
     pub(crate) fn decode(measure: Measure, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(match measure.zero() {
@@ -216,6 +244,21 @@ const WIDE: i128 = i128::MIN;
 
 fn positive(rows: i64) -> Option<u64> {
     u64::try_from(rows).ok().filter(|rows| *rows > 0)
+}
+
+/// The quotient by a positive number, half to even.
+fn half_even(value: i128, by: i128) -> i128 {
+    let (quotient, rest) = match (i64::try_from(value), i64::try_from(by)) {
+        (Ok(value), Ok(by)) => (i128::from(value.div_euclid(by)), i128::from(value.rem_euclid(by))),
+        _ => (value.div_euclid(by), value.rem_euclid(by)),
+    };
+    // Twice the rest of a count of rows fits.
+    let is_up = match (rest * 2).cmp(&by) {
+        Ordering::Less => false,
+        Ordering::Equal => quotient & 1 == 1,
+        Ordering::Greater => true,
+    };
+    quotient + i128::from(is_up)
 }
 
 /// A decimal of at most 38 digits.

@@ -76,6 +76,11 @@ impl Head {
         self.start == self.bytes.len()
     }
 
+    /// Looks at the memory of the changes; the number means nothing.
+    pub(super) fn touch(&self) -> u8 {
+        self.bytes.get(self.start).copied().unwrap_or_default()
+    }
+
     /// Changes from the oldest on.
     pub(super) fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
         let mut rest = self.bytes.get(self.start..).unwrap_or_default();

@@ -42,6 +42,11 @@ impl Rows {
         self.words.is_empty()
     }
 
+    /// Looks at the memory of the tiles, a word a cache line; the number means nothing.
+    pub(super) fn touch(&self) -> u32 {
+        self.words.iter().step_by(16).fold(0, |seen, word| seen ^ word)
+    }
+
     /// Adds a change to its tile in every ring, unless that has expired.
     pub(super) fn add(
         &mut self,
@@ -142,14 +147,18 @@ impl Rows {
             Total::Whole(sum) => {
                 // 2^31 rows of 2^31 stay below 2^63.
                 let mut narrow = 0i64;
-                for row in inside {
-                    match row[column.at].cast_signed() {
-                        ASIDE => {
-                            if let Some(Total::Whole(wide)) = self.aside(used.column, row) {
-                                *sum = *sum + *wide;
-                            }
+                let mut is_aside = false;
+                for row in inside.clone() {
+                    let value = row[column.at].cast_signed();
+                    is_aside |= value == ASIDE;
+                    narrow += i64::from(value);
+                }
+                if is_aside {
+                    for row in inside.filter(|row| row[column.at].cast_signed() == ASIDE) {
+                        narrow -= i64::from(ASIDE);
+                        if let Some(Total::Whole(wide)) = self.aside(used.column, row) {
+                            *sum = *sum + *wide;
                         }
-                        value => narrow += i64::from(value),
                     }
                 }
                 *sum = *sum + I256::from(narrow);
@@ -238,6 +247,10 @@ impl Rows {
                 for place in &ring.columns {
                     let column = &spec.columns[*place];
                     let words = &row[column.at..column.at + words(column.measure)];
+                    if words.len() == 1 && words[0].cast_signed() != ASIDE {
+                        Total::encode_narrow(words[0].cast_signed(), out);
+                        continue;
+                    }
                     match load(column.measure, words) {
                         Some(total) => total.encode(out),
                         None => self.aside(*place, row).unwrap_or(&column.measure.zero()).encode(out),
@@ -253,6 +266,8 @@ impl Rows {
         for (at, ring) in spec.rings.iter().enumerate() {
             let count = from.count()?;
             rows.words[at] = u32::try_from(count).map_err(|_| DecodeError)?;
+            // A count is never more than the bytes that are left, so that damaged ones ask for little more than they are.
+            rows.words.reserve_exact(count.saturating_mul(ring.width));
             let mut before = None;
             for _ in 0..count {
                 let tile = before.unwrap_or(0i64).wrapping_add(from.signed()?);
@@ -267,6 +282,10 @@ impl Rows {
                 rows.words[place + 1] = (bits >> 32) as u32;
                 for column_at in &ring.columns {
                     let column = &spec.columns[*column_at];
+                    if let Some(value) = Total::decode_narrow(column.measure, from, ASIDE)? {
+                        rows.words[place + column.at] = value.cast_unsigned();
+                        continue;
+                    }
                     let total = Total::decode(column.measure, from)?;
                     let start = place + column.at;
                     if !store(&total, &mut rows.words[start..start + words(column.measure)]) {

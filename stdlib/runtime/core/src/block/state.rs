@@ -57,6 +57,25 @@ impl State {
         }
     }
 
+    /// The value of the last row where it lies in the window at `t`; `None` where the state is another.
+    pub(super) fn last(&self, suffix: &Suffix, read: &Read, t: i64) -> Option<Result<Cell<'_>, Fault>> {
+        let Self::Last(last) = self else { return None };
+        let first = tail(t, read.size, suffix.step);
+        if last.place().is_none_or(|(time, _)| time.div_euclid(suffix.step) < first) {
+            return Some(Ok(Cell::Absent));
+        }
+        last.scalar().map(Ok)
+    }
+
+    /// Looks at the memory of the state; the number means nothing.
+    pub(super) fn touch(&self) -> u64 {
+        match self {
+            Self::Distinct(distinct) => distinct.values.touch(),
+            Self::Last(last) => u64::from(last.touch()),
+            Self::Extreme(_) | Self::First(_) | Self::Top(_) => 0,
+        }
+    }
+
     /// Adds a change, unless its tile has expired at `boundary`.
     pub(super) fn apply(
         &mut self,
@@ -145,7 +164,7 @@ impl State {
             }
             Self::Last(last) => {
                 write_unsigned(out, u64::from(!last.is_empty()));
-                last.edge().iter().for_each(|edge| edge.encode(out));
+                last.encode(out);
             }
             Self::Distinct(distinct) => distinct.values.encode(out),
             Self::Top(tiles) => {
@@ -173,12 +192,7 @@ impl State {
             }
             AggregateFunc::Last => match count {
                 0 => Ok(Self::Last(PackedEdge::default())),
-                1 => {
-                    let Edge { time, order, value } = Edge::decode(from)?;
-                    let mut last = PackedEdge::default();
-                    last.offer(time, order, value.as_cell());
-                    Ok(Self::Last(last))
-                }
+                1 => PackedEdge::decode(from).map(Self::Last),
                 _ => Err(DecodeError),
             },
             AggregateFunc::TopK { .. } => {

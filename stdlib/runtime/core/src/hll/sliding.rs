@@ -43,6 +43,14 @@ impl SlidingDistinct {
         }
     }
 
+    /// Looks at the memory of the values; the number means nothing.
+    pub(crate) fn touch(&self) -> u64 {
+        match self {
+            Self::Sketch { kept, .. } => kept.first().map_or(0, |(hash, _)| *hash),
+            Self::Exact(_) => 0,
+        }
+    }
+
     /// Adds a value seen in `tile`.
     pub(crate) fn insert(&mut self, cell: Cell<'_>, tile: i64) {
         match self {
@@ -125,7 +133,10 @@ impl SlidingDistinct {
             }
             return Ok(Self::Exact(values));
         }
-        let kept = (0..count).map(|_| Ok((from.word()?, from.signed()?))).collect::<Result<Vec<_>, _>>()?;
+        let mut kept = Vec::with_capacity(count.min(FULL));
+        for _ in 0..count {
+            kept.push((from.word()?, from.signed()?));
+        }
         if count > FULL || !kept.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(DecodeError);
         }

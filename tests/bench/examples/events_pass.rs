@@ -1,0 +1,6 @@
+//! One pass over payments, for a profiler: `perf record target/release/examples/events_pass`.
+
+fn main() -> Result<(), String> {
+    println!("{} alerts", fec_bench::events::pass(1_000_000, 94_000)?);
+    Ok(())
+}
