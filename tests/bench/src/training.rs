@@ -8,9 +8,9 @@ use std::process::Command;
 
 use fec_local::data::{Places, read_all};
 use fec_local::dataflow::Parts;
+use fec_local::dataflow::sinks::stream_sinks;
 use fec_local::environment::Environment;
 use fec_local::replay::{Replay, replay};
-use fec_local::stream::emits;
 use flow_simulate::Options;
 use serde::Deserialize;
 
@@ -100,7 +100,7 @@ pub fn run(size: Size) -> Outcome {
     history(&file, rows)?;
     let ir = unfiltered()?;
     let environment = Environment::new(&ir).map_err(message)?;
-    let tap = emits(&ir).first().map(|(_, rows, _)| *rows).ok_or("there is no emit")?;
+    let tap = stream_sinks(&ir).first().map(|(tap, _)| *tap).ok_or("there is no emit")?;
     let places = Places { bound: BTreeMap::from([("payments".to_owned(), file.clone())]), ..Places::default() };
     let mut seconds = [(); 4].map(|()| Vec::new());
     for run in 0..=runs {
