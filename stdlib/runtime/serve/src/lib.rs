@@ -22,6 +22,7 @@ mod tables;
 pub use emits::{Emits, Emitted};
 pub use endpoint::Health;
 pub use error::{RequestError, ServeError};
+pub use flow_operators::expression::Generated;
 pub use follow::Follower;
 pub use live::LiveReads;
 pub use plan::{Guard, Plan, Step, Work};

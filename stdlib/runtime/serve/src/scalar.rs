@@ -44,6 +44,17 @@ impl<F: Fn(Row<'_>, &mut Answers) + Send + Sync> RowExpression for Generated<F> 
     }
 }
 
+/// The [`Scalar`] that a generated function computes: `scalar!(zone, Kind::Int, [0], rules::total)` reads the cell 0 and
+/// gives an integer.
+#[macro_export]
+macro_rules! scalar {
+    ($zone:expr, $kind:expr, $reads:expr, $compute:path $(,)?) => {{
+        let kind = $kind;
+        let compute = $crate::Generated::new(kind.clone(), $zone, |row, out| out.put($compute(row)));
+        $crate::Scalar::new(compute, $reads, kind)
+    }};
+}
+
 /// An expression, and what is known of it.
 #[derive(Clone)]
 pub struct Scalar {
