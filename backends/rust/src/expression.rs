@@ -87,7 +87,7 @@ impl<'a> Printer<'a> {
     fn result(&mut self, code: Code) -> Code {
         match code {
             Code::Try(inner) => *inner,
-            code if self.is_short(&code, 56) => Code::call("Ok", [code]),
+            code if self.is_short(&code, 48) => Code::call("Ok", [code]),
             code => Code::call("Ok", [self.bind(code, "answer")]),
         }
     }
@@ -193,7 +193,7 @@ impl<'a> Printer<'a> {
             first.iter().filter_map(|number| pieces.get(*number)).map(|piece| piece.code.clone()).collect();
         if let ([(variable, _)], [scrutinee]) = (parts.as_slice(), scrutinees.as_slice()) {
             let code = chained(scrutinee.clone(), *variable, &made);
-            if self.is_short(&code, 60) {
+            if self.is_short(&code, 54) {
                 return Ok(Piece::new(code, made.form, name).optional(true));
             }
         }
@@ -208,9 +208,9 @@ impl<'a> Printer<'a> {
             Ok(match value {
                 Code::Call(some, mut parts) if some == "Some" && parts.len() == 1 => {
                     let part = parts.pop().unwrap_or(Code::atom("None"));
-                    if printer.is_short(&part, 60) { part } else { printer.bind(part, name) }.some()
+                    if printer.is_short(&part, 46) { part } else { printer.bind(part, name) }.some()
                 }
-                value if printer.is_short(&value, 60) => value,
+                value if printer.is_short(&value, 46) => value,
                 value => printer.bind(value, name),
             })
         })?;
@@ -253,8 +253,12 @@ impl<'a> Printer<'a> {
     }
 
     /// A bool that is true where `piece` is present and true.
-    fn holds(piece: Piece) -> Code {
-        if piece.optional { piece.code.infix("==", Code::atom("true").some()) } else { piece.code }
+    fn holds(&mut self, piece: Piece) -> Code {
+        if !piece.optional {
+            return piece.code;
+        }
+        let code = if self.is_short(&piece.code, 50) { piece.code } else { self.bind(piece.code, &piece.name) };
+        code.infix("==", Code::atom("true").some())
     }
 
     pub(crate) fn expr(&mut self, expr: &Expr) -> Result<Piece, Error> {
@@ -410,19 +414,20 @@ impl<'a> Printer<'a> {
     pub(crate) fn connect(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Piece, Error> {
         let operator = if op == BinaryOp::And { "&&" } else { "||" };
         let left = self.expr(left)?;
-        let left = Self::holds(left);
+        let left = self.holds(left);
         let decisive = Code::atom(if op == BinaryOp::And { "false" } else { "true" });
         if left == decisive {
             return Ok(Piece::plain(left, "constant"));
         }
         if matches!(left, Code::Atom(_)) && is_constant(&left) {
             let right = self.expr(right)?;
-            return Ok(Piece::plain(Self::holds(right), "second"));
+            let right = self.holds(right);
+            return Ok(Piece::plain(right, "second"));
         }
         let left = self.line(left, operator, "first");
         let (statements, right) = self.block(|printer| {
             let right = printer.expr(right)?;
-            let right = Self::holds(right);
+            let right = printer.holds(right);
             Ok(printer.line(right, operator, "second"))
         })?;
         if statements.is_empty() && right == decisive {
@@ -439,8 +444,7 @@ impl<'a> Printer<'a> {
         let decided = Block::of(decisive);
         let open = Block::new(statements, right);
         let (then, otherwise) = if op == BinaryOp::And { (open, decided) } else { (decided, open) };
-        let condition = self.condition(left);
-        let code = Code::If(Box::new(condition), Box::new(then), Box::new(otherwise));
+        let code = self.chosen(left, then, otherwise);
         Ok(Piece::plain(self.bind(code, if op == BinaryOp::And { "both" } else { "either" }), "both"))
     }
 
@@ -463,9 +467,29 @@ impl<'a> Printer<'a> {
         if short && !matches!(code, Code::If(..)) { code } else { self.bind(code, "condition") }
     }
 
+    /// An `if`; one whose `else` chooses the same is one with it.
+    fn chosen(&mut self, condition: Code, then: Block, otherwise: Block) -> Code {
+        match otherwise {
+            Block { statements, value: Code::If(more, same, otherwise) } if statements.is_empty() && *same == then => {
+                let (condition, more) = (self.line(condition, "||", "first"), *more);
+                self.chosen(condition.infix("||", more), then, *otherwise)
+            }
+            otherwise => {
+                let condition = self.condition(condition);
+                Code::If(Box::new(condition), Box::new(then), Box::new(otherwise))
+            }
+        }
+    }
+
     fn choice(&mut self, condition: &Expr, then: &Expr, otherwise: &Expr) -> Result<Piece, Error> {
         let condition = self.expr(condition)?;
-        let condition = self.condition(Self::holds(condition));
+        let condition = self.holds(condition);
+        match is_true(&condition) {
+            Some(true) => return self.expr(then),
+            Some(false) => return self.expr(otherwise),
+            None => {}
+        }
+        let condition = self.condition(condition);
         let (then_statements, then) = self.block(|printer| printer.expr(then))?;
         let (else_statements, otherwise) = self.block(|printer| printer.expr(otherwise))?;
         if then_statements.is_empty() && else_statements.is_empty() && then.code == otherwise.code {
@@ -494,7 +518,7 @@ impl<'a> Printer<'a> {
             self.statements.extend(then.statements);
             return Ok(Piece::new(then.value, form, &name).optional(optional));
         }
-        let code = Code::If(Box::new(condition), Box::new(then), Box::new(otherwise));
+        let code = self.chosen(condition, then, otherwise);
         Ok(self.held(code, form, optional, &name))
     }
 
@@ -504,8 +528,16 @@ impl<'a> Printer<'a> {
             printer.statements = statements;
             let name = piece.name.clone();
             let code = piece.into_form(form, optional).typed();
-            let stays = printer.is_short(&code, 60) || matches!(code, Code::If(..) | Code::Match(..));
-            Ok(if stays { code } else { printer.bind(code, &name) })
+            if printer.is_short(&code, 46) || matches!(code, Code::If(..) | Code::Match(..)) {
+                return Ok(code);
+            }
+            Ok(match code {
+                Code::Call(some, mut parts) if some == "Some" && parts.len() == 1 => {
+                    let part = parts.pop().unwrap_or(Code::atom("None"));
+                    printer.bind(part, &name).some()
+                }
+                code => printer.bind(code, &name),
+            })
         })?;
         let mut block = Block::new(statements, value);
         block.prune();
@@ -612,8 +644,11 @@ impl<'a> Printer<'a> {
                 Ok(Code::call("Bound::record", [Code::Array(fields)]))
             }
             ExprKind::If(condition, then, otherwise) => {
-                let (statements, condition) = self.block(|printer| printer.expr(condition))?;
-                let condition = self.within(statements, Self::holds(condition))?;
+                let (statements, condition) = self.block(|printer| {
+                    let condition = printer.expr(condition)?;
+                    Ok(printer.holds(condition))
+                })?;
+                let condition = self.within(statements, condition)?;
                 let condition = self.bind(condition, "condition");
                 let then = self.deferred(|printer| printer.bound(then))?;
                 let otherwise = self.deferred(|printer| printer.bound(otherwise))?;

@@ -79,7 +79,6 @@ impl<'a> Layout<'a> {
     /// The right side of `=`: on the next line where only that holds it.
     fn assigned(&mut self, code: &Code, indent: usize, column: usize) {
         if let Some(flat) = self.flat(code)
-            && !matches!(code, Code::Within(..))
             && column + width(&flat) + 1 > WIDTH
             && indent + STEP + width(&flat) < WIDTH
         {
@@ -106,6 +105,11 @@ impl<'a> Layout<'a> {
             self.out.push_str(&flat);
             return;
         }
+        self.broken(code, indent, column);
+    }
+
+    /// A value on several lines.
+    fn broken(&mut self, code: &Code, indent: usize, column: usize) {
         match code {
             Code::If(condition, then, otherwise) => self.branches(condition, then, otherwise, indent),
             Code::Match(value, arms) => {
@@ -136,8 +140,9 @@ impl<'a> Layout<'a> {
                 self.pad(indent);
                 self.out.push_str(close);
             }
+            Code::Try(_) if methods(code) > 1 => self.chain(code, indent, column),
             Code::Try(inner) => {
-                self.value(inner, indent, column, after + 1);
+                self.broken(inner, indent, column);
                 self.out.push('?');
             }
             Code::Infix(_, operator @ ("&&" | "||"), _) => {
@@ -162,9 +167,9 @@ impl<'a> Layout<'a> {
                 self.out.push_str(&format!("{operator} {right}"));
             }
             Code::Call(function, arguments) => {
-                if let [inner @ (Code::Call(..) | Code::Method(..))] = arguments.as_slice() {
+                if let [inner @ (Code::Call(..) | Code::Method(..) | Code::Try(_))] = arguments.as_slice() {
                     self.out.push_str(&format!("{function}("));
-                    self.value(inner, indent, column + width(function) + 1, after + 1);
+                    self.broken(inner, indent, column + width(function) + 1);
                     self.out.push(')');
                 } else if let [Code::Array(parts)] = arguments.as_slice() {
                     self.out.push_str(&format!("{function}(["));
@@ -218,18 +223,29 @@ impl<'a> Layout<'a> {
         let head = format!("{} => ", self.pattern(pattern));
         self.pad(indent);
         self.out.push_str(&head);
-        if arm.statements.is_empty()
-            && let Some(flat) = self.flat(&arm.value)
-            && indent + width(&head) + width(&flat) < WIDTH
-        {
-            self.out.push_str(&flat);
-            self.out.push_str(",\n");
+        if let (true, Code::If(condition, then, otherwise)) = (arm.statements.is_empty(), &arm.value) {
+            self.out.push_str("{\n");
+            self.pad(indent + STEP);
+            self.branches(condition, then, otherwise, indent + STEP);
+            self.out.push('\n');
+            self.pad(indent);
+            self.out.push_str("}\n");
             return;
         }
-        if arm.statements.is_empty() && matches!(arm.value, Code::Match(..)) {
-            self.value(&arm.value, indent, indent + width(&head), 1);
-            self.out.push_str(",\n");
-            return;
+        if arm.statements.is_empty() {
+            match self.flat(&arm.value) {
+                Some(flat) if indent + width(&head) + width(&flat) < WIDTH => {
+                    self.out.push_str(&flat);
+                    self.out.push_str(",\n");
+                    return;
+                }
+                None => {
+                    self.value(&arm.value, indent, indent + width(&head), 1);
+                    self.out.push_str(",\n");
+                    return;
+                }
+                Some(_) => {}
+            }
         }
         self.out.push_str("{\n");
         self.block(arm, indent + STEP);
@@ -291,6 +307,19 @@ impl<'a> Layout<'a> {
 
     /// Methods one below the other.
     fn chain(&mut self, code: &Code, indent: usize, column: usize) {
+        if let Code::Method(receiver, name, arguments) = code
+            && let [Code::Closure(variables, body)] = arguments.as_slice()
+            && self.flat(body).is_none()
+            && let Some(receiver) = self.flat_operand(receiver, POSTFIX)
+        {
+            let variables: Vec<&str> = variables.iter().map(|variable| self.name(*variable)).collect();
+            let head = format!("{receiver}.{name}(|{}| {{\n", variables.join(", "));
+            self.out.push_str(&head);
+            self.block(&Block::of((**body).clone()), indent + STEP);
+            self.pad(indent);
+            self.out.push_str("})");
+            return;
+        }
         let mut links = Vec::new();
         let root = self.links(code, &mut links);
         let root = self.operand(root, POSTFIX);
@@ -328,8 +357,14 @@ impl<'a> Layout<'a> {
         };
         Some(match code {
             Code::Call(name, arguments) => {
-                // A single argument may be as long as the line.
-                let most = if arguments.len() == 1 { WIDTH } else { SHORT };
+                // A single argument that ends in a bracket of its own may be as long as the line.
+                let most = if let [Code::Method(..) | Code::Array(_) | Code::Within(..) | Code::Infix(..)] =
+                    arguments.as_slice()
+                {
+                    WIDTH
+                } else {
+                    SHORT
+                };
                 format!("{name}({})", fits(arguments, most)?)
             }
             Code::Array(parts) => format!("[{}]", fits(parts, SHORT)?),
@@ -345,7 +380,7 @@ impl<'a> Layout<'a> {
             }
             Code::Try(inner) => {
                 let text = format!("{}?", self.flat_operand(inner, POSTFIX)?);
-                if methods(code) > 1 && width(&text) > SHORT {
+                if methods(code) > 1 && width(&text) >= SHORT {
                     return None;
                 }
                 text

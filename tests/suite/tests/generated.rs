@@ -139,7 +139,7 @@ fn generated_rust_gives_what_the_interpreter_gives() {
     std::fs::write(root.join("rustfmt.toml"), "").unwrap();
     run("rustfmt", Command::new("rustfmt").args(["--check", "--edition", "2024", "src/lib.rs"]).current_dir(&root));
     let cargo = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| env!("CARGO").to_owned()));
         command.args(arguments).current_dir(&root).env("CARGO_TARGET_DIR", root.join("target"));
         command
     };
