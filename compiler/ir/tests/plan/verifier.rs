@@ -1,0 +1,144 @@
+//! Violations that are planted into sound plans: the verifier refuses each.
+
+use fec_ir::verify::verify;
+use fec_ir::{Edge, Ir, Op};
+
+use super::{first, node, nodes, plan};
+
+const FLOWS: &str = r#"
+features f by user from taps { n = count() over 1h, total = sum(amount) over 1h }
+stream live {
+  rows = taps |> with f |> where amount > 1.0 |> select user, n
+  emit rows to out
+}
+stream joined {
+  rows = taps |> join others as r on user == r.user within 1h |> select user, n = length(r.note)
+  emit rows to pairs
+}
+stream both {
+  rows = taps |> union others |> select user, n = length(note)
+  emit rows to all
+}
+job nightly {
+  rows = taps |> group by user { n = count(), most = max(amount) } |> sort by n |> top 3 by n |> select user, n
+  emit rows to best
+}
+sink out: stream<{ user: string, n: int }> { }
+sink pairs: stream<{ user: string, n: int }> { }
+sink all: stream<{ user: string, n: int }> { }
+sink best: rows<{ user: string, n: int }> { path: "best.jsonl" }
+"#;
+
+/// The first violation after a change of the plan; the plan was sound before.
+fn planted(change: impl FnOnce(&mut Ir)) -> String {
+    let mut ir = plan(FLOWS);
+    assert_eq!(verify(&ir), Vec::new());
+    change(&mut ir);
+    verify(&ir).into_iter().map(|violation| violation.message).collect::<Vec<_>>().join("\n")
+}
+
+fn refused(words: &str, change: impl FnOnce(&mut Ir)) {
+    let message = planted(change);
+    assert!(message.contains(words), "wanted `{words}`, got `{message}`");
+}
+
+#[test]
+fn a_node_that_feeds_itself() {
+    refused("feeds itself", |ir| {
+        let (read, filter) = (first(ir, "feature_read"), first(ir, "filter"));
+        ir.graph.connect(filter, read, Edge::Binding);
+    });
+}
+
+#[test]
+fn two_nodes_of_one_name() {
+    refused("has the name of another node", |ir| {
+        let name = node(ir, first(ir, "union")).name.clone();
+        node(ir, first(ir, "filter")).name = name;
+    });
+}
+
+#[test]
+fn a_port_that_nothing_feeds() {
+    refused("has 1 inputs", |ir| {
+        let right = *ir.graph.inputs(first(ir, "interval_join")).last().unwrap();
+        ir.graph.remove(right);
+    });
+}
+
+#[test]
+fn a_column_that_is_read_and_not_there() {
+    for word in ["filter", "interval_join", "features", "aggregate", "sort", "top", "feature_read"] {
+        refused("reads column", |ir| {
+            for id in ir.graph.inputs(first(ir, word)) {
+                let columns = &mut node(ir, id).columns;
+                columns.retain(|column| !["amount", "user", "n"].contains(&column.name.as_str()));
+            }
+        });
+    }
+}
+
+#[test]
+fn columns_that_the_steps_do_not_give() {
+    refused("says other columns than its steps give", |ir| {
+        node(ir, first(ir, "project")).columns.reverse();
+    });
+}
+
+#[test]
+fn a_sink_that_gets_other_columns() {
+    refused("gets other columns than its sink has", |ir| {
+        node(ir, first(ir, "emit")).columns.reverse();
+    });
+}
+
+#[test]
+fn a_union_of_unlike_rows() {
+    refused("misses column", |ir| {
+        let union = first(ir, "union");
+        let input = *ir.graph.inputs(union).last().unwrap();
+        node(ir, input).columns.retain(|column| column.name != "note");
+    });
+}
+
+#[test]
+fn a_join_that_gives_what_its_side_lacks() {
+    refused("which its left side does not have", |ir| {
+        let column = node(ir, first(ir, "aggregate")).columns.last().unwrap().clone();
+        node(ir, first(ir, "interval_join")).columns.push(column);
+    });
+}
+
+#[test]
+fn time_that_is_missing() {
+    for (word, words) in [
+        ("interval_join", "joins by time rows that have none"),
+        ("features", "aggregates over time rows that have none"),
+        ("feature_read", "reads features as of rows that have no time"),
+    ] {
+        refused(words, |ir| {
+            let input = *ir.graph.inputs(first(ir, word)).first().unwrap();
+            node(ir, input).timed = false;
+        });
+    }
+}
+
+#[test]
+fn features_that_nobody_keeps() {
+    refused("reads set `g`", |ir| {
+        let read = first(ir, "feature_read");
+        if let Op::FeatureRead { set, .. } = &mut node(ir, read).op {
+            *set = "g".to_owned();
+        }
+    });
+    refused("gives 0 keys to set `f`", |ir| {
+        let read = first(ir, "feature_read");
+        if let Op::FeatureRead { keys, .. } = &mut node(ir, read).op {
+            keys.clear();
+        }
+    });
+    refused("from a node that has none", |ir| {
+        let (read, scan) = (first(ir, "feature_read"), *nodes(ir, "scan").last().unwrap());
+        ir.graph.set_input(read, 1, scan);
+    });
+}
