@@ -395,6 +395,7 @@ fn plain(columns: Vec<Column>, rows: usize) -> Batch {
         origin: vec![Origin::default(); rows],
         offset: vec![0; rows],
         weight: vec![1; rows],
+        lineage: Vec::new(),
     }
 }
 

@@ -124,6 +124,7 @@ impl Pipeline {
             origin: vec![origin; rows],
             offset: offsets,
             weight: vec![1; rows],
+            lineage: Vec::new(),
         };
         self.merger.push(origin, batch);
     }

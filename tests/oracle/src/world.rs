@@ -15,7 +15,7 @@ use crate::evaluate::{Stop, broken};
 use crate::relation::names;
 use crate::scope::{Bound, Scope};
 use crate::source::{Event, Intake, Record, accept, accept_table, table_at};
-use crate::value::{Cell, Fault, Ordered, Value, compare_cells};
+use crate::value::{Cell, Fault, Ordered, Value};
 
 /// What lies in the sources.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -231,14 +231,15 @@ impl<'w> World<'w> {
         let mut input = Input::default();
         for change in scope.changes(&declared.input)? {
             let env = scope.row(&columns, &change.cells, change.time, &change.place);
-            let needed = scope.keys(&env, declared.keys.iter().map(|(_, key)| key)).and_then(|key| {
-                let entry = |item: &Aggregate| entry(item, &env, change.time, &change.place, 1);
-                Ok((key, declared.aggregates.iter().map(entry).collect::<Result<Vec<_>, Stop>>()?))
-            });
-            let Some((key, entries)) = scope.needed(&change.place, needed)? else { continue };
+            let keys = scope.keys(&env, declared.keys.iter().map(|(_, key)| key));
+            let Some(key) = scope.needed(&change.place, keys)? else { continue };
+            // A row that belongs to no key needs nothing else.
             if key.iter().any(Value::is_absent) {
                 continue;
             }
+            let entry = |item: &Aggregate| entry(item, &env, change.time, &change.place, 1);
+            let entries = declared.aggregates.iter().map(entry).collect::<Result<Vec<_>, Stop>>();
+            let Some(entries) = scope.needed(&change.place, entries)? else { continue };
             let identity = change.identity();
             let contribution =
                 Contribution { identity, time: change.time, place: change.place, weight: change.weight, entries };
@@ -381,11 +382,10 @@ pub fn upserted(sink: &Sink, changes: &[Change]) -> Vec<Change> {
     let mut there: BTreeMap<Vec<Ordered>, Vec<Change>> = BTreeMap::new();
     for change in changes {
         let rows = there.entry(key(change)).or_default();
-        let equal = |row: &Change| row.time == change.time && compare_cells(&row.cells, &change.cells).is_eq();
         if change.weight > 0 {
             rows.push(change.clone());
-        } else if let Some(first) = rows.iter().position(equal) {
-            rows.remove(first);
+        } else if let Some(at) = rows.iter().position(|row| row.identity() == change.identity()) {
+            rows.remove(at);
         }
     }
     there.into_values().filter_map(|mut rows| rows.pop()).collect()

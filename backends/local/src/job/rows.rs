@@ -16,6 +16,7 @@ pub fn consolidated(batch: &Batch) -> Batch {
     let mut net: HashMap<Vec<u8>, i64> = HashMap::new();
     for row in 0..batch.rows {
         let mut key = batch.time.get(row).copied().unwrap_or_default().to_le_bytes().to_vec();
+        key.extend(batch.made_of(row).to_le_bytes());
         encode_row(&batch.columns, row, &mut key);
         *net.entry(key.clone()).or_insert(0) += i64::from(batch.weight.get(row).copied().unwrap_or(0));
         keys.push(key);
@@ -51,8 +52,25 @@ mod tests {
             origin: vec![Origin::default(); 5],
             offset: vec![0, 1, 2, 3, 4],
             weight: vec![1, 1, -1, 1, 1],
+            lineage: vec![1, 2, 1, 3, 4],
         };
         let left = consolidated(&batch);
         assert_eq!(left.offset, [1, 3, 4]);
+    }
+
+    #[test]
+    fn of_equal_rows_the_one_that_is_meant_goes() {
+        let row = |lineage: [u64; 4]| Batch {
+            columns: vec![Column::ints(vec![1, 2, 1, 1])],
+            rows: 4,
+            time: vec![0; 4],
+            arrived: vec![0, 1, 2, 3],
+            origin: vec![Origin::default(); 4],
+            offset: vec![0, 1, 2, 3],
+            weight: vec![1, 1, 1, -1],
+            lineage: lineage.to_vec(),
+        };
+        assert_eq!(consolidated(&row([1, 2, 3, 1])).offset, [1, 2]);
+        assert_eq!(consolidated(&row([1, 2, 3, 3])).offset, [0, 1]);
     }
 }

@@ -31,6 +31,18 @@ pub struct Batch {
     pub offset: Vec<i64>,
     /// 1 adds the row, −1 takes an equal earlier row back.
     pub weight: Vec<i8>,
+    /// Digests of the events that each row was made of; empty where each row is the one event of its place. It tells rows
+    /// of equal cells and time apart.
+    pub lineage: Vec<u64>,
+}
+
+/// The digest of a row that was made of one with digest `first`, then of `second`.
+#[must_use]
+pub fn made_of(first: u64, second: u64) -> u64 {
+    let mut mixed = first.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ second.rotate_left(32);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 impl Batch {
@@ -58,7 +70,19 @@ impl Batch {
             origin: vec![Origin::default()],
             offset: vec![0],
             weight: vec![1],
+            lineage: Vec::new(),
         }
+    }
+
+    /// The digest of the events that row `row` was made of.
+    #[must_use]
+    pub fn made_of(&self, row: usize) -> u64 {
+        if let Some(lineage) = self.lineage.get(row) {
+            return *lineage;
+        }
+        let origin = self.origin.get(row).copied().unwrap_or_default();
+        let offset = self.offset.get(row).copied().unwrap_or_default();
+        made_of(u64::from(origin.source) << 32 | u64::from(origin.partition), offset.cast_unsigned())
     }
 
     /// The same rows with other columns, each of `rows` rows.
@@ -85,6 +109,7 @@ impl Batch {
             origin: gather(&self.origin, rows),
             offset: gather(&self.offset, rows),
             weight: gather(&self.weight, rows),
+            lineage: if self.lineage.is_empty() { Vec::new() } else { gather(&self.lineage, rows) },
         }
     }
 
@@ -119,6 +144,11 @@ impl Batch {
         if let [batch] = batches {
             return batch.clone();
         }
+        let lineage = if batches.iter().all(|batch| batch.lineage.is_empty()) {
+            Vec::new()
+        } else {
+            batches.iter().flat_map(|batch| (0..batch.rows).map(|row| batch.made_of(row))).collect()
+        };
         let columns = schema
             .fields
             .iter()
@@ -136,6 +166,7 @@ impl Batch {
             origin: batches.iter().flat_map(|batch| batch.origin.iter().copied()).collect(),
             offset: batches.iter().flat_map(|batch| batch.offset.iter().copied()).collect(),
             weight: batches.iter().flat_map(|batch| batch.weight.iter().copied()).collect(),
+            lineage,
         }
     }
 
@@ -174,5 +205,18 @@ mod tests {
         assert_eq!(odd.row(1), Ok(Value::Record([Value::Int(3)].into())));
         assert_eq!(batch.filter(&[true; 3]), batch);
         assert_eq!(batch.slice(1, 9), batch.take(&[1, 2, 7]));
+    }
+
+    #[test]
+    fn rows_keep_what_they_were_made_of() {
+        let schema = Schema { fields: vec![Field { name: "x".into(), ty: DataType::required(Kind::Int) }] };
+        let event = |offset: i64| Batch { offset: vec![offset], ..Batch::one(&schema, &[Value::Int(7)], 0) };
+        let joined = Batch { lineage: vec![made_of(event(1).made_of(0), event(2).made_of(0))], ..event(2) };
+        let all = Batch::concat(&schema, &[event(1), joined.clone(), event(2)]);
+        let digests: Vec<u64> = (0..3).map(|row| all.made_of(row)).collect();
+        assert_eq!(digests, [event(1).made_of(0), joined.made_of(0), event(2).made_of(0)]);
+        assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
+        assert_eq!(all.take(&[2, 1]).lineage, [digests[2], digests[1]]);
+        assert_ne!(made_of(1, 2), made_of(2, 1));
     }
 }

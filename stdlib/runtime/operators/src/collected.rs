@@ -26,8 +26,8 @@ impl Collected {
         }
     }
 
-    /// What the changes add up to, in the order in which rows came; every weight is 1. Equal rows cannot be told apart:
-    /// the first that came is the one that was taken back.
+    /// What the changes add up to, in the order in which rows came; every weight is 1. Of rows with equal cells, time and
+    /// lineage the first that came is the one that was taken back.
     pub(crate) fn take(&mut self) -> Batch {
         let all = Batch::concat(&self.schema, &std::mem::take(&mut self.batches));
         if all.weight.iter().all(|weight| *weight > 0) {
@@ -37,6 +37,7 @@ impl Collected {
         let mut keep = vec![false; all.rows];
         for row in 0..all.rows {
             let mut key = all.time.get(row).copied().unwrap_or_default().to_le_bytes().to_vec();
+            key.extend(all.made_of(row).to_le_bytes());
             encode_row(&all.columns, row, &mut key);
             let equal = there.entry(key).or_default();
             let (row, is_kept) = if all.weight.get(row).is_some_and(|weight| *weight > 0) {

@@ -25,6 +25,8 @@ pub struct FeatureSet {
     /// Its columns as declared.
     pub schema: Arc<Schema>,
     set: Arc<SetSpec>,
+    /// What each aggregate needs of a row: its filter, then its arguments.
+    needs: Vec<(Option<usize>, Vec<usize>)>,
     scalars: Vec<Expr>,
     order: Vec<usize>,
     lifetime: i64,
@@ -61,7 +63,18 @@ impl FeatureSet {
         let windows = aggregates.iter().map(|aggregate| aggregate.size.saturating_add(aggregate.step));
         let lifetime = windows.max().unwrap_or_default().saturating_add(head);
         let set = Arc::new(SetSpec::new(aggregates, arguments, head)?);
-        Ok(Self { name, schema, set, scalars, order, lifetime })
+        let needs = aggregates.iter().map(|aggregate| (aggregate.filter, aggregate.args.clone())).collect();
+        Ok(Self { name, schema, set, needs, scalars, order, lifetime })
+    }
+
+    /// The first fault that an aggregate needs of a row: aggregates in their order, of each the filter first.
+    pub(crate) fn fault(&self, arguments: &[Column], row: usize) -> Option<Fault> {
+        let cell = |slot: usize| arguments.get(slot).map_or(Ok(Cell::Absent), |column| column.cell(row));
+        self.needs.iter().find_map(|(filter, slots)| match filter.map(cell) {
+            Some(Err(fault)) => Some(fault),
+            None | Some(Ok(Cell::Bool(true))) => slots.iter().find_map(|slot| cell(*slot).err()),
+            Some(Ok(_)) => None,
+        })
     }
 
     /// The descriptor of its blocks.
@@ -87,6 +100,7 @@ impl FeatureSet {
             origin: vec![Origin::default(); rows],
             offset: vec![0; rows],
             weight: vec![1; rows],
+            lineage: Vec::new(),
         };
         for scalar in &self.scalars {
             let column = scalar.evaluate(&batch, &env);

@@ -151,14 +151,8 @@ impl Features {
         cells: &mut Vec<Cell<'a>>,
     ) -> Result<(), Fault> {
         cells.clear();
-        let mut faulty = None;
-        for column in arguments {
-            // A fault counts only where the aggregate's filter lets the row in: the block then misses the cell.
-            cells.push(column.cell(row).unwrap_or_else(|fault| {
-                faulty = faulty.or(Some(fault));
-                Cell::Absent
-            }));
-        }
+        // A fault counts only where the aggregate's filter lets the row in: the block then misses the cell.
+        cells.extend(arguments.iter().map(|column| column.cell(row).unwrap_or(Cell::Absent)));
         let time = batch.time.get(row).copied().unwrap_or_default();
         let weight = batch.weight.get(row).copied().unwrap_or(1);
         let order = Order::of(batch, row);
@@ -171,7 +165,7 @@ impl Features {
                 // Rows to come may have looked the place up: it is given back after them.
                 self.state.empty(slot);
             }
-            return Err(faulty.unwrap_or(fault));
+            return Err(self.set.fault(arguments, row).unwrap_or(fault));
         }
         state.newest = state.newest.max(time);
         self.expiry.note(slot, before, state.newest);

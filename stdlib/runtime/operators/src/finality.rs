@@ -17,10 +17,18 @@ use crate::state::{Keyed, Slot, StateWriter};
 pub struct Final {
     schema: Arc<Schema>,
     settle: i64,
-    /// (close, row) to the places of the equal rows that are there, each with its number among the rows of its place; the
-    /// close is in big endian with its sign flipped, so that keys sort by it.
-    state: Keyed<Vec<(Order, u32)>>,
+    /// (close, row) to the equal rows that are there; the close is in big endian with its sign flipped, so that keys sort
+    /// by it.
+    state: Keyed<Vec<Waiting>>,
     closes: BTreeMap<i64, Vec<Slot>>,
+}
+
+/// A row that waits: its place, its number among the rows of its place, and what it was made of. Sorts as rows leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting {
+    order: Order,
+    number: u32,
+    lineage: u64,
 }
 
 impl Final {
@@ -35,18 +43,18 @@ impl Final {
     fn release(&mut self, frontier: i64, out: &mut BatchBuilder) -> Result<(), OperatorError> {
         while let Some(entry) = self.closes.first_entry().filter(|entry| *entry.key() < frontier) {
             let (close, slots) = entry.remove_entry();
-            let mut rows: Vec<((Order, u32), Slot)> = Vec::new();
+            let mut rows: Vec<(Waiting, Slot)> = Vec::new();
             for slot in slots {
-                rows.extend(self.state.get(slot).into_iter().flatten().map(|place| (*place, slot)));
+                rows.extend(self.state.get(slot).into_iter().flatten().map(|row| (*row, slot)));
             }
             // INVARIANT: the rows of one event come in one batch and in the order of their lineage, so that neither batching
             // nor a restart changes their numbers.
-            rows.sort_by_key(|(place, _)| *place);
-            for ((order, _), slot) in &rows {
+            rows.sort_by_key(|(row, _)| *row);
+            for (Waiting { order, lineage, .. }, slot) in &rows {
                 let mut from = Reader(self.state.key(*slot));
                 from.i64()?;
                 let time = from.i64()?;
-                out.begin(time, order.released(close), 1);
+                out.begin_of(time, order.released(close), 1, *lineage);
                 out.cells(0, from.0)?;
             }
             for (_, slot) in rows {
@@ -86,12 +94,13 @@ impl Operator for Final {
             number = if row > 0 && Order::of(input, row - 1) == order { number + 1 } else { 0 };
             self.release(order.arrived, &mut out)?;
             let time = input.time.get(row).copied().unwrap_or_default();
+            let lineage = input.made_of(row);
             let close = time.saturating_add(self.settle);
             let is_taken_back = input.weight.get(row).is_some_and(|weight| *weight < 0);
             if order.arrived > close && !is_taken_back {
                 key.clear();
                 encode_row(&input.columns, row, &mut key);
-                out.begin(time, order, 1);
+                out.begin_of(time, order, 1, lineage);
                 out.cells(0, &key)?;
                 continue;
             }
@@ -101,16 +110,13 @@ impl Operator for Final {
             encode_row(&input.columns, row, &mut key);
             let slot = self.state.intern(&key);
             let is_new = self.state.get(slot).is_none();
-            let Some(places) = self.state.change(slot, Vec::new) else { continue };
-            if is_taken_back {
-                // Equal rows cannot be told apart: the first that came is the one that goes.
-                if !places.is_empty() {
-                    places.remove(0);
-                }
-            } else {
-                places.push((order, number));
+            let Some(rows) = self.state.change(slot, Vec::new) else { continue };
+            if !is_taken_back {
+                rows.push(Waiting { order, number, lineage });
+            } else if let Some(at) = rows.iter().position(|row| row.lineage == lineage) {
+                rows.remove(at);
             }
-            if places.is_empty() {
+            if rows.is_empty() {
                 self.state.remove(slot);
                 if let Some(slots) = self.closes.get_mut(&close) {
                     slots.retain(|other| *other != slot);
@@ -128,10 +134,11 @@ impl Operator for Final {
     }
 
     fn freeze(&mut self, out: &mut StateWriter) {
-        self.state.freeze(out, |places, bytes| {
-            for (order, number) in places {
+        self.state.freeze(out, |rows, bytes| {
+            for Waiting { order, number, lineage } in rows {
                 put_order(*order, bytes);
                 bytes.extend(number.to_le_bytes());
+                bytes.extend(lineage.to_le_bytes());
             }
         });
     }
@@ -147,12 +154,13 @@ impl Operator for Final {
 
     fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), OperatorError> {
         let close = close_of(key)?;
-        let mut places = Vec::new();
+        let mut rows = Vec::new();
         let mut from = Reader(value);
         while !from.0.is_empty() {
-            places.push((from.order()?, u32::from_le_bytes(from.array()?)));
+            let order = from.order()?;
+            rows.push(Waiting { order, number: from.u32()?, lineage: u64::from_le_bytes(from.array()?) });
         }
-        self.state.restore(key, places);
+        self.state.restore(key, rows);
         if let Some(slot) = self.state.lookup(key) {
             self.closes.entry(close).or_default().push(slot);
         }

@@ -179,6 +179,7 @@ impl Group {
             origin: vec![Origin::default(); rows],
             offset: vec![0; rows],
             weight: vec![1; rows],
+            lineage: Vec::new(),
         };
         let inner = batch.columns.len();
         for output in &spec.outputs {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use flow_core::batch::Batch;
+use flow_core::batch::{Batch, made_of};
 use flow_core::column::Column;
 use flow_core::types::Schema;
 use flow_core::value::Cell;
@@ -49,12 +49,15 @@ struct Given {
     left: RowId,
     left_row: Arc<[u8]>,
     right: Option<(RowId, Arc<[u8]>)>,
+    /// What it was made of.
+    made_of: u64,
 }
 
 impl Given {
     fn new(weight: i8, left: &Stored, right: Option<&Stored>) -> Self {
+        let made_of = right.map_or(left.lineage, |right| made_of(left.lineage, right.lineage));
         let right = right.map(|right| (right.id, Arc::clone(&right.row)));
-        Self { weight, left: left.id, left_row: Arc::clone(&left.row), right }
+        Self { weight, left: left.id, left_row: Arc::clone(&left.row), right, made_of }
     }
 
     /// The places of its two rows.
@@ -73,7 +76,7 @@ struct Event {
 
 enum What {
     /// A left row whose key is absent.
-    Alone { id: RowId, row: Arc<[u8]> },
+    Alone { id: RowId, row: Arc<[u8]>, made_of: u64 },
     /// A row that was remembered, or that is taken back, and the range of its pairs.
     Row { slot: Slot, pairs: std::ops::Range<usize> },
 }
@@ -116,6 +119,7 @@ impl IntervalJoin {
             *number = if number.0 == Some(order) { (Some(order), number.1 + 1) } else { (Some(order), 0) };
             let time = batch.time.get(row).copied().unwrap_or_default();
             let weight = batch.weight.get(row).copied().unwrap_or(1);
+            let lineage = batch.made_of(row);
             let key_state = keys.encode(row, &mut key);
             bytes.clear();
             encode_row(&batch.columns, row, &mut bytes);
@@ -125,16 +129,17 @@ impl IntervalJoin {
                     continue;
                 }
                 KeyState::Absent if side == Side::Left => {
-                    What::Alone { id: RowId { time, order, number: number.1 }, row: bytes.as_slice().into() }
+                    let id = RowId { time, order, number: number.1 };
+                    What::Alone { id, row: bytes.as_slice().into(), made_of: lineage }
                 }
                 KeyState::Absent => continue,
                 KeyState::Present => {
                     let slot = if weight > 0 {
                         let id = RowId { time, order, number: number.1 };
                         let (key, row) = (key.as_slice().into(), bytes.as_slice().into());
-                        self.state.insert(side, Stored { id, key, row, matches: Vec::new() })
+                        self.state.insert(side, Stored { id, key, row, lineage, matches: Vec::new() })
                     } else {
-                        let Some(slot) = self.state.equal(side, &key, time, &bytes) else { continue };
+                        let Some(slot) = self.state.equal(side, &key, time, &bytes, lineage) else { continue };
                         self.state.hide(side, slot);
                         slot
                     };
@@ -268,7 +273,7 @@ impl IntervalJoin {
         }
         kept.sort_by_key(|given| (given.weight, given.lineage()));
         for row in kept {
-            out.begin(row.left.time, place, row.weight);
+            out.begin_of(row.left.time, place, row.weight, row.made_of);
             out.cells(0, &row.left_row)?;
             if self.spec.kind.has_right() {
                 out.record(self.spec.left.fields.len(), row.right.as_ref().map(|(_, right)| &**right))?;
@@ -307,9 +312,9 @@ impl Operator for IntervalJoin {
                 place = order;
             }
             match what {
-                What::Alone { id, row } => {
+                What::Alone { id, row, made_of } => {
                     if matches!(self.spec.kind, JoinKind::Left | JoinKind::Anti) {
-                        given.push(Given { weight, left: id, left_row: row, right: None });
+                        given.push(Given { weight, left: id, left_row: row, right: None, made_of });
                     }
                 }
                 What::Row { slot, pairs: range } => {

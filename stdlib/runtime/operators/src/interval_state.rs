@@ -30,6 +30,8 @@ pub(crate) struct Stored {
     pub(crate) id: RowId,
     pub(crate) key: Box<[u8]>,
     pub(crate) row: Arc<[u8]>,
+    /// What it was made of.
+    pub(crate) lineage: u64,
     /// Of a left row: its matches, sorted; kept where the kind of join needs them.
     pub(crate) matches: Vec<RowId>,
 }
@@ -68,6 +70,7 @@ impl IntervalState {
             id: RowId { time: 0, order: Order::default(), number: 0 },
             key: Box::default(),
             row: Arc::default(),
+            lineage: 0,
             matches: Vec::new(),
         };
         self.rows.change(slot, unreachable).map(|stored| &mut stored.matches)
@@ -133,9 +136,10 @@ impl IntervalState {
             .flat_map(move |rows| rows.range(first..).take_while(move |(id, _)| id.time <= high).map(|(_, slot)| *slot))
     }
 
-    /// The first row of a side that equals the given one.
-    pub(crate) fn equal(&self, side: Side, key: &[u8], time: i64, row: &[u8]) -> Option<Slot> {
-        self.range(side, key, time, time).find(|slot| self.rows.get(*slot).is_some_and(|stored| *stored.row == *row))
+    /// The row of a side that equals the given one and was made of the same.
+    pub(crate) fn equal(&self, side: Side, key: &[u8], time: i64, row: &[u8], lineage: u64) -> Option<Slot> {
+        let equal = |stored: &Stored| stored.lineage == lineage && *stored.row == *row;
+        self.range(side, key, time, time).find(|slot| self.rows.get(*slot).is_some_and(equal))
     }
 
     /// Forgets the rows of a side whose time is before `oldest`.
@@ -152,6 +156,7 @@ impl IntervalState {
         self.rows.freeze(out, |stored, bytes| {
             put_text(&stored.key, bytes);
             put_text(&stored.row, bytes);
+            bytes.extend(stored.lineage.to_le_bytes());
             for id in &stored.matches {
                 put_id(*id, bytes);
             }
@@ -180,7 +185,9 @@ impl IntervalState {
     pub(crate) fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), OperatorError> {
         let (side, id) = read_key(key)?;
         let mut from = Reader(value);
-        let mut stored = Stored { id, key: from.text()?.into(), row: from.text()?.into(), matches: Vec::new() };
+        let (key_bytes, row) = (from.text()?.into(), from.text()?.into());
+        let lineage = u64::from_le_bytes(from.array()?);
+        let mut stored = Stored { id, key: key_bytes, row, lineage, matches: Vec::new() };
         while !from.0.is_empty() {
             stored.matches.push(read_id(&mut from)?);
         }

@@ -229,6 +229,13 @@ impl BatchBuilder {
         self.batch.weight.push(weight);
     }
 
+    /// As [`BatchBuilder::begin`], with the digest of the events that the row was made of; all rows of a batch have one, or
+    /// none.
+    pub fn begin_of(&mut self, time: i64, order: Order, weight: i8, lineage: u64) {
+        self.begin(time, order, weight);
+        self.batch.lineage.push(lineage);
+    }
+
     /// Fills the columns from `start` on with the cells in `row`, which [`encode_row`] wrote.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flow_core::batch::Batch;
+use flow_core::batch::{Batch, made_of};
 use flow_core::types::Schema;
 
 use crate::operator::{Context, Operator, OperatorError};
@@ -31,7 +31,11 @@ impl Operator for Union {
     fn process(&mut self, inputs: &[Batch], _cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
         let starts: Vec<usize> =
             inputs.iter().scan(0, |start, batch| Some(std::mem::replace(start, *start + batch.rows))).collect();
-        let all = Batch::concat(&self.schema, inputs);
+        let mut all = Batch::concat(&self.schema, inputs);
+        let numbered = inputs.iter().zip(0..);
+        all.lineage = numbered
+            .flat_map(|(batch, number)| (0..batch.rows).map(move |row| made_of(batch.made_of(row), number)))
+            .collect();
         let position = |(port, row): (u32, u32)| starts.get(port as usize).map_or(0, |start| start + row as usize);
         let mut rows: Vec<usize> = interleave(inputs, &[]).into_iter().map(position).collect();
         let is_same = |left: &usize, right: &usize| Order::of(&all, *left) == Order::of(&all, *right);

@@ -31,6 +31,7 @@ pub struct Upsert {
 #[derive(Debug, Clone, PartialEq)]
 struct Held {
     time: i64,
+    lineage: u64,
     row: Arc<[u8]>,
 }
 
@@ -73,10 +74,10 @@ impl Upsert {
         let time = input.time.get(row).copied().unwrap_or_default();
         bytes.clear();
         encode_row(&input.columns, row, &mut bytes);
+        let held = Held { time, lineage: input.made_of(row), row: bytes.into() };
         if !is_taken_back {
-            rows.push(Held { time, row: bytes.into() });
-        } else if let Some(at) = rows.iter().position(|held| held.time == time && *held.row == *bytes) {
-            // Rows of equal columns and time cannot be told apart: the first that came is the one that goes.
+            rows.push(held);
+        } else if let Some(at) = rows.iter().position(|other| *other == held) {
             rows.remove(at);
         }
         // What stands before a settled row and is settled itself will not be seen again.
@@ -105,14 +106,14 @@ impl Upsert {
                 (None, before) => {
                     self.state.remove(slot);
                     if let Some(before) = before {
-                        out.begin(before.time, order, -1);
+                        out.begin_of(before.time, order, -1, before.lineage);
                         out.cells(0, &before.row)?;
                     }
                 }
             }
         }
         for now in filled {
-            out.begin(now.time, order, 1);
+            out.begin_of(now.time, order, 1, now.lineage);
             out.cells(0, &now.row)?;
         }
         Ok(())
@@ -151,6 +152,7 @@ impl Operator for Upsert {
         self.state.freeze(out, |rows, bytes| {
             for held in rows {
                 bytes.extend(held.time.to_le_bytes());
+                bytes.extend(held.lineage.to_le_bytes());
                 put_text(&held.row, bytes);
             }
         });
@@ -168,7 +170,8 @@ impl Operator for Upsert {
         let mut rows = Vec::new();
         let mut from = Reader(value);
         while !from.0.is_empty() {
-            rows.push(Held { time: from.i64()?, row: from.text()?.into() });
+            let (time, lineage) = (from.i64()?, u64::from_le_bytes(from.array()?));
+            rows.push(Held { time, lineage, row: from.text()?.into() });
         }
         self.state.restore(key, rows);
         Ok(())

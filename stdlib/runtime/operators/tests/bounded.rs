@@ -50,6 +50,7 @@ fn batch(rows: &[(&str, i64, i64, i8)]) -> Batch {
         origin: vec![Origin::default(); rows.len()],
         offset: (0..).take(rows.len()).collect(),
         weight: rows.iter().map(|row| row.3).collect(),
+        lineage: vec![0; rows.len()],
     }
 }
 

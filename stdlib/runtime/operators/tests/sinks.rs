@@ -90,6 +90,7 @@ fn changes(cells: &[(&str, i64, i64, i8)]) -> (Arc<Schema>, Batch) {
         origin: vec![Origin::default(); count],
         offset: (0..count as i64).collect(),
         weight: cells.iter().map(|(.., weight)| *weight).collect(),
+        lineage: cells.iter().map(|(_, n, ..)| n.cast_unsigned()).collect(),
     };
     (schema, batch)
 }

@@ -187,6 +187,7 @@ impl Run<'_> {
             origin: vec![Origin::default(); rows],
             offset: vec![0; rows],
             weight: vec![1; rows],
+            lineage: Vec::new(),
         }
     }
 

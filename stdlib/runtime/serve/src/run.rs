@@ -400,6 +400,7 @@ impl<'a> Run<'a> {
             origin: vec![Origin::default()],
             offset: vec![0],
             weight: vec![1],
+            lineage: Vec::new(),
         };
         let env = Environment { now: Now::At(self.now), slots: self.services.slots().to_vec() };
         Bound::of(expr.expr.column(&batch, &env))

@@ -252,6 +252,7 @@ proptest! {
             origin: vec![Default::default(); count],
             offset: vec![0; count],
             weight: vec![1; count],
+            lineage: Vec::new(),
         };
         let results = program.eval_all(&batch, &Env::default());
         prop_assert_eq!(results.len(), outputs.len());
