@@ -43,6 +43,7 @@ pub fn batch(random: &mut Random, schema: &Schema, rows: usize) -> Batch {
         origin: vec![Origin::default(); rows],
         offset: vec![0; rows],
         weight: vec![1; rows],
+        lineage: Vec::new(),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use asol_oracle::change::{At, Place};
 use asol_oracle::evaluate::Stop;
 use asol_oracle::read;
-use asol_oracle::value::{Cell, Value};
+use asol_oracle::source::Reason;
+use asol_oracle::value::{Cell, Fault, Value};
 use asol_oracle::world::{Emitted, History, World, upserted};
 use fec_diagnostics::{FileId, Severity};
 use fec_model::CheckOptions;
@@ -12,7 +14,7 @@ use fec_model::model::{Model, Plane, Write};
 
 use crate::generate::Program;
 use crate::random::Random;
-use crate::subject::{Subject, Written};
+use crate::subject::{Letter, Subject, Written};
 
 /// What was compared. A report over nothing, or over absent values alone, proves nothing: that is why it counts.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +25,10 @@ pub struct Report {
     pub present: u64,
     /// Different values among them.
     pub distinct: BTreeSet<String>,
+    /// Dead letters compared.
+    pub letters: u64,
+    /// Answers of services compared.
+    pub answers: u64,
     /// What was not equal, in words.
     pub differences: Vec<String>,
 }
@@ -144,11 +150,133 @@ pub fn compare(program: &Program, model: &Model, subject: &mut dyn Subject, repo
             report.rows(&written(model, emitted), &got, &place);
         }
     }
+    for Asked { service, key, now } in asked(&world, program.seed).map_err(broken)? {
+        let expected = answer(&world, &service, &key, now).map_err(broken)?;
+        let got = subject.request(program, &service, &key, now)?;
+        let place = |at: &str| format!("seed {}: {}: {service}({key:?}) at {now}{at}", program.seed, subject.name());
+        report.answer(&expected, &got, place);
+    }
+    let expected = letters(&world).map_err(broken)?;
+    let got = subject.dead(program)?;
+    let place = format!("seed {}: {}", program.seed, subject.name());
+    if subject.shares() {
+        report.letters(&unnamed(expected), &unnamed(got), &place);
+    } else {
+        report.letters(&expected, &got, &place);
+    }
     Ok(())
 }
 
+/// A request to a service with one parameter, a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Its name.
+    pub service: String,
+    /// The argument.
+    pub key: String,
+    /// When.
+    pub now: i64,
+}
+
+/// Requests to each service: with keys that were seen and one that was not, at the end of the data and later.
+///
+/// # Errors
+/// As [`questions`].
+pub fn asked(world: &World<'_>, seed: u64) -> Result<Vec<Asked>, Stop> {
+    let mut random = Random::new(seed ^ 0x5e7);
+    let mut keys: Vec<String> = vec!["never seen".to_owned()];
+    for set in &world.model.features {
+        for key in world.feature_keys(&set.name)? {
+            if let [Value::String(key)] = key.as_slice()
+                && !keys.contains(key)
+            {
+                keys.push(key.clone());
+            }
+        }
+    }
+    let windows = world.model.features.iter().flat_map(|set| &set.aggregates).filter_map(|one| one.window);
+    let sizes: Vec<i64> = windows.map(|window| window.size).collect();
+    let mut out = Vec::new();
+    for flow in world.model.flows.iter().filter(|flow| flow.plane == Plane::Online) {
+        for number in 0..4 {
+            let later = if number == 0 || sizes.is_empty() { 0 } else { random.below(*random.clone().pick(&sizes)) };
+            out.push(Asked { service: flow.path(), key: random.pick(&keys).clone(), now: world.end + later });
+        }
+    }
+    Ok(out)
+}
+
+/// What a service answers: a value, or the fault that it would need.
+///
+/// # Errors
+/// [`Stop::Broken`].
+pub fn answer(world: &World<'_>, service: &str, key: &str, now: i64) -> Result<Cell, Stop> {
+    match world.request(service, &[Ok(Value::String(key.to_owned()))], now) {
+        Ok(value) => Ok(Ok(value)),
+        Err(Stop::Fault(fault)) => Ok(Err(fault)),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// The dead letters of sources, feature sets and streams.
+///
+/// # Errors
+/// [`Stop::Broken`].
+pub fn letters(world: &World<'_>) -> Result<BTreeSet<Letter>, Stop> {
+    let mut out = BTreeSet::new();
+    for source in &world.model.sources {
+        for (reason, partition, offset) in world.intake(&source.name).map_or(&[][..], |intake| &intake.refused) {
+            let reason = match reason {
+                Reason::Malformed => "malformed",
+                Reason::Late => "late",
+                Reason::Ahead => "ahead",
+            };
+            out.insert(Letter {
+                flow: source.name.clone(),
+                reason: reason.to_owned(),
+                source: source.name.clone(),
+                partition: *partition,
+                offset: *offset,
+            });
+        }
+    }
+    for set in &world.model.features {
+        out.extend(world.features_left_out(&set.name)?.iter().filter_map(|left| left_out(world, &set.name, left)));
+    }
+    for flow in world.model.flows.iter().filter(|flow| flow.plane == Plane::Stream) {
+        for emitted in world.emitted(flow, world.end)? {
+            out.extend(emitted.left_out.iter().filter_map(|left| left_out(world, &flow.path(), left)));
+        }
+    }
+    Ok(out)
+}
+
+/// Letters whoever needed the row: for runs that do equal work of several flows once.
+#[must_use]
+pub fn unnamed(letters: BTreeSet<Letter>) -> BTreeSet<Letter> {
+    letters.into_iter().map(|letter| Letter { flow: String::new(), ..letter }).collect()
+}
+
+/// The letter of a row that a flow left out.
+fn left_out(world: &World<'_>, flow: &str, (place, fault): &(Place, Fault)) -> Option<Letter> {
+    let mut at = &place.at;
+    while let At::Closing(_, own) = at {
+        at = &own.at;
+    }
+    let At::Event(rank, partition, offset) = at else { return None };
+    let mut names: Vec<&String> = world.model.sources.iter().map(|source| &source.name).collect();
+    names.sort_unstable();
+    Some(Letter {
+        flow: flow.to_owned(),
+        reason: fault.code().to_owned(),
+        source: names.get(*rank).map(|name| (*name).clone())?,
+        partition: *partition,
+        offset: *offset,
+    })
+}
+
 /// What a sink holds after a flow's changes.
-fn written(model: &Model, emitted: Emitted) -> Vec<Written> {
+pub(crate) fn written(model: &Model, emitted: Emitted) -> Vec<Written> {
     let rows = match model.sink(&emitted.sink) {
         Some(sink) if sink.write == Write::Upsert => upserted(sink, &emitted.changes),
         _ => emitted.changes,
@@ -169,6 +297,39 @@ impl Report {
         }
         if bits(expected) != bits(got) {
             self.differences.push(format!("{}: expected {expected:?}, got {got:?}", place()));
+        }
+    }
+
+    fn answer(&mut self, expected: &Cell, got: &Cell, place: impl Fn(&str) -> String) {
+        self.answers += 1;
+        match (expected, got) {
+            (Ok(Value::Record(a)), Ok(Value::Record(b))) if a.len() == b.len() => {
+                for (number, (a, b)) in a.iter().zip(b).enumerate() {
+                    self.cell(a, b, || place(&format!(", field {number}")));
+                }
+            }
+            _ => self.cell(expected, got, || place("")),
+        }
+    }
+
+    /// Takes in what was found besides.
+    pub fn add(&mut self, other: Self) {
+        self.compared += other.compared;
+        self.present += other.present;
+        self.letters += other.letters;
+        self.answers += other.answers;
+        self.distinct.extend(other.distinct);
+        self.differences.extend(other.differences);
+    }
+
+    /// Holds dead letters against those that are expected.
+    pub fn letters(&mut self, expected: &BTreeSet<Letter>, got: &BTreeSet<Letter>, place: &str) {
+        self.letters += expected.len() as u64;
+        if let Some(missing) = expected.difference(got).next() {
+            self.differences.push(format!("{place}: there is no dead letter {missing:?}"));
+        }
+        if let Some(extra) = got.difference(expected).next() {
+            self.differences.push(format!("{place}: there is a dead letter too many: {extra:?}"));
         }
     }
 
@@ -245,6 +406,35 @@ mod tests {
             }
             Err(format!("nothing writes to `{sink}`"))
         }
+
+        fn dead(&mut self, program: &Program) -> Result<BTreeSet<Letter>, String> {
+            let model = checked(program).map_err(|mistakes| mistakes.join("\n"))?;
+            let history = history(program, &model);
+            letters(&World::new(&model, &history)).map_err(|stop| format!("{stop:?}"))
+        }
+
+        fn request(&mut self, program: &Program, service: &str, argument: &str, now: i64) -> Result<Cell, String> {
+            let model = checked(program).map_err(|mistakes| mistakes.join("\n"))?;
+            let history = history(program, &model);
+            answer(&World::new(&model, &history), service, argument, now).map_err(|stop| format!("{stop:?}"))
+        }
+    }
+
+    #[test]
+    fn a_report_sees_a_letter() {
+        let letter = |offset| Letter {
+            flow: "live".into(),
+            reason: "overflow".into(),
+            source: "taps".into(),
+            partition: 0,
+            offset,
+        };
+        let mut report = Report::default();
+        report.letters(&BTreeSet::from([letter(1)]), &BTreeSet::from([letter(1)]), "same");
+        assert_eq!((report.letters, report.differences.len()), (1, 0));
+        report.letters(&BTreeSet::from([letter(1)]), &BTreeSet::new(), "one is missing");
+        report.letters(&BTreeSet::new(), &BTreeSet::from([letter(2)]), "one is too many");
+        assert_eq!(report.differences.len(), 2, "{:?}", report.differences);
     }
 
     #[test]

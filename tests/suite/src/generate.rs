@@ -19,6 +19,24 @@ pub struct Program {
     pub files: BTreeMap<String, String>,
 }
 
+impl Program {
+    /// A folder with its files, which goes when it is dropped.
+    ///
+    /// # Errors
+    /// A disk that does not take them.
+    pub fn folder(&self) -> std::io::Result<tempfile::TempDir> {
+        let folder = tempfile::tempdir()?;
+        for (path, text) in &self.files {
+            let path = folder.path().join(path);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::write(path, text)?;
+        }
+        Ok(folder)
+    }
+}
+
 /// A stream or table source to be.
 #[derive(Debug, Clone)]
 pub(crate) struct SourcePlan {

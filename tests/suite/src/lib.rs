@@ -11,5 +11,6 @@ mod generate_types;
 mod meaning;
 pub mod random;
 pub mod replayed;
+pub mod served;
 pub mod shrink;
 pub mod subject;

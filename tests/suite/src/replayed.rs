@@ -1,29 +1,34 @@
 //! The local target's replay as a subject: the whole history through the dataflow, with a restart in the middle where
 //! that is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use asol_oracle::value::{Cell, Value};
 use fec_ir::{Ir, NodeId, Op, lower, optimise};
-use fec_local::data::{History, Places, read_all};
+use fec_local::data::{History, Places, UNPLACED, read_all};
 use fec_local::dataflow::Parts;
 use fec_local::dataflow::features::{descriptor, set_columns};
-use fec_local::dataflow::sinks::taken;
+use fec_local::dataflow::sinks::{stream_sinks, taken};
 use fec_local::environment::Environment;
 use fec_local::error::LocalError;
 use fec_local::job::consolidated;
 use fec_local::pipeline::StateEntry;
-use fec_local::replay::{Replay, replay};
+use fec_local::replay::{Replay, replay, states};
+use fec_local::service::{RequestError, Services};
+use fec_local::stream::feature_nodes;
+use fec_local::suite::TestReads;
 use fec_local::tables::Tables;
 use fec_model::model::Plane;
 use flow_core::batch::Batch;
 use flow_core::types::Schema;
 use flow_core::value::Value as RunValue;
 use flow_operators::feature_set::FeatureReader;
+use flow_operators::operator::DeadLetter;
 
 use crate::compare::checked;
 use crate::generate::Program;
-use crate::subject::{self, Subject, Written};
+use crate::subject::{self, Letter, Subject, Written};
 
 /// How the history is taken through.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,12 +49,21 @@ pub struct Replayed {
 
 struct Ready {
     program: Program,
-    ir: Ir,
+    ir: Arc<Ir>,
     environment: Environment,
     history: History,
-    tables: Tables,
+    tables: Arc<Tables>,
     /// State of the features by T.
     states: BTreeMap<i64, Vec<StateEntry>>,
+    streamed: Option<Streamed>,
+    services: Option<Arc<Services>>,
+}
+
+/// What all streams and feature sets gave together.
+struct Streamed {
+    rows: BTreeMap<NodeId, Vec<Batch>>,
+    dead: BTreeSet<Letter>,
+    state: BTreeMap<(String, Vec<u8>), Vec<u8>>,
 }
 
 fn words(error: LocalError) -> String {
@@ -87,22 +101,59 @@ impl Ready {
             ir = plan;
         }
         let environment = Environment::new(&ir).map_err(words)?;
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        for (path, text) in &program.files {
-            let path = folder.path().join(path);
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).map_err(|error| error.to_string())?;
-            }
-            std::fs::write(path, text).map_err(|error| error.to_string())?;
-        }
+        let folder = program.folder().map_err(|error| error.to_string())?;
         let places = Places { root: folder.path().to_owned(), ..Places::default() };
         let (history, tables) = read_all(&ir, &places, &environment.names).map_err(words)?;
-        Ok(Self { program: program.clone(), ir, environment, history, tables, states: BTreeMap::new() })
+        Ok(Self {
+            program: program.clone(),
+            ir: Arc::new(ir),
+            environment,
+            history,
+            tables: Arc::new(tables),
+            states: BTreeMap::new(),
+            streamed: None,
+            services: None,
+        })
     }
 
     fn parts<'p>(&'p self, given: &'p BTreeMap<NodeId, u32>, now: Option<i64>) -> Parts<'p> {
         let Environment { names, slots } = &self.environment;
         Parts { ir: &self.ir, names, slots, tables: &self.tables, given, now }
+    }
+
+    /// One dataflow of all streams and feature sets, as a task runs it.
+    fn streamed(&mut self, how: Replay<'_>) -> Result<&Streamed, String> {
+        if self.streamed.is_none() {
+            let taps: Vec<NodeId> = stream_sinks(&self.ir).into_iter().map(|(tap, _)| tap).collect();
+            let given = BTreeMap::new();
+            let features = feature_nodes(&self.ir);
+            let replayed = replay(self.parts(&given, None), &taps, &features, &self.history, how).map_err(words)?;
+            let state = states(&replayed);
+            let dead = replayed.produced.dead.iter().map(|letter| self.letter(letter)).collect();
+            self.streamed = Some(Streamed { rows: replayed.produced.rows, dead, state });
+        }
+        self.streamed.as_ref().ok_or_else(|| "no stream".to_owned())
+    }
+
+    fn letter(&self, letter: &DeadLetter) -> Letter {
+        let origin = letter.order.event_origin();
+        let source = usize::try_from(origin.source).ok().and_then(|number| self.ir.sources.get(number));
+        Letter {
+            flow: letter.flow.to_string(),
+            reason: letter.reason.code().to_owned(),
+            source: source.map(|source| source.name.clone()).unwrap_or_default(),
+            partition: if origin.partition == UNPLACED { 0 } else { origin.partition.into() },
+            offset: letter.order.offset,
+        }
+    }
+
+    fn services(&mut self) -> Result<Arc<Services>, String> {
+        if let Some(services) = &self.services {
+            return Ok(Arc::clone(services));
+        }
+        let Environment { names, slots } = self.environment.clone();
+        let services = Services::new(Arc::clone(&self.ir), names, slots, Arc::clone(&self.tables)).map_err(words)?;
+        Ok(Arc::clone(self.services.insert(Arc::new(services))))
     }
 
     fn state(&mut self, t: i64, how: Replay<'_>) -> Result<&[StateEntry], String> {
@@ -124,6 +175,10 @@ impl Subject for Replayed {
             (true, None) => "optimised replay",
             (true, Some(_)) => "optimised replay, restarted",
         }
+    }
+
+    fn shares(&self) -> bool {
+        self.how.optimised
     }
 
     fn features(&mut self, program: &Program, set: &str, key: &[Value], t: i64) -> Result<Vec<(String, Cell)>, String> {
@@ -159,27 +214,47 @@ impl Subject for Replayed {
         let stream = self.replay(None, false);
         let job = self.replay(None, true);
         let ready = self.ready(program)?;
-        let given = BTreeMap::new();
-        for flow in ready.ir.flows.iter().filter(|flow| flow.plane != Plane::Online) {
-            for id in &flow.nodes {
-                let emit = ready.ir.graph.get(*id).map(|node| &node.op);
-                let Some(Op::Emit { sink: to }) = emit else { continue };
-                if to != sink {
-                    continue;
-                }
-                let batch = flow.plane == Plane::Batch;
-                let how = if batch { job } else { stream };
-                let replayed = replay(ready.parts(&given, None), &[*id], &[], &ready.history, how).map_err(words)?;
-                let node = ready.ir.graph.get(*id).ok_or("no tap")?;
-                let schema = ready.environment.names.enums.schema(&node.columns);
-                let batches = replayed.produced.rows.get(id).map_or(&[][..], Vec::as_slice);
-                let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
-                let rows = if batch && node.changes { consolidated(&rows) } else { rows };
-                let declared = ready.ir.sinks.iter().find(|known| known.name == sink).ok_or("no sink")?;
-                return written(&taken(declared, rows).map_err(words)?, &schema);
-            }
+        let declared = ready.ir.sink(sink).cloned().ok_or("no sink")?;
+        let schema = ready.environment.names.enums.schema(&declared.columns);
+        let concat = |batches: &[Batch]| match batches {
+            [] => Batch::empty(&schema),
+            batches => Batch::concat(&schema, batches),
+        };
+        if let Some((tap, _)) = stream_sinks(&ready.ir).into_iter().find(|(_, name)| name == sink) {
+            let rows = ready.streamed(stream)?.rows.get(&tap).map_or(&[][..], Vec::as_slice);
+            return written(&taken(&declared, concat(rows)).map_err(words)?, &schema);
         }
-        Err(format!("nothing writes to `{sink}`"))
+        let jobs = ready.ir.flows.iter().filter(|flow| flow.plane == Plane::Batch);
+        let emit = jobs.flat_map(|flow| &flow.nodes).find(
+            |id| matches!(ready.ir.graph.get(**id).map(|node| &node.op), Some(Op::Emit { sink: to }) if to == sink),
+        );
+        let Some(id) = emit.copied() else { return Err(format!("nothing writes to `{sink}`")) };
+        let given = BTreeMap::new();
+        let replayed = replay(ready.parts(&given, None), &[id], &[], &ready.history, job).map_err(words)?;
+        let rows = concat(replayed.produced.rows.get(&id).map_or(&[][..], Vec::as_slice));
+        let changes = ready.ir.graph.get(id).is_some_and(|node| node.changes);
+        let rows = if changes { consolidated(&rows) } else { rows };
+        written(&taken(&declared, rows).map_err(words)?, &schema)
+    }
+
+    fn dead(&mut self, program: &Program) -> Result<BTreeSet<Letter>, String> {
+        let how = self.replay(None, false);
+        Ok(self.ready(program)?.streamed(how)?.dead.clone())
+    }
+
+    fn request(&mut self, program: &Program, service: &str, argument: &str, now: i64) -> Result<Cell, String> {
+        let how = self.replay(None, false);
+        let ready = self.ready(program)?;
+        let services = ready.services()?;
+        let state = ready.streamed(how)?.state.clone();
+        let reads = TestReads { at: now, state, models: BTreeMap::new(), ir: Arc::clone(&ready.ir) };
+        let result = ready.ir.flow(service).and_then(|flow| flow.result.clone()).ok_or("no such service")?;
+        let ty = ready.environment.names.enums.data_type(&result);
+        match services.request(service, &[RunValue::String(argument.into())], now, &reads, false) {
+            Ok(reply) => Ok(Ok(subject::cell(&reply.value, &ty).ok_or_else(|| format!("{:?}", reply.value))?)),
+            Err(RequestError::Fault(fault)) => Ok(Err(subject::fault(fault).ok_or_else(|| fault.to_string())?)),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is held against the naive evaluator: one road to the answers of a program.
 
+use std::collections::BTreeSet;
+
 use asol_oracle::value::{Cell, Fault, Value};
 use flow_core::types::{DataType, Kind};
 
@@ -14,10 +16,30 @@ pub struct Written {
     pub cells: Vec<Value>,
 }
 
+/// A record that was refused, or a row that a flow left out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Letter {
+    /// The source that refused it, the feature set or the flow that left it out.
+    pub flow: String,
+    /// Its code.
+    pub reason: String,
+    /// The source of the record.
+    pub source: String,
+    /// Its partition.
+    pub partition: i64,
+    /// Its offset.
+    pub offset: i64,
+}
+
 /// A job's replay, a restored stream, a service over HTTP: anything that runs a program to the end of its data.
 pub trait Subject {
     /// Its name in reports.
     fn name(&self) -> &str;
+
+    /// Whether equal work of several flows is done once: a dead letter then names one of them.
+    fn shares(&self) -> bool {
+        false
+    }
 
     /// The columns of a feature set for a key at `t` (microseconds), over all that had arrived before `t`.
     ///
@@ -30,6 +52,18 @@ pub trait Subject {
     /// # Errors
     /// What kept it from running.
     fn sink(&mut self, program: &Program, sink: &str) -> Result<Vec<Written>, String>;
+
+    /// The dead letters of sources, feature sets and streams; each once.
+    ///
+    /// # Errors
+    /// What kept it from running.
+    fn dead(&mut self, program: &Program) -> Result<BTreeSet<Letter>, String>;
+
+    /// What a service whose only parameter is a text answers at `now` (microseconds, not before the end of the data).
+    ///
+    /// # Errors
+    /// What kept it from running.
+    fn request(&mut self, program: &Program, service: &str, argument: &str, now: i64) -> Result<Cell, String>;
 }
 
 /// A runtime's cell as the evaluator writes it; none where value and type do not go together.
