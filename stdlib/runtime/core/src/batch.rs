@@ -135,6 +135,7 @@ impl Batch {
             origin: part(&self.origin, start, end),
             offset: part(&self.offset, start, end),
             weight: part(&self.weight, start, end),
+            lineage: part(&self.lineage, start, end),
         }
     }
 
