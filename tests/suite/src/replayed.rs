@@ -250,7 +250,7 @@ impl Subject for Replayed {
         let reads = TestReads { at: now, state, models: BTreeMap::new(), ir: Arc::clone(&ready.ir) };
         let result = ready.ir.flow(service).and_then(|flow| flow.result.clone()).ok_or("no such service")?;
         let ty = ready.environment.names.enums.data_type(&result);
-        match services.request(service, &[RunValue::String(argument.into())], now, &reads, false) {
+        match services.request(service, vec![RunValue::String(argument.into())], now, &reads, false) {
             Ok(reply) => Ok(Ok(subject::cell(&reply.value, &ty).ok_or_else(|| format!("{:?}", reply.value))?)),
             Err(RequestError::Fault(fault)) => Ok(Err(subject::fault(fault).ok_or_else(|| fault.to_string())?)),
             Err(error) => Err(error.to_string()),
