@@ -52,6 +52,7 @@ impl Statements<'_> {
         let _ = self.file.fresh("service");
         let parameters = self.file.fresh("parameters");
         let answer = self.file.fresh("answer");
+        let cells = self.file.fresh("cells");
         self.answer.clone_from(&answer);
         let mut steps = Vec::with_capacity(plan.statements.steps.len());
         let mut printed = Vec::with_capacity(plan.statements.steps.len());
@@ -77,7 +78,7 @@ impl Statements<'_> {
         };
         let fields = [
             ("steps", atom("steps")),
-            ("cells", atom(plan.statements.cells.len().to_string())),
+            ("cells", call(&cells, [])),
             ("parameters", atom(plan.statements.parameters.to_string())),
             ("deadline", deadline),
         ];
@@ -98,6 +99,12 @@ impl Statements<'_> {
         self.file.item(&format!("/// What is sent.\nfn {parameters}() -> Schema {{\n{columns}}}"));
         let kind = types::kind(&mut self.file, self.shared, &plan.result.kind).last(4);
         self.file.item(&format!("/// What is answered.\nfn {answer}() -> Kind {{\n{kind}}}"));
+        let kinds: Vec<Tree> =
+            plan.statements.cells.iter().map(|cell| types::kind(&mut self.file, self.shared, &cell.ty.kind)).collect();
+        let kinds = list("vec!", kinds).last(4);
+        self.file.item(&format!(
+            "/// What expressions read: parameters, then bindings.\nfn {cells}() -> Vec<Kind> {{\n{kinds}}}"
+        ));
         for item in printed {
             self.file.item(&item);
         }
