@@ -87,7 +87,10 @@ fn a_service_is_its_statements_in_order_with_all_that_they_say() {
     ] {
         assert!(statements.contains(wanted), "{wanted}\n{statements}");
     }
-    assert!(text("scoring-score/rules.rs").contains("pub fn card_key(row: Row<'_>) -> Result<&str, Fault> {"));
+    let rules = text("scoring-score/rules.rs");
+    assert!(rules.contains("pub fn card_key(row: Row<'_>) -> Result<&str, Fault> {"));
+    // Its records are built of `Bound::Value`: nothing names the type `Value`.
+    assert!(rules.contains("Bound::Value(") && !rules.contains("flow_core::value::Value"), "{rules}");
     let document: serde_json::Value = serde_json::from_str(text("scoring-score/openapi.json")).unwrap();
     assert!(document["paths"]["/score"]["post"].is_object());
 }

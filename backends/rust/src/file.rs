@@ -300,7 +300,8 @@ impl RustFile {
                 self.import(path, name);
             }
         }
-        if mentions(text, "Value") {
+        // `Bound::Value` names a variant.
+        if mentions(&text.replace("Bound::Value", ""), "Value") {
             self.import("flow_core::value", "Value");
         }
         for (name, members) in scope.all_enums() {
