@@ -1,6 +1,5 @@
 //! The physical dataflow with interpreted expressions: the plan's operators, each as the runtime's.
 
-mod constant;
 pub mod features;
 mod operators;
 pub mod sinks;

@@ -38,13 +38,16 @@ pub fn uses(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What crates share: the package's fields, the dependencies that `used` names, lints, the profile of releases.
+/// What crates share: the package's fields, the runtime and the dependencies that `used` names, lints, the profile of
+/// releases.
 pub fn shared(text: &str, used: &BTreeSet<String>) -> String {
     let mut kept = Vec::new();
     for (header, lines) in sections(text) {
         match header {
             "[workspace.dependencies]" => {
-                let wanted = lines.into_iter().filter(|line| name(line).is_some_and(|name| used.contains(name)));
+                let is_runtime = |line: &str| line.contains("\"stdlib/runtime/");
+                let is_used = |line: &str| name(line).is_some_and(|name| used.contains(name));
+                let wanted = lines.into_iter().filter(|line| is_runtime(line) || is_used(line));
                 let moved = wanted.map(|line| line.replace("\"stdlib/runtime/", "\"runtime/"));
                 kept.push((header.to_owned(), moved.collect()));
             }

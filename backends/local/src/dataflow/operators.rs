@@ -7,12 +7,10 @@ use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind as PlanJoin, JoinPick};
 use fec_model::types::Column;
 use fec_plan::dataflow::{Join, Operator as Planned, Picked, RowOp};
-use flow_core::batch::Batch;
-use flow_core::column::Column as Cells;
-use flow_core::types::{Kind, Schema};
-use flow_core::value::Cell;
+use flow_core::types::Schema;
+use flow_operators::constant::Constant;
 use flow_operators::distinct::{Distinct, Which};
-use flow_operators::expression::{Environment, Expr as Expression, Expression as Evaluate, Input};
+use flow_operators::expression::{Expr as Expression, Input, Record};
 use flow_operators::finality::Final;
 use flow_operators::fused::{Fused, Step};
 use flow_operators::group::{Group, GroupAggregate, GroupSpec};
@@ -27,7 +25,6 @@ use flow_operators::upsert::Upsert;
 use flow_operators::whole::Whole;
 
 use super::Instance;
-use super::constant::Constant;
 use super::features::function;
 use crate::error::LocalError;
 use crate::expr::{join_program, program, right_program, shared};
@@ -196,17 +193,6 @@ impl Instance<'_> {
 fn picked(pick: &Picked) -> Expression {
     match pick {
         Picked::Column(position) => Input::column(*position),
-        Picked::Record(positions) => Arc::new(AsRecord(positions.clone())),
-    }
-}
-
-/// Some columns as one record column.
-struct AsRecord(Vec<usize>);
-
-impl Evaluate for AsRecord {
-    fn evaluate(&self, batch: &Batch, _env: &Environment) -> Cells {
-        let missing = || Cells::repeat(&Kind::Bool, Ok(Cell::Absent), batch.rows);
-        let parts = self.0.iter().map(|at| batch.columns.get(*at).cloned().unwrap_or_else(missing)).collect();
-        Cells::record(parts, None, batch.rows)
+        Picked::Record(positions) => Record::of(positions.clone()),
     }
 }

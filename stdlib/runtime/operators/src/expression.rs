@@ -9,7 +9,7 @@ use flow_core::generated::Answers;
 use flow_core::program::{Env, Now, Program};
 use flow_core::row::{Context, Row};
 use flow_core::types::Kind;
-use flow_core::value::Value;
+use flow_core::value::{Cell, Value};
 use flow_core::zone::Zone;
 
 /// What expressions read besides their row, owned.
@@ -84,6 +84,34 @@ impl Expression for Input {
             None => Column::repeat(&Kind::Bool, Err(Fault::Malformed), batch.rows),
         }
     }
+}
+
+/// Several columns as one record; a position that is not there gives an absent field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record(pub Vec<usize>);
+
+impl Record {
+    /// The columns at `positions`, as a shared expression.
+    #[must_use]
+    pub fn of(positions: Vec<usize>) -> Expr {
+        Arc::new(Self(positions))
+    }
+}
+
+impl Expression for Record {
+    fn evaluate(&self, batch: &Batch, _env: &Environment) -> Column {
+        let missing = || Column::repeat(&Kind::Bool, Ok(Cell::Absent), batch.rows);
+        let parts = self.0.iter().map(|at| batch.columns.get(*at).cloned().unwrap_or_else(missing)).collect();
+        Column::record(parts, None, batch.rows)
+    }
+}
+
+/// The expression that a generated function computes: `compute!(zone, Kind::Bool, is_foreign)`.
+#[macro_export]
+macro_rules! compute {
+    ($zone:expr, $kind:expr, $function:path $(,)?) => {
+        $crate::expression::generated($kind, $zone, |row, out| out.put($function(row)))
+    };
 }
 
 /// A generated expression: a function from a row to an answer, run over all rows of a batch or for one.

@@ -7,6 +7,7 @@
 pub mod accept;
 mod collected;
 pub mod compare;
+pub mod constant;
 pub mod distinct;
 pub mod expression;
 pub mod feature_set;

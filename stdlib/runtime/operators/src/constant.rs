@@ -1,7 +1,7 @@
 //! Rows that are there from the start: those of a table.
 
+use crate::operator::{Context, Operator, OperatorError};
 use flow_core::batch::Batch;
-use flow_operators::operator::{Context, Operator, OperatorError};
 
 /// Gives its rows before any other, once.
 pub struct Constant {

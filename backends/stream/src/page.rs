@@ -1,0 +1,223 @@
+//! Wiring as text that `rustfmt` leaves as it is, with its default settings: calls, struct literals, arrays, statements.
+//!
+//! What is wired is data: there is no arithmetic, no condition and no chain in it. Those are in expressions, which
+//! `fec-rust` prints.
+
+/// The longest line.
+const WIDTH: usize = 100;
+/// The longest arguments of a call or array on one line.
+const SHORT: usize = 60;
+/// The longest fields of a struct literal on one line.
+const SHORT_FIELDS: usize = 18;
+/// Arrays of parts up to this length are filled line by line.
+const SHORT_PART: usize = 10;
+const STEP: usize = 4;
+
+/// An expression.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Tree {
+    /// A name, path, literal or closure, as it stands.
+    Atom(String),
+    /// `function(arguments)`, or `function(arguments)?`.
+    Call { function: String, arguments: Vec<Tree>, tried: bool },
+    /// `Name { field: value, ..base }`.
+    Struct { name: String, fields: Vec<(String, Tree)>, base: Option<String> },
+    /// `(a, b)`.
+    Tuple(Vec<Tree>),
+    /// `[a, b]`, `vec![a, b]`, `&[a, b]`.
+    Array { open: &'static str, parts: Vec<Tree> },
+}
+
+pub(crate) fn atom(text: impl Into<String>) -> Tree {
+    Tree::Atom(text.into())
+}
+
+/// A string literal.
+pub(crate) fn text(text: &str) -> Tree {
+    Tree::Atom(literal(text))
+}
+
+pub(crate) fn call(function: &str, arguments: impl IntoIterator<Item = Tree>) -> Tree {
+    Tree::Call { function: function.to_owned(), arguments: arguments.into_iter().collect(), tried: false }
+}
+
+pub(crate) fn list(open: &'static str, parts: impl IntoIterator<Item = Tree>) -> Tree {
+    Tree::Array { open, parts: parts.into_iter().collect() }
+}
+
+/// A literal with the fields in order.
+pub(crate) fn record(name: &str, fields: impl IntoIterator<Item = (&'static str, Tree)>) -> Tree {
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Tree::Struct { name: name.to_owned(), fields, base: None }
+}
+
+/// A text as a literal of Rust.
+pub(crate) fn literal(text: &str) -> String {
+    let mut out = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            letter if letter.is_control() || is_invisible(letter) => {
+                out.push_str(&format!("\\u{{{:x}}}", u32::from(letter)));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Whether a letter changes how text is shown and not what it says: marks of direction, joiners.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+impl Tree {
+    /// The same call, which leaves the function where it fails.
+    pub fn tried(self) -> Self {
+        match self {
+            Self::Call { function, arguments, .. } => Self::Call { function, arguments, tried: true },
+            other => other,
+        }
+    }
+
+    /// The same literal, with what is not given from `base`.
+    pub fn with(self, base: &str) -> Self {
+        match self {
+            Self::Struct { name, fields, .. } => Self::Struct { name, fields, base: Some(base.to_owned()) },
+            other => other,
+        }
+    }
+
+    /// `let name = …;`, as lines.
+    pub fn bound(&self, name: &str, indent: usize) -> String {
+        let pad = " ".repeat(indent);
+        format!("{pad}let {name} ={};\n", self.assigned(indent, indent + width(name) + 5, 1))
+    }
+
+    /// The last expression of a block, as lines.
+    pub fn last(&self, indent: usize) -> String {
+        format!("{}{}\n", " ".repeat(indent), self.laid(indent, indent, 0))
+    }
+
+    /// What follows `=` or `:` at `column`, with the space before it: on this line, or whole on the next.
+    fn assigned(&self, indent: usize, column: usize, after: usize) -> String {
+        if let Some(flat) = self.flat() {
+            if column + 1 + width(&flat) + after <= WIDTH {
+                return format!(" {flat}");
+            }
+            if indent + STEP + width(&flat) + after <= WIDTH {
+                return format!("\n{}{flat}", " ".repeat(indent + STEP));
+            }
+        }
+        format!(" {}", self.laid(indent, column + 1, after))
+    }
+
+    /// Where it begins at `column` of a line of `indent`, with `after` characters after it.
+    fn laid(&self, indent: usize, column: usize, after: usize) -> String {
+        match self.flat() {
+            Some(flat) if column + width(&flat) + after <= WIDTH => flat,
+            _ => self.broken(indent, column),
+        }
+    }
+
+    /// The same over several lines.
+    fn broken(&self, indent: usize, column: usize) -> String {
+        match self {
+            Self::Atom(text) => text.clone(),
+            Self::Call { function, arguments, tried } => {
+                let end = if *tried { ")?" } else { ")" };
+                format!("{function}({}{end}", parts(arguments, indent, column + width(function) + 1, false))
+            }
+            Self::Tuple(items) => format!("({})", parts(items, indent, column + 1, false)),
+            Self::Array { open, parts: items } => {
+                format!("{open}[{}]", parts(items, indent, column + width(open) + 1, true))
+            }
+            Self::Struct { name, fields, base } => {
+                let pad = " ".repeat(indent + STEP);
+                let field = |(name, value): &(String, Tree)| {
+                    if *value == Self::Atom(name.clone()) {
+                        return format!("{pad}{name},\n");
+                    }
+                    let column = indent + STEP + width(name) + 1;
+                    format!("{pad}{name}:{},\n", value.assigned(indent + STEP, column, 1))
+                };
+                let fields: String = fields.iter().map(field).collect();
+                let base = base.as_ref().map(|base| format!("{pad}..{base}\n")).unwrap_or_default();
+                format!("{name} {{\n{fields}{base}{}}}", " ".repeat(indent))
+            }
+        }
+    }
+
+    /// On one line, if `rustfmt` would leave it there.
+    fn flat(&self) -> Option<String> {
+        let all = |parts: &[Tree], most: usize| -> Option<String> {
+            let texts = parts.iter().map(Self::flat).collect::<Option<Vec<_>>>()?;
+            let text = texts.join(", ");
+            (width(&text) <= most).then_some(text)
+        };
+        match self {
+            Self::Atom(text) => Some(text.clone()),
+            Self::Call { function, arguments, tried } => {
+                Some(format!("{function}({}){}", all(arguments, SHORT)?, if *tried { "?" } else { "" }))
+            }
+            Self::Tuple(parts) => Some(format!("({})", all(parts, SHORT)?)),
+            Self::Array { open, parts } => Some(format!("{open}[{}]", all(parts, SHORT)?)),
+            Self::Struct { name, fields, base } => {
+                let field = |(name, value): &(String, Tree)| {
+                    let value = value.flat()?;
+                    Some(if value == *name { value } else { format!("{name}: {value}") })
+                };
+                let base = base.iter().map(|base| Some(format!("..{base}")));
+                let texts = fields.iter().map(field).chain(base).collect::<Option<Vec<_>>>()?;
+                let text = texts.join(", ");
+                (width(&text) <= SHORT_FIELDS).then(|| format!("{name} {{ {text} }}"))
+            }
+        }
+    }
+
+    /// Whether it may begin on the line of a bracket that holds it alone.
+    fn hugs(&self) -> bool {
+        !matches!(self, Self::Atom(_))
+    }
+}
+
+/// The arguments of a call or parts of an array that do not fit on a line, up to the closing bracket.
+fn parts(parts: &[Tree], indent: usize, column: usize, is_array: bool) -> String {
+    if let [part] = parts
+        && part.hugs()
+    {
+        return part.broken(indent, column);
+    }
+    let pad = " ".repeat(indent + STEP);
+    let flats: Option<Vec<String>> = parts.iter().map(Tree::flat).collect();
+    if let Some(texts) = flats
+        && is_array
+        && texts.iter().all(|text| width(text) <= SHORT_PART)
+    {
+        let mut out = String::new();
+        let mut line = WIDTH;
+        for text in &texts {
+            if line + 1 + width(text) + 1 > WIDTH {
+                out.push_str(&format!("\n{pad}"));
+                line = indent + STEP;
+            } else {
+                out.push(' ');
+                line += 1;
+            }
+            out.push_str(&format!("{text},"));
+            line += width(text) + 1;
+        }
+        return format!("{out}\n{}", " ".repeat(indent));
+    }
+    let line = |part: &Tree| format!("{pad}{},\n", part.laid(indent + STEP, indent + STEP, 1));
+    let lines: String = parts.iter().map(line).collect();
+    format!("\n{lines}{}", " ".repeat(indent))
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}

@@ -1,0 +1,77 @@
+//! Types and columns as code that makes them at run time.
+
+use fec_model::types::{Column, Kind, Type};
+use fec_rust::RustFile;
+use fec_rust::types::module;
+
+use crate::page::{Tree, atom, call, list, text};
+
+/// `Kind::…`.
+pub(crate) fn kind(file: &mut RustFile, enums: &str, of: &Kind) -> Tree {
+    file.import("flow_core::types", "Kind");
+    match of {
+        // A type that was never found out is a bool nobody reads.
+        Kind::Error | Kind::Null | Kind::Bool => atom("Kind::Bool"),
+        Kind::Int => atom("Kind::Int"),
+        Kind::Float => atom("Kind::Float"),
+        Kind::Decimal { precision, scale } => atom(format!("Kind::decimal({precision}, {scale})")),
+        Kind::String => atom("Kind::String"),
+        Kind::Bytes => atom("Kind::Bytes"),
+        Kind::Date => atom("Kind::Date"),
+        Kind::Timestamp => atom("Kind::Timestamp"),
+        Kind::Duration => atom("Kind::Duration"),
+        Kind::Enum(name) => {
+            file.import(enums, "enums");
+            call("Kind::members", [text(name), atom(format!("&enums::{}::MEMBERS", module(name)))])
+        }
+        Kind::List(element) => call("Kind::list", [ty(file, enums, element)]),
+        Kind::Record(record) => call("Kind::record", [fields(file, enums, &record.fields)]),
+    }
+}
+
+/// `DataType::…`. `enums` is the crate that holds the enumerations.
+pub(crate) fn ty(file: &mut RustFile, enums: &str, of: &Type) -> Tree {
+    file.import("flow_core::types", "DataType");
+    let constructor = if of.optional { "DataType::optional" } else { "DataType::required" };
+    call(constructor, [kind(file, enums, &of.kind)])
+}
+
+fn fields(file: &mut RustFile, enums: &str, columns: &[Column]) -> Tree {
+    let mut made = Vec::with_capacity(columns.len());
+    for column in columns {
+        file.import("flow_core::types", "Field");
+        let constructor = if column.ty.optional { "Field::optional" } else { "Field::required" };
+        made.push(call(constructor, [text(&column.name), kind(file, enums, &column.ty.kind)]));
+    }
+    list("", made)
+}
+
+/// `Schema::of([…])`.
+pub(crate) fn schema(file: &mut RustFile, enums: &str, columns: &[Column]) -> Tree {
+    file.import("flow_core::types", "Schema");
+    call("Schema::of", [fields(file, enums, columns)])
+}
+
+/// A duration in microseconds, in the greatest unit of which it is a multiple.
+pub(crate) fn duration(file: &mut RustFile, micros: i64) -> Tree {
+    const UNITS: [(&str, i64); 4] =
+        [("DAY", 86_400_000_000), ("HOUR", 3_600_000_000), ("MINUTE", 60_000_000), ("SECOND", 1_000_000)];
+    let Some((name, unit)) = UNITS.iter().find(|(_, unit)| micros != 0 && micros % unit == 0) else {
+        return atom(integer(micros));
+    };
+    file.import("flow_core::calendar", name);
+    if micros == *unit { atom(*name) } else { atom(format!("{} * {name}", integer(micros / unit))) }
+}
+
+/// An integer with its digits in groups.
+pub(crate) fn integer(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut grouped = String::new();
+    for (number, digit) in digits.chars().enumerate() {
+        if number > 0 && (digits.len() - number).is_multiple_of(3) && digits.len() > 4 {
+            grouped.push('_');
+        }
+        grouped.push(digit);
+    }
+    if value < 0 { format!("-{grouped}") } else { grouped }
+}

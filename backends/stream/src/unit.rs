@@ -1,0 +1,156 @@
+//! The file that wires a dataflow, while it is written.
+
+use std::collections::BTreeMap;
+
+use fec_diagnostics::{Sources, Span};
+use fec_ir::Ir;
+use fec_model::expr::{Expr, ExprKind};
+use fec_model::types::Column;
+use fec_rust::ident::{Names, snake};
+use fec_rust::{Error, RustFile, Scope, doc};
+
+use crate::page::{Tree, atom, list};
+use crate::types;
+
+/// What is written of a unit.
+pub(crate) struct Unit<'a> {
+    pub ir: &'a Ir,
+    pub sources: &'a Sources,
+    /// The crate that holds what the units share, as Rust knows it.
+    pub shared: String,
+    /// The wiring.
+    pub main: RustFile,
+    /// The expressions.
+    pub rules: RustFile,
+    has_rules: bool,
+    /// The columns that the wiring names: each function once.
+    columns: RustFile,
+    schemas: Vec<(Vec<Column>, String)>,
+    names: BTreeMap<String, Names>,
+}
+
+/// Where expressions read, and where the columns of a plain `Column` lie.
+pub(crate) enum Over<'a> {
+    /// A row.
+    Row(&'a [Column]),
+    /// The right row of a join alone.
+    Right(&'a [Column]),
+    /// A pair of rows of a join.
+    Pair(&'a [Column], &'a [Column]),
+}
+
+impl<'a> Unit<'a> {
+    pub fn new(ir: &'a Ir, sources: &'a Sources, shared: &str, header: &str) -> Self {
+        Self {
+            ir,
+            sources,
+            shared: shared.to_owned(),
+            main: RustFile::new(header),
+            rules: RustFile::new("The expressions of the flow, each as a function over a row.").public(),
+            has_rules: false,
+            columns: RustFile::new("The columns of rows between operators.").public(),
+            schemas: Vec::new(),
+            names: BTreeMap::new(),
+        }
+    }
+
+    /// The text of asol at a place, and the place.
+    pub fn quote(&self, span: Span) -> String {
+        doc::quote(self.sources, span)
+    }
+
+    /// A name for a local variable of the function `of`.
+    pub fn variable(&mut self, of: &str, name: &str) -> String {
+        self.names.entry(of.to_owned()).or_default().fresh(&snake(name))
+    }
+
+    /// What expressions see.
+    pub fn scope(&self, over: &Over<'_>) -> Scope {
+        let scope = match over {
+            Over::Row(columns) => Scope::row(columns),
+            Over::Right(right) => Scope::row(&[]).right(right),
+            Over::Pair(left, right) => Scope::row(left).right(right),
+        };
+        let mut scope = scope.enums(&self.ir.enums);
+        for (position, param) in self.ir.params.iter().enumerate() {
+            scope = scope.slot(&param.name, position, &param.ty);
+        }
+        scope
+    }
+
+    /// An expression for an operator: a column, or a generated function. `name` is what the function computes.
+    pub fn expression(&mut self, name: &str, expr: &Expr, over: &Over<'_>) -> Result<Tree, Error> {
+        let position = |columns: &[Column], name: &str| columns.iter().position(|column| column.name == *name);
+        let found = match (&expr.kind, over) {
+            (ExprKind::Column(name), Over::Row(columns)) => position(columns, name),
+            (ExprKind::Right(name), Over::Right(right)) => position(right, name),
+            _ => None,
+        };
+        if let Some(position) = found {
+            self.main.import("flow_operators::expression", "Input");
+            return Ok(atom(format!("Input::column({position})")));
+        }
+        let quoted = self.quote(expr.span);
+        let scope = self.scope(over);
+        let function = self.rules.function(name, &quoted, expr, &scope)?;
+        self.has_rules = true;
+        self.main.import("flow_operators", "compute");
+        let kind = types::kind(&mut self.main, &self.shared, &expr.ty.kind);
+        Ok(Tree::Call {
+            function: "compute!".to_owned(),
+            arguments: vec![atom("zone"), kind, atom(format!("rules::{}", function.name))],
+            tried: false,
+        })
+    }
+
+    /// `vec![…]` of expressions, named after `name`.
+    pub fn expressions(&mut self, name: &str, exprs: &[Expr], over: &Over<'_>) -> Result<Tree, Error> {
+        let made = exprs.iter().map(|expr| self.expression(name, expr, over));
+        Ok(list("vec!", made.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// The schema of these columns, which the unit makes in one place: that of a source, or one called like `name`.
+    pub fn schema(&mut self, name: &str, columns: &[Column]) -> Tree {
+        if let Some((_, function)) = self.schemas.iter().find(|(known, _)| known == columns) {
+            return atom(format!("schemas::{function}()"));
+        }
+        let source = self.ir.sources.iter().find(|source| source.ty.columns == columns);
+        let name = source.map_or(name, |source| source.name.as_str());
+        let function = self.columns.fresh(name);
+        let tree = types::schema(&mut self.columns, &self.shared, columns);
+        self.columns.import("std::sync", "Arc");
+        let tree = crate::page::call("Arc::new", [tree]);
+        let docs = match source {
+            Some(source) => format!("The source `{}`.", source.name),
+            None => format!("Rows of `{name}`."),
+        };
+        let text = format!("/// {docs}\npub fn {function}() -> Arc<Schema> {{\n{}}}", tree.last(4));
+        self.columns.item(&text);
+        self.schemas.push((columns.to_vec(), function.clone()));
+        atom(format!("schemas::{function}()"))
+    }
+
+    /// The files of the unit below its `src`, by name.
+    pub fn finish(self) -> Vec<(&'static str, String)> {
+        let mut files = Vec::new();
+        let mut main = self.main.finish();
+        let mut modules = String::new();
+        if !self.schemas.is_empty() {
+            files.push(("schemas.rs", self.columns.finish()));
+        }
+        if self.has_rules {
+            files.push(("rules.rs", self.rules.finish()));
+        }
+        files.sort();
+        for (name, _) in &files {
+            modules.push_str(&format!("mod {};\n", name.trim_end_matches(".rs")));
+        }
+        // Modules stand between the file's comment and what it imports.
+        if !modules.is_empty() {
+            let at = main.find("\nuse ").map_or(0, |at| at + 1);
+            main.insert_str(at, &format!("{modules}\n"));
+        }
+        files.insert(0, ("main.rs", main));
+        files
+    }
+}

@@ -1,0 +1,214 @@
+//! The crate of a worker: its wiring, its expressions, and the call that runs it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fec_diagnostics::Sources;
+use fec_ir::{NodeId, Op};
+use fec_plan::dataflow::{DataflowPlan, Feed, Operator, RowOp, Wanted, dataflow, stream_sinks};
+use fec_plan::{Deployment, Unit as Process, UnitKind};
+use fec_rust::Error;
+use fec_rust::ident::{Names, snake};
+
+use crate::page::{Tree, atom, call, list, record, text};
+use crate::unit::Unit;
+
+/// The sources of a worker's crate below its `src`, by name.
+pub(crate) fn files(
+    deployment: &Deployment<'_>,
+    process: &Process,
+    sources: &Sources,
+    shared: &str,
+) -> Result<Vec<(&'static str, String)>, Error> {
+    let ir = deployment.ir;
+    let sinks = sinks_of(deployment, process);
+    let taps: Vec<NodeId> = sinks.iter().map(|(tap, _)| *tap).collect();
+    let features = if process.keeps_features { feature_nodes(deployment) } else { Vec::new() };
+    let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != fec_model::model::Shape::Stream);
+    let given = BTreeMap::new();
+    let plan = dataflow(Wanted { ir, taps: &taps, features: &features, given: &given, is_table: &is_table })
+        .map_err(|error| Error { message: error.to_string() })?;
+
+    let docs = if process.docs.is_empty() { String::new() } else { format!("\n\n{}", process.docs) };
+    let place = process.span.map(|span| format!(" from {}", fec_rust::doc::place(sources, span))).unwrap_or_default();
+    let header = format!("The worker `{}`.{docs}\n\nWritten by `fec compile`{place}.", process.name);
+    let mut unit = Unit::new(ir, sources, shared, &header);
+    main(&mut unit, deployment, process, &sinks);
+    unit.wiring("dataflow", "The operators, each after those that feed it.", &plan)?;
+    Ok(unit.finish())
+}
+
+/// The sinks that a worker writes, each with the node that is tapped for it.
+fn sinks_of(deployment: &Deployment<'_>, process: &Process) -> Vec<(NodeId, String)> {
+    let flow = process.flow.as_ref().and_then(|path| deployment.ir.flow(path));
+    let nodes = flow.map(|flow| flow.nodes.as_slice()).unwrap_or_default();
+    let mut sinks = stream_sinks(deployment.ir);
+    sinks.retain(|(tap, _)| nodes.contains(tap));
+    sinks
+}
+
+/// The nodes that keep features, in order.
+pub(crate) fn feature_nodes(deployment: &Deployment<'_>) -> Vec<NodeId> {
+    let mut nodes: Vec<NodeId> = deployment.ir.features.iter().map(|set| set.node).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
+}
+
+impl Unit<'_> {
+    /// Adds the function that wires a plan.
+    pub fn wiring(&mut self, function: &str, docs: &str, plan: &DataflowPlan) -> Result<(), Error> {
+        for (module, name) in [
+            ("flow_task::dataflow", "Dataflow"),
+            ("flow_task::error", "RunError"),
+            ("flow_task::dataflow", "Tap"),
+            ("flow_task::wiring", "Given"),
+            ("flow_task::wiring", "Wiring"),
+        ] {
+            self.main.import(module, name);
+        }
+        let mut body = String::new();
+        let mut of_sources: BTreeMap<u32, String> = BTreeMap::new();
+        for number in plan.read.keys() {
+            let ir = self.ir;
+            let index = usize::try_from(*number).unwrap_or(usize::MAX);
+            let name = ir.sources.get(index).map(|source| source.name.as_str()).unwrap_or_default();
+            let variable = self.variable(function, name);
+            body.push_str(&call("wiring.source", [text(name)]).tried().bound(&variable, 4));
+            of_sources.insert(*number, variable);
+        }
+        let feeds = plan.operators.iter().flat_map(|placed| &placed.feeds).chain(plan.taps.iter().map(|tap| &tap.feed));
+        let used: BTreeSet<usize> = feeds
+            .filter_map(|feed| match feed {
+                Feed::Output(position, _) => Some(*position),
+                Feed::Source(_) => None,
+            })
+            .collect();
+        let mut of_operators: Vec<String> = Vec::with_capacity(plan.operators.len());
+        for placed in &plan.operators {
+            let label = self.label(placed);
+            let made = self.operator(placed, &label, function)?;
+            if placed.name.is_some() {
+                body.push_str(&format!("\n    // {}\n", self.remark(placed)));
+            }
+            for (name, tree) in &made.before {
+                body.push_str(&tree.bound(name, 4));
+            }
+            let feeds = placed.feeds.iter().map(|feed| from(*feed, &of_sources, &of_operators));
+            let feeds = list("&", feeds);
+            let add = match &placed.name {
+                Some(name) => call("wiring.add", [text(name), made.operator, feeds]),
+                None => call("wiring.pass", [made.operator, feeds]),
+            };
+            if !used.contains(&of_operators.len()) {
+                body.push_str(&format!("{};\n", add.tried().last(4).trim_end()));
+                of_operators.push(String::new());
+                continue;
+            }
+            let variable = self.variable(function, &label);
+            body.push_str(&add.tried().bound(&variable, 4));
+            of_operators.push(variable);
+        }
+        body.push('\n');
+        for tap in &plan.taps {
+            let columns = self.schema(&self.tapped(tap.node), &tap.columns);
+            let number = call("Tap", [atom(tap.node.number().to_string())]);
+            let feed = from(tap.feed, &of_sources, &of_operators);
+            let line = call("wiring.tap", [number, feed, columns]).tried().last(4);
+            body.push_str(&format!("{};\n", line.trim_end()));
+        }
+        if body.contains("output(") {
+            self.main.import("flow_task::wiring", "output");
+        }
+        let zone = if body.contains("zone") { "    let zone = &given.zone;\n" } else { "" };
+        let head = format!("/// {docs}\nfn {function}(given: &Given) -> Result<Dataflow, RunError> {{\n{zone}");
+        let body = body.trim_start_matches('\n');
+        self.main.item(&format!("{head}    let mut wiring = Wiring::new(given);\n{body}    Ok(wiring.finish())\n}}"));
+        Ok(())
+    }
+
+    /// Adds the function that wires a view over tables; gives its name.
+    pub fn view(&mut self, plan: &DataflowPlan, label: &str) -> Result<String, Error> {
+        let name = self.main.fresh(&format!("{label}_rows"));
+        self.wiring(&name, "The rows of a view over tables.", plan)?;
+        Ok(name)
+    }
+
+    /// What an operator's variables and functions are called after.
+    fn label(&self, placed: &Operator) -> String {
+        let node = self.ir.graph.get(placed.node);
+        let name = node.map(|node| node.name.as_str()).unwrap_or_default();
+        let label = match (&placed.op, node.map(|node| &node.op)) {
+            (RowOp::Table { source }, _) => source.clone(),
+            (RowOp::Upsert { .. } | RowOp::Union | RowOp::Whole { .. }, Some(Op::Emit { sink })) => sink.clone(),
+            (RowOp::Pick(_), Some(Op::FeatureRead { set, .. })) => format!("with {set}"),
+            (RowOp::Features { state, .. }, _) => state.name.clone(),
+            _ => {
+                let parts: Vec<&str> = name.split('/').skip(1).collect();
+                match parts.as_slice() {
+                    [.., binding, _] => (*binding).to_owned(),
+                    [one] => (*one).to_owned(),
+                    [] => name.to_owned(),
+                }
+            }
+        };
+        snake(&label)
+    }
+
+    /// What a tap's rows are called: after the sink that takes them.
+    fn tapped(&self, node: NodeId) -> String {
+        match self.ir.graph.get(node).map(|node| &node.op) {
+            Some(Op::Emit { sink }) => sink.clone(),
+            _ => "view".to_owned(),
+        }
+    }
+
+    /// What an operator does, in the words of the solution.
+    fn remark(&self, placed: &Operator) -> String {
+        let quoted = self.quote(placed.span);
+        if quoted.chars().count() <= 92 { quoted } else { fec_rust::doc::place(self.sources, placed.span) }
+    }
+}
+
+fn from(feed: Feed, sources: &BTreeMap<u32, String>, operators: &[String]) -> Tree {
+    match feed {
+        Feed::Source(number) => atom(sources.get(&number).cloned().unwrap_or_default()),
+        Feed::Output(position, 0) => atom(operators.get(position).cloned().unwrap_or_default()),
+        Feed::Output(position, output) => {
+            let operator = operators.get(position).cloned().unwrap_or_default();
+            call("output", [atom(operator), atom(output.to_string())])
+        }
+    }
+}
+
+/// The entry point, and the sinks that the worker writes.
+fn main(unit: &mut Unit<'_>, deployment: &Deployment<'_>, process: &Process, sinks: &[(NodeId, String)]) {
+    let shared = unit.shared.clone();
+    unit.main.import("std::process", "ExitCode");
+    unit.main.import("flow_launch", "Worker");
+    let workers: Vec<&Process> = deployment.units.iter().filter(|unit| unit.kind == UnitKind::Worker).collect();
+    let number = workers.iter().position(|worker| worker.name == process.name).unwrap_or_default();
+    let mut functions = Names::default();
+    let functions: Vec<(&String, String)> =
+        deployment.ir.sinks.iter().map(|sink| (&sink.name, functions.fresh(&snake(&sink.name)))).collect();
+    let mut tapped = Vec::with_capacity(sinks.len());
+    for (tap, sink) in sinks {
+        let function = functions.iter().find(|(name, _)| *name == sink).map(|(_, function)| function.as_str());
+        unit.main.import(&shared, "sinks");
+        let tap = call("Tap", [atom(tap.number().to_string())]);
+        tapped.push(Tree::Tuple(vec![tap, atom(format!("sinks::{}()", function.unwrap_or_default()))]));
+    }
+    let worker = record(
+        "Worker",
+        [
+            ("name", call("String::from", [text(&process.name)])),
+            ("number", atom(number.to_string())),
+            ("of", atom(workers.len().to_string())),
+            ("keeps_features", atom(process.keeps_features.to_string())),
+            ("sinks", list("vec!", tapped)),
+            ("dataflow", atom("dataflow")),
+        ],
+    );
+    let run = call("flow_launch::worker", [atom(format!("{shared}::solution()")), atom("worker")]);
+    let body = format!("{}{}", worker.bound("worker", 4), run.last(4));
+    unit.main.item(&format!("fn main() -> ExitCode {{\n{body}}}"));
+}
