@@ -179,6 +179,9 @@ codes! {
     E0503 "a missing setting"
     E0504 "a setting given twice"
     E0505 "a binding of nothing"
+    E0506 "a secret in the text"
+    E0507 "a process that cannot be many"
+    E0508 "a name that a cluster refuses"
 
     // Versions.
     E0900 "not there yet"
@@ -186,6 +189,7 @@ codes! {
 
     // Warnings.
     W0001 "a needless `??`"
+    W0002 "a binding that is not used yet"
 }
 
 #[cfg(test)]

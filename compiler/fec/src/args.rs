@@ -42,9 +42,11 @@ pub enum Verb {
     Show(Show),
     /// Write the events that the local target simulates
     Simulate(Simulate),
+    /// Compile the solution into what runs without this command
+    Compile(Compile),
     /// Draw the dataflow with its column lineage
     Graph(Graph),
-    /// Explain a plan (a solution) or a message (a code such as E0312)
+    /// Explain a plan (a solution), a message (a code such as E0312) or a line of a compiled file (FILE:LINE)
     Explain(Explain),
 }
 
@@ -155,6 +157,19 @@ pub struct Simulate {
     pub output: PathBuf,
 }
 
+/// `compile`.
+#[derive(Debug, Group)]
+pub struct Compile {
+    /// The solution's folder
+    pub solution: PathBuf,
+    /// For which target [default: local]
+    #[arg(long)]
+    pub target: Option<String>,
+    /// The folder to write: new, empty, or written by an earlier compile
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+}
+
 /// `graph`.
 #[derive(Debug, Group)]
 pub struct Graph {
@@ -182,7 +197,7 @@ pub enum Picture {
 /// `explain`.
 #[derive(Debug, Group)]
 pub struct Explain {
-    /// The solution's folder, or a code such as E0312
+    /// The solution's folder, a code such as E0312, or a line of a compiled file, as `out/argo/train.yaml:42`
     pub subject: String,
 }
 

@@ -110,8 +110,13 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Parses and checks; what is wrong stands in the result.
+/// Parses and checks for the local target; what is wrong stands in the result.
 pub fn checked(path: &Path) -> Result<Checked, Failure> {
+    checked_for(path, None)
+}
+
+/// Parses and checks for a target; what is wrong stands in the result.
+fn checked_for(path: &Path, target: Option<&str>) -> Result<Checked, Failure> {
     let files = files(path)?;
     let mut diagnostics = Vec::new();
     let mut parsed = Vec::new();
@@ -121,20 +126,41 @@ pub fn checked(path: &Path) -> Result<Checked, Failure> {
         parsed.push((*id, one.file));
     }
     let trees: Vec<_> = parsed.iter().map(|(id, file)| (*id, file)).collect();
-    let (model, found) = check(&trees, &CheckOptions::default());
+    let (model, found) = check(&trees, &CheckOptions { target: target.map(str::to_owned) });
     diagnostics.extend(found);
     let diagnostics = in_source_order(diagnostics);
     Ok(Checked { files, model, diagnostics })
 }
 
-/// Takes a solution through all stages; prints what is wrong and fails.
+/// Takes a solution through all stages, for the local target; prints what is wrong and fails.
 pub fn compiled(path: &Path) -> Result<Compiled, Failure> {
-    let Checked { files, model, diagnostics } = checked(path)?;
+    compiled_for(path, None)
+}
+
+/// Takes a solution through all stages, for a target; prints what is wrong and fails.
+pub fn compiled_for(path: &Path, target: Option<&str>) -> Result<Compiled, Failure> {
+    let Checked { files, model, diagnostics } = checked_for(path, target)?;
     report(&diagnostics, &files.sources)?;
     let written = lower(&model);
     let (ir, applied, broken) = optimise(written.clone());
     report(&broken, &files.sources)?;
     Ok(Compiled { files, written, ir, applied })
+}
+
+/// The texts of a solution under names relative to it: wherever it lies, they are the same.
+pub fn relative(files: &Files) -> Sources {
+    let mut sources = Sources::new();
+    for (id, path) in &files.paths {
+        let name = match path {
+            Some(path) => {
+                let path = path.strip_prefix(&files.root).unwrap_or(path);
+                path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+            }
+            None => files.sources.name(*id).to_owned(),
+        };
+        sources.add(name, files.sources.text(*id));
+    }
+    sources
 }
 
 /// Where a solution's data lies; refuses `--bind` of something that is no source.

@@ -1,6 +1,7 @@
 //! `fec`: checks, tests, runs and compiles asol solutions.
 
 mod args;
+mod compile;
 mod load;
 mod output;
 mod progress;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Verb::Run(run) => verbs::run::run(&run, format),
         Verb::Show(show) => verbs::show::run(&show),
         Verb::Simulate(simulate) => verbs::simulate::run(&simulate, format),
+        Verb::Compile(compile) => verbs::compile::run(&compile, format),
         Verb::Graph(graph) => verbs::graph::run(&graph),
         Verb::Explain(explain) => verbs::explain::run(&explain, format),
     };

@@ -1,6 +1,7 @@
 //! One module a verb.
 
 pub mod check;
+pub mod compile;
 pub mod explain;
 pub mod fmt;
 pub mod graph;

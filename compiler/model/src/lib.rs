@@ -23,6 +23,7 @@ mod operators;
 mod order;
 mod pipeline;
 mod rules;
+mod scales;
 mod scope;
 mod services;
 mod settings;
@@ -30,12 +31,14 @@ mod sinks;
 mod solution;
 mod sources;
 mod suites;
+mod targets;
 mod training;
 mod typedecl;
 
 pub mod expr;
 pub mod model;
 pub mod relation;
+pub mod target;
 pub mod types;
 pub mod visit;
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::expr::{Aggregate, Expr};
 use crate::relation::Relation;
+pub use crate::target::{Simulate, Target};
 use crate::types::{Column, Kind, Record, RelationType, Type};
 
 /// A checked solution.
@@ -377,30 +378,6 @@ pub struct Train {
     pub depth: u32,
     /// Step size.
     pub learning_rate: f64,
-}
-
-/// A target's settings, for the local one those that are understood.
-#[derive(Debug, Clone, Serialize)]
-pub struct Target {
-    /// Name.
-    pub name: String,
-    /// `simulate:` generator.
-    pub simulate: Option<Simulate>,
-    /// Place.
-    pub span: Span,
-}
-
-/// `simulate: cards(seed: 7, rows: 50_000, rate: 200)`.
-#[derive(Debug, Clone, Serialize)]
-pub struct Simulate {
-    /// Generator.
-    pub generator: String,
-    /// Seed.
-    pub seed: u64,
-    /// Rows of history.
-    pub rows: u64,
-    /// Live events a second.
-    pub rate: f64,
 }
 
 /// A test.

@@ -4,10 +4,14 @@
 //! Everything a backend needs has been decided here: it prints and decides nothing.
 
 pub mod backend;
+pub mod bindings;
 pub mod dataflow;
 pub mod deployment;
+pub mod images;
+pub mod names;
 pub mod openapi;
 pub mod service;
+pub mod steps;
 
 pub use backend::{Backend, FileKind, Generated, OutputFile};
 pub use dataflow::{DataflowPlan, PlanError, Wanted, dataflow};

@@ -1,0 +1,242 @@
+//! A job as workflows.
+
+use fec_diagnostics::Span;
+use fec_ir::ir::FlowPlan;
+use fec_objects::meta::{placed, selector, unit_labels, unit_metadata};
+use fec_objects::pod::{
+    Container, DATA, SCRATCH, Size, Variable, container_security, mounts, pod_security, resources, volumes,
+};
+use fec_objects::settings::variables;
+use fec_objects::tree::NoTree;
+use fec_objects::{At, Metadata, Node, Object};
+use fec_plan::steps::{Step, StepKind, steps};
+use fec_plan::{Deployment, Unit, images, names};
+
+use crate::account;
+use crate::types::{
+    Arguments, Backoff, CronSpec, Dag, Mutex, Parameter, ParameterFrom, PodGc, Retry, Synchronization, Task, Template,
+    TemplateRef, Ttl, WorkflowMetadata, WorkflowSpec,
+};
+
+const API: &str = "argoproj.io/v1alpha1";
+const MAIN: &str = "main";
+const EXIT: &str = "exit";
+const NOW: &str = "now";
+/// The step that runs at the end of every run: it removes what the run left in the lake for its own steps.
+const FINISH: &str = "finish";
+const USUAL: Size = Size { cores: 1_000, memory: 1 << 30 };
+const SECOND: u64 = 1_000_000;
+const DAY: u32 = 86_400;
+
+/// The template of a job's workflows.
+pub fn template(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Result<Node, NoTree> {
+    let steps = steps(deployment.ir, job);
+    let mut templates = vec![At::new(job.span, dag(job, &steps))];
+    templates.extend(steps.iter().map(|step| At::new(step.span, pod(deployment, unit, job, step, &steps))));
+    templates.push(At::new(job.span, finish(deployment, unit, job)));
+    let timeout = job.settings.timeout.and_then(|micros| u64::try_from(micros).ok());
+    let spec = WorkflowSpec {
+        entrypoint: Some(MAIN.to_owned()),
+        on_exit: Some(EXIT.to_owned()),
+        arguments: Some(Arguments { parameters: declared(job) }),
+        service_account_name: Some(account::name(deployment)),
+        active_deadline_seconds: timeout.map(|micros| At::new(job.span, micros.div_ceil(SECOND).max(1))),
+        synchronization: Some(Synchronization { mutexes: vec![Mutex { name: names::of_unit(unit) }] }),
+        ttl_strategy: Some(Ttl { seconds_after_success: 7 * DAY, seconds_after_failure: 30 * DAY }),
+        pod_gc: Some(PodGc { strategy: "OnWorkflowSuccess" }),
+        pod_metadata: Some(Metadata { labels: Some(unit_labels(deployment, unit)), ..Metadata::default() }),
+        workflow_metadata: Some(WorkflowMetadata { labels: selector(deployment, unit) }),
+        security_context: Some(pod_security()),
+        volumes: Some(volumes(deployment)),
+        templates: Some(templates),
+        ..WorkflowSpec::default()
+    };
+    let object = Object { api_version: API, kind: "WorkflowTemplate", metadata: unit_metadata(deployment, unit), spec };
+    placed(unit.span, object)
+}
+
+/// The schedule of a job, where it has one: `now` is the instant that it was due.
+pub fn schedule(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Option<Object<CronSpec>> {
+    let (cron, timezone) = job.settings.schedule.clone()?;
+    let due = Parameter {
+        name: NOW.to_owned(),
+        value: Some("{{workflow.scheduledTime}}".to_owned()),
+        ..Parameter::default()
+    };
+    let spec = CronSpec {
+        schedules: vec![cron],
+        timezone,
+        concurrency_policy: "Forbid",
+        starting_deadline_seconds: 3_600,
+        successful_jobs_history_limit: 3,
+        failed_jobs_history_limit: 3,
+        workflow_spec: WorkflowSpec {
+            workflow_template_ref: Some(TemplateRef { name: names::of_unit(unit) }),
+            arguments: Some(Arguments { parameters: vec![At::new(None, due)] }),
+            ..WorkflowSpec::default()
+        },
+    };
+    Some(Object { api_version: API, kind: "CronWorkflow", metadata: unit_metadata(deployment, unit), spec })
+}
+
+/// A workflow that runs a job once.
+pub fn once(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Object<WorkflowSpec> {
+    let name = names::object(&format!("{}-run", unit.name), names::UNIT);
+    let mut metadata = unit_metadata(deployment, unit);
+    metadata.name = Some(At::new(unit.span, name));
+    let spec = WorkflowSpec {
+        workflow_template_ref: Some(TemplateRef { name: names::of_unit(unit) }),
+        arguments: Some(Arguments { parameters: declared(job) }),
+        ..WorkflowSpec::default()
+    };
+    Object { api_version: API, kind: "Workflow", metadata, spec }
+}
+
+/// The parameters of a job's workflows: `now` and its own, all with nothing as their value, which is their default.
+fn declared(job: &FlowPlan) -> Vec<At<Parameter>> {
+    let text = "the instant up to which events count, RFC 3339; nothing: just after the last one that is there";
+    let one = |span: Span, name: String, description: String| {
+        let parameter =
+            Parameter { name, description: Some(description), value: Some(String::new()), ..Parameter::default() };
+        At::new(span, parameter)
+    };
+    let mut list = vec![one(job.span, NOW.to_owned(), text.to_owned())];
+    for (column, _) in &job.params {
+        let text = format!("`{}` of the job; nothing: as the job says", column.name);
+        list.push(one(job.span, parameter(&column.name), text));
+    }
+    list
+}
+
+/// The name of a job's parameter in a workflow.
+fn parameter(declared: &str) -> String {
+    let fits = declared != NOW && declared.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if fits { declared.to_owned() } else { names::object(&format!("{declared}-param"), names::LABEL) }
+}
+
+/// Parameters without values, as a template takes them.
+fn taken(job: &FlowPlan) -> Arguments {
+    let without = declared(job)
+        .into_iter()
+        .map(|parameter| At::new(parameter.span, Parameter { name: parameter.value.name, ..Parameter::default() }));
+    Arguments { parameters: without.collect() }
+}
+
+/// Parameters with the values that the template around has.
+fn passed(job: &FlowPlan) -> Arguments {
+    let with = declared(job).into_iter().map(|parameter| {
+        let name = parameter.value.name;
+        let value = Some(format!("{{{{inputs.parameters.{name}}}}}"));
+        At::new(parameter.span, Parameter { name, value, ..Parameter::default() })
+    });
+    Arguments { parameters: with.collect() }
+}
+
+fn dag(job: &FlowPlan, steps: &[Step]) -> Template {
+    let tasks = steps.iter().map(|step| {
+        let name = task_name(step);
+        let after: Vec<String> = step.after.iter().filter_map(|one| steps.get(*one)).map(task_name).collect();
+        let task = Task {
+            template: name.clone(),
+            depends: (!after.is_empty()).then(|| after.join(" && ")),
+            when: judge(step, steps)
+                .map(|judge| format!("{{{{tasks.{}.outputs.parameters.{name}}}}} == true", task_name(judge))),
+            arguments: passed(job),
+            name,
+        };
+        At::new(step.span, task)
+    });
+    let dag = Dag { tasks: tasks.collect() };
+    Template { name: MAIN.to_owned(), inputs: Some(taken(job)), dag: Some(dag), ..Template::default() }
+}
+
+fn task_name(step: &Step) -> String {
+    names::object(&step.name, names::LABEL)
+}
+
+/// The step that says whether a gated one runs: the only evaluation that it waits for. Where there is none, or there are
+/// several, the step judges the condition itself, as it does in any case.
+fn judge<'a>(step: &Step, steps: &'a [Step]) -> Option<&'a Step> {
+    if !step.gated {
+        return None;
+    }
+    let mut found = step.after.iter().filter_map(|one| steps.get(*one)).filter(|one| one.kind == StepKind::Evaluate);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+fn pod(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &Step, steps: &[Step]) -> Template {
+    let judged: Vec<At<Parameter>> = steps
+        .iter()
+        .filter(|other| judge(other, steps).is_some_and(|judge| judge.name == step.name))
+        .map(|other| {
+            let name = task_name(other);
+            let path = format!("{}/{name}", outputs());
+            // A run whose evaluation left no word goes on: the step judges for itself.
+            let value_from = Some(ParameterFrom { path, default: "true".to_owned() });
+            At::new(other.span, Parameter { name, value_from, ..Parameter::default() })
+        })
+        .collect();
+    Template {
+        name: task_name(step),
+        inputs: Some(taken(job)),
+        outputs: (!judged.is_empty()).then_some(Arguments { parameters: judged }),
+        retry_strategy: retry(job),
+        container: Some(container(deployment, unit, job, &step.name)),
+        ..Template::default()
+    }
+}
+
+fn outputs() -> String {
+    format!("{SCRATCH}/outputs")
+}
+
+/// `@retry`: after a failure and after a lost pod, twice as long after each, an hour at most.
+fn retry(job: &FlowPlan) -> Option<At<Retry>> {
+    let (times, backoff) = job.settings.retry?;
+    let seconds = u64::try_from(backoff).unwrap_or(0).div_ceil(SECOND);
+    let backoff = (seconds > 0).then(|| Backoff {
+        duration: format!("{seconds}s"),
+        factor: "2".to_owned(),
+        cap: format!("{}s", seconds.max(3_600)),
+    });
+    Some(At::new(job.span, Retry { limit: times.to_string(), retry_policy: "Always", backoff }))
+}
+
+fn finish(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Template {
+    Template {
+        name: EXIT.to_owned(),
+        inputs: Some(taken(job)),
+        retry_strategy: retry(job),
+        container: Some(container(deployment, unit, job, FINISH)),
+        ..Template::default()
+    }
+}
+
+fn container(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &str) -> Container {
+    let mut args: Vec<String> =
+        ["--step", step, "--run", "{{workflow.uid}}", "--now={{inputs.parameters.now}}", "--state", DATA]
+            .map(str::to_owned)
+            .to_vec();
+    for (column, _) in &job.params {
+        let value = format!("{}={{{{inputs.parameters.{}}}}}", column.name, parameter(&column.name));
+        args.extend(["--param".to_owned(), value]);
+    }
+    let written = Variable { name: "FEC_OUTPUTS".to_owned(), value: Some(outputs()), value_from: None };
+    let mut env = vec![At::new(None, written)];
+    env.extend(variables(deployment));
+    Container {
+        name: Some(MAIN.to_owned()),
+        image: images::reference(deployment, unit),
+        image_pull_policy: Some("IfNotPresent"),
+        command: Some(vec![format!("{}/{}", images::BINARIES, unit.binary)]),
+        args: Some(args),
+        env: Some(env),
+        resources: Some(resources(deployment, unit, USUAL)),
+        security_context: Some(container_security()),
+        volume_mounts: Some(mounts()),
+        ..Container::default()
+    }
+}

@@ -1,0 +1,101 @@
+//! Everything that is generated keeps Argo's rules.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+
+use std::path::Path;
+
+use fec_argo::lint::lint;
+use fec_argo::trees;
+use fec_diagnostics::{Sources, has_errors};
+use fec_ir::{Ir, lower, optimise};
+use fec_model::{CheckOptions, check};
+use fec_objects::Node;
+use fec_plan::deployment;
+
+fn compiled(text: &str, target: Option<&str>) -> Ir {
+    let mut sources = Sources::new();
+    let file = sources.add("a.asol", text);
+    let parsed = fec_syntax::parse(file, text);
+    let options = CheckOptions { target: target.map(str::to_owned) };
+    let (model, found) = check(&[(file, &parsed.file)], &options);
+    assert!(!has_errors(&parsed.diagnostics) && !has_errors(&found), "{found:?}");
+    optimise(lower(&model)).0
+}
+
+/// The documents of all files, by path.
+fn documents(ir: &Ir, target: Option<&str>) -> Vec<(String, Node)> {
+    let target = target.and_then(|name| ir.targets.iter().find(|target| target.name == name));
+    let trees = trees(&deployment(ir, target)).into_iter();
+    trees.flat_map(|tree| tree.documents.unwrap().into_iter().map(move |node| (tree.path.clone(), node))).collect()
+}
+
+fn solution(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
+}
+
+#[test]
+fn generated_workflows_keep_the_rules() {
+    let solutions = [
+        ("examples/fraud/fraud.asol", None, 6),
+        ("examples/fraud/fraud.asol", Some("prod"), 6),
+        ("tests/solutions/flights/flights.asol", None, 6),
+        ("tests/solutions/names/names.asol", Some("prod"), 8),
+    ];
+    for (path, target, least) in solutions {
+        let documents = documents(&compiled(&solution(path), target), target);
+        assert!(documents.len() >= least, "{path}: {} documents", documents.len());
+        for (file, document) in documents {
+            assert_eq!(lint(&document), [""; 0], "{path}: {file}");
+        }
+    }
+}
+
+#[test]
+fn a_job_becomes_its_steps() {
+    let documents = documents(&compiled(&solution("examples/fraud/fraud.asol"), Some("prod")), Some("prod"));
+    let (_, template) = documents.iter().find(|(path, _)| path == "argo/train.yaml").unwrap();
+    let tasks = template.at(&["spec", "templates"]).unwrap().items().first().unwrap().at(&["dag", "tasks"]).unwrap();
+    let told: Vec<String> = tasks
+        .items()
+        .iter()
+        .map(|task| {
+            let text = |key| task.get(key).and_then(Node::text).unwrap_or("-");
+            format!("{} after {} when {}", text("name"), text("depends"), text("when"))
+        })
+        .collect();
+    let wanted = [
+        "rows after - when -",
+        "split-parts after rows when -",
+        "train-model after split-parts when -",
+        "evaluate-report after train-model when -",
+        "publish-scorer after evaluate-report when {{tasks.evaluate-report.outputs.parameters.publish-scorer}} == true",
+    ];
+    assert_eq!(told, wanted);
+    assert_eq!(template.at(&["spec", "activeDeadlineSeconds"]), Some(&Node::Int(7_200)));
+    let (_, cron) = documents.iter().find(|(path, _)| path == "argo/train.schedule.yaml").unwrap();
+    assert_eq!(cron.at(&["spec", "timezone"]).and_then(Node::text), Some("Asia/Shanghai"));
+    let (_, account) = documents.iter().find(|(path, _)| path == "argo/account.yaml").unwrap();
+    assert_eq!(account.at(&["metadata", "name"]).and_then(Node::text), Some("runner"));
+}
+
+#[test]
+fn jobs_without_anything_to_share_are_one_step_each() {
+    let text = "solution s { version: \"1\" }\n\
+        source e: stream<{ id: string, at: timestamp }> { time: at }\n\
+        sink a: rows<{ id: string }> { path: \"a.jsonl\" }\nsink b: rows<{ id: string }> { path: \"b.jsonl\" }\n\
+        job j {\n  rows = e |> select id\n  emit rows to a\n  emit rows to b\n  emit rows to b\n}\n";
+    let documents = documents(&compiled(text, None), None);
+    let (_, template) = documents.iter().find(|(path, _)| path == "argo/j.yaml").unwrap();
+    let names: Vec<&str> = template
+        .at(&["spec", "templates"])
+        .unwrap()
+        .items()
+        .iter()
+        .filter_map(|one| one.get("name").and_then(Node::text))
+        .collect();
+    assert_eq!(names, ["main", "rows", "emit-a", "emit-b", "emit-b-2", "exit"]);
+    for (file, document) in &documents {
+        assert_eq!(lint(document), [""; 0], "{file}");
+    }
+    assert!(!documents.iter().any(|(path, _)| path.contains("schedule")), "nothing is scheduled");
+}

@@ -1,0 +1,99 @@
+//! `fec compile`.
+
+use fec_diagnostics::{Diagnostic, Sources, has_errors, in_source_order, json_report};
+use fec_ir::Ir;
+use fec_plan::{Deployment, FileKind, OutputFile, deployment};
+use serde_json::json;
+
+use crate::args::{Compile, Format};
+use crate::compile::manifest::{self, Entry, Manifest};
+use crate::compile::{backends, tree};
+use crate::load;
+use crate::output::{Failure, WRONG, line, report};
+
+/// Compiles a solution for a target into a folder. Nothing but the solution is read, and no network is used.
+pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
+    tree::check(&args.output)?;
+    let compiled = load::compiled_for(&args.solution, args.target.as_deref())?;
+    let ir = &compiled.ir;
+    let wanted = args.target.as_deref().unwrap_or("local");
+    let target = ir.targets.iter().find(|target| target.name == wanted);
+    let sources = load::relative(&compiled.files);
+    let (mut files, found) = generate(&deployment(ir, target));
+    tell(&found, &sources, format)?;
+    files.push(plan(ir)?);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    if let Some(twice) = files.windows(2).find_map(|pair| match pair {
+        [a, b] if a.path == b.path => Some(&a.path),
+        _ => None,
+    }) {
+        return Err(Failure::environment(format!("`{twice}` was generated twice, which is a defect of this command")));
+    }
+    let list = listed(ir, target.map(|target| target.name.as_str()), &mut files, &sources)?;
+    tree::write(&args.output, &files)?;
+    match format {
+        Format::Human => line(format!("{} files in {}", list.files.len(), args.output.display())),
+        Format::Json => {
+            let told: Vec<_> =
+                list.files.iter().map(|entry| json!({ "path": entry.path, "kind": entry.kind })).collect();
+            line(json!({ "files": told }))
+        }
+    }
+}
+
+/// The files of all backends, and what they found.
+fn generate(deployment: &Deployment<'_>) -> (Vec<OutputFile>, Vec<Diagnostic>) {
+    let mut files = Vec::new();
+    let mut found = fec_plan::bindings::unused(deployment);
+    for backend in backends() {
+        let generated = backend.generate(deployment);
+        files.extend(generated.files);
+        found.extend(generated.diagnostics);
+    }
+    (files, in_source_order(found))
+}
+
+/// Prints what was found on stderr; as JSON, on stdout where it ends the command.
+fn tell(found: &[Diagnostic], sources: &Sources, format: Format) -> Result<(), Failure> {
+    if format == Format::Json && has_errors(found) {
+        line(json_report(found, sources))?;
+        return Err(Failure::silent(WRONG));
+    }
+    report(found, sources)
+}
+
+fn plan(ir: &Ir) -> Result<OutputFile, Failure> {
+    let mut text = serde_json::to_string_pretty(ir).map_err(|error| Failure::environment(error.to_string()))?;
+    text.push('\n');
+    Ok(whole("ir.json", text))
+}
+
+/// A file that stands for the whole solution.
+fn whole(path: &str, text: String) -> OutputFile {
+    let (kind, contents) = (FileKind::Plan, text.into_bytes());
+    OutputFile { path: path.to_owned(), kind, contents, source: None, lines: Vec::new() }
+}
+
+/// Adds the list of all files, itself among them.
+fn listed(ir: &Ir, target: Option<&str>, files: &mut Vec<OutputFile>, sources: &Sources) -> Result<Manifest, Failure> {
+    let mut list = Manifest {
+        fec: env!("CARGO_PKG_VERSION").to_owned(),
+        solution: ir.name.clone(),
+        version: ir.version.clone(),
+        target: target.map(str::to_owned),
+        ..Manifest::default()
+    };
+    list.list(files, sources);
+    let itself = Entry {
+        path: manifest::NAME.to_owned(),
+        kind: FileKind::Plan.word().to_owned(),
+        source: None,
+        lines: Vec::new(),
+    };
+    let at = list.files.partition_point(|entry| entry.path < itself.path);
+    list.files.insert(at, itself);
+    let mut text = serde_json::to_string_pretty(&list).map_err(|error| Failure::environment(error.to_string()))?;
+    text.push('\n');
+    files.push(whole(manifest::NAME, text));
+    Ok(list)
+}
