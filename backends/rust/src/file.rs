@@ -437,11 +437,13 @@ fn import(module: &str, names: &BTreeSet<String>) -> String {
     }
     let mut out = format!("use {module}::{{\n");
     let mut length = 0;
-    for name in names {
+    for (number, name) in names.iter().enumerate() {
+        // What follows the last name is not on its line.
+        let end = if number + 1 == names.len() { WIDTH + 1 } else { WIDTH };
         if length == 0 {
             out.push_str("    ");
             length = 4;
-        } else if length + 1 + width(name) + 1 >= WIDTH {
+        } else if length + 1 + width(name) + 1 >= end {
             out.push_str("\n    ");
             length = 4;
         } else {

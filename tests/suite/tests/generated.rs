@@ -70,7 +70,7 @@ fn printed(given: &Given) -> BTreeMap<&'static str, String> {
     let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let slots: Vec<String> = given.slots.iter().map(literal).collect();
     let main = format!(
-        "#![allow(dead_code, unused_imports, clippy::all)]\n#[path = {:?}]\nmod cells;\n#[path = {:?}]\nmod random;\n\
+        "#[path = {:?}]\nmod cells;\n#[path = {:?}]\nmod random;\n\
          use flow_core::batch::Batch;\nuse flow_core::generated::{{Answers, Row}};\n\
          use flow_core::types::{{DataType, Field, Kind}};\nuse flow_core::value::Value;\nuse flow_operators::expression::Generated;\n\
          fn report<F: Fn(Row<'_>, &mut Answers) + Send + Sync>(expr: &Generated<F>, batch: &Batch, slots: &[Value]) {{\n\
