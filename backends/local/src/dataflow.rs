@@ -4,7 +4,7 @@ pub mod features;
 mod operators;
 pub mod sinks;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fec_ir::{Ir, NodeId};
@@ -17,27 +17,12 @@ use flow_core::value::Value;
 use flow_operators::expression::Environment;
 use flow_operators::graph::{Feed, Graph, NodeId as OperatorId};
 use flow_operators::merge::MicroBatch;
+use flow_task::Dataflow;
 
 use crate::error::LocalError;
 use crate::expr::Names;
+use crate::specs;
 use crate::tables::{Loaded, Tables};
-
-/// A graph of operators, and what its parts stand for in the plan.
-pub struct Dataflow {
-    /// The operators.
-    pub graph: Graph,
-    /// The plan's node behind each sink of the graph, in the order of the sinks.
-    pub taps: Vec<NodeId>,
-    /// Columns of each stream source, by number: also of those that nothing reads, which are judged and counted all the
-    /// same, for T is after the last arrival of all.
-    pub sources: BTreeMap<u32, Arc<Schema>>,
-    /// The sources that feed it.
-    pub read: BTreeSet<u32>,
-    /// The stable name of each operator: its state is found again by it.
-    pub names: BTreeMap<OperatorId, String>,
-    /// Columns of each tap.
-    pub schemas: BTreeMap<NodeId, Arc<Schema>>,
-}
 
 /// What a dataflow is built from.
 #[derive(Clone, Copy)]
@@ -72,11 +57,9 @@ pub(crate) fn instantiate(plan: &DataflowPlan, parts: Parts<'_>) -> Result<Dataf
     let now = parts.now.map_or(Now::Row, Now::At);
     let graph = Graph::new(Environment { now, slots: parts.slots.to_vec() });
     let mut built = Instance { parts, graph, placed: Vec::with_capacity(plan.operators.len()) };
-    let mut sources = BTreeMap::new();
     for (number, columns) in &plan.read {
         let schema = built.schema(columns);
-        built.graph.source(*number, Arc::clone(&schema));
-        sources.insert(*number, schema);
+        built.graph.source(*number, schema);
     }
     let mut names = BTreeMap::new();
     for operator in &plan.operators {
@@ -89,12 +72,11 @@ pub(crate) fn instantiate(plan: &DataflowPlan, parts: Parts<'_>) -> Result<Dataf
     let mut schemas = BTreeMap::new();
     for tap in &plan.taps {
         built.graph.sink(built.feed(tap.feed)?)?;
-        schemas.insert(tap.node, built.schema(&tap.columns));
+        schemas.insert(specs::tap(tap.node), built.schema(&tap.columns));
     }
-    let read = sources.keys().copied().collect();
-    sources.extend(plan.judged.iter().map(|(number, columns)| (*number, built.schema(columns))));
-    let taps = plan.taps.iter().map(|tap| tap.node).collect();
-    Ok(Dataflow { graph: built.graph, taps, sources, read, names, schemas })
+    let read = plan.read.keys().copied().collect();
+    let taps = plan.taps.iter().map(|tap| specs::tap(tap.node)).collect();
+    Ok(Dataflow { graph: built.graph, taps, sources: Arc::clone(&parts.names.sources), read, names, schemas })
 }
 
 /// What makes operators out of a plan.

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use fec_model::expr::{BinaryOp, Expr, ExprKind, Function, Literal, UnaryOp, VarId};
 use fec_model::types as model;
 use flow_core::functions as core_functions;
-use flow_core::program::{Binary, BuildError, Comparison, Conversion, Piece, Program, ProgramBuilder, Register, Unary};
+use flow_core::program::{Binary, Comparison, Conversion, Piece, Program, ProgramBuilder, Register, Unary};
 use flow_core::types::{Kind, Schema};
 use flow_core::value::Value;
 use flow_core::zone::Zone;
 
+use flow_task::SourceSpec;
+
 use crate::error::LocalError;
 use crate::types::{Enums, value};
 
-/// What expressions of a plan see besides their row.
+/// What expressions and dataflows of a plan know besides their rows.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     /// Enumerations.
@@ -23,6 +25,8 @@ pub struct Names {
     pub slots: BTreeMap<String, (usize, Kind)>,
     /// The solution's time zone.
     pub zone: Arc<Zone>,
+    /// The sources of the solution: a dataflow carries them.
+    pub sources: Arc<[SourceSpec]>,
 }
 
 impl Names {
@@ -234,12 +238,6 @@ impl Compiler<'_> {
 
 fn missing(what: &str, name: &str) -> LocalError {
     LocalError::Plan(format!("there is no {what} `{name}`"))
-}
-
-impl From<BuildError> for LocalError {
-    fn from(error: BuildError) -> Self {
-        Self::Plan(error.to_string())
-    }
 }
 
 /// The runtime's name of a function.

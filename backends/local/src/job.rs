@@ -23,6 +23,7 @@ use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::pipeline::Produced;
 use crate::replay::{Replay, replay};
+use crate::specs;
 use crate::tables::Tables;
 
 pub use learn::{ModelOutcome, Trained};
@@ -243,7 +244,7 @@ impl<'a> Run<'a> {
         for tap in taps {
             let node = self.node(*tap)?;
             let schema = self.environment.names.enums.schema(&node.columns);
-            let batches = produced.rows.get(tap).map(Vec::as_slice).unwrap_or_default();
+            let batches = produced.rows.get(&specs::tap(*tap)).map(Vec::as_slice).unwrap_or_default();
             let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
             self.rows.insert(*tap, if node.changes { consolidated(&rows) } else { rows });
         }
@@ -298,7 +299,7 @@ impl<'a> Run<'a> {
         let mut produced = Produced::default();
         for outputs in [pushed, ended] {
             produced.dead.extend(outputs.dead);
-            produced.rows.entry(id).or_default().extend(outputs.rows.into_iter().map(|(_, batch)| batch));
+            produced.rows.entry(specs::tap(id)).or_default().extend(outputs.rows.into_iter().map(|(_, batch)| batch));
         }
         self.keep(&[id], produced)?;
         self.rows_of(id)

@@ -1,9 +1,7 @@
 //! `fec run`: the whole solution in one process over the embedded log.
 
 mod emitter;
-mod feed;
 mod jobs;
-mod output;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -20,6 +18,9 @@ use flow_learn::Registry;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Clock, Log, LogError, SystemClock};
 use flow_store::MemoryFeatureStore;
+use flow_task::feed::{Feed, is_fed};
+use flow_task::output;
+use flow_task::stream::StreamTask;
 
 use crate::data::{History, Places, read_all};
 use crate::dataflow::Parts;
@@ -27,10 +28,10 @@ use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, ModelOutcome};
 use crate::service::{Emits, Health, LiveReads, Reads, Services};
+use crate::specs::{self, fingerprint};
 use crate::state::{Found, StateFolder};
-use crate::stream::{StreamTask, TaskSetup};
+use crate::stream::setup;
 
-use feed::Feed;
 use jobs::{Inputs, Jobs, Shared};
 
 /// How a solution is run.
@@ -76,7 +77,7 @@ pub enum Event {
 }
 
 pub use flow_operators::accept::Counters;
-pub use output::Summary;
+pub use flow_task::output::Summary;
 
 /// Runs a solution until its data ends (`once`) or `stop` is set.
 ///
@@ -104,7 +105,7 @@ pub fn run_by(
 ) -> Result<(), LocalError> {
     let started = Instant::now();
     let environment = Environment::new(ir)?;
-    let (mut folder, found) = StateFolder::open(&options.state, ir)?;
+    let (mut folder, found) = StateFolder::open(&options.state, &ir.name, &fingerprint(ir)?)?;
     let mut log = EmbeddedLog::open(folder.log(), Options::default())?;
     // The lock of the run itself: held until the process ends, however it ends.
     let guard = flow_log::TaskId::new(format!("{}.run", ir.name), 0);
@@ -123,9 +124,10 @@ pub fn run_by(
         ));
     }
     folder.save()?;
-    let (files, tables) = read_all(ir, &options.places, &environment.names)?;
-    let mut feed = Feed::open(ir, &options.places)?;
-    let tables = Arc::new(feed.tables(ir, &environment.names, tables)?);
+    let sources = &environment.names.sources;
+    let (files, tables) = read_all(sources, &options.places)?;
+    let mut feed = Feed::open(sources, specs::simulation(ir).as_ref(), &options.places)?;
+    let tables = Arc::new(feed.tables(sources, tables)?);
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
     let models = ir.models.iter().map(|model| model.name.clone()).collect();
@@ -155,8 +157,7 @@ pub fn run_by(
     let parts =
         Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
     let records: usize = files.chunks.iter().map(|chunk| chunk.arriving.offsets.len()).sum();
-    let setup =
-        TaskSetup { parts, generation: folder.generation(), files, store: Arc::clone(&store) as _, micro_batch: 0 };
+    let setup = setup(parts, &folder.generation(), files, Arc::clone(&store) as _)?;
     let mut task = StreamTask::open(Box::new(EmbeddedLog::open(folder.log(), Options::default())?), setup)?;
     let expected = u64::try_from(records).ok().map(|records| records + feed.records());
     task.catch_up(&mut |done| tell(Event::Progress("applying history", done as u64, expected)), stop)?;
@@ -174,7 +175,7 @@ pub fn run_by(
         }
     } else {
         jobs.schedule(tell);
-        let is_fed = feed::is_fed(ir, &options.places);
+        let is_fed = is_fed(sources, &options.places);
         let begun = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             writer.as_ref().map_or(Ok(()), emitter::Writer::check)?;
@@ -199,7 +200,8 @@ pub fn run_by(
     }
     // After the last answer: what was answered is written before the end.
     writer.take().map_or(Ok(()), emitter::Writer::stop)?;
-    let summary = output::finish(&mut log, ir, &folder, &task, options.out.as_deref())?;
+    let sinks = specs::sinks(ir, &environment.names.enums);
+    let summary = output::finish(&mut log, (sources, &sinks), &folder, &task.counters(), options.out.as_deref())?;
     tell(Event::Summary(summary));
     task.close();
     log.release(&guard);

@@ -71,7 +71,8 @@ impl Services {
         for source in &parts.ir.sources {
             if let Some(loaded) = parts.tables.get(&source.name) {
                 let (rows, version) = (loaded.rows.clone(), loaded.version.as_deref());
-                solution.tables.push(Keyed::new(&source.name, &loaded.schema, rows, &loaded.key, version)?);
+                let keyed = Keyed::new(&source.name, &loaded.schema, rows, &loaded.key, version).map_err(served)?;
+                solution.tables.push(keyed);
             }
         }
         let is_table = |source: &str| parts.tables.get(source).is_some();
@@ -90,7 +91,7 @@ impl Services {
                 path: service.path,
             });
         }
-        let engine = Arc::new(flow_serve::Services::new(solution)?);
+        let engine = Arc::new(flow_serve::Services::new(solution).map_err(served)?);
         Ok(Self { parts, engine })
     }
 }
@@ -116,5 +117,14 @@ impl Parts {
             views.push(FeatureView::new(&info.name, table.0, &reader, set_columns(plans, &info.name)));
         }
         Ok(views)
+    }
+}
+
+/// An error of the engine as one of this target.
+fn served(error: ServeError) -> LocalError {
+    match error {
+        ServeError::Plan(what) => LocalError::Plan(what),
+        ServeError::Unavailable(what) => LocalError::Environment(what),
+        ServeError::Operator(error) => LocalError::Operator(error),
     }
 }

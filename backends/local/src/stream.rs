@@ -1,118 +1,18 @@
-//! The streaming plane: one task that reads a log and files, keeps the state of features and streams, and writes rows,
-//! dead letters, state changes and positions in one transaction.
+//! The streams of a plan as tasks.
 
-mod inputs;
-mod letters;
-
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use fec_ir::{Ir, NodeId};
-use flow_core::batch::Batch;
-use flow_core::fault::Fault;
-use flow_core::key::write_row_key;
-use flow_formats::RowEncoder;
-use flow_log::{
-    AppendError, Block, Cut, Log, LogError, Mark, Outcome, PartitionId, Restored, Sequence, TableId, TaskId, Writes,
-};
-use flow_operators::accept::Counters;
-use flow_operators::order::Order;
-use flow_store::{Applied, FeatureStore, SetId};
+use flow_store::{FeatureStore, SetId};
+use flow_task::data::History;
+use flow_task::stream::{TaskSetup, Worker};
+use flow_task::{SinkSpec, Tap};
 
-use crate::data::{History, gates};
 use crate::dataflow::sinks::stream_sinks;
 use crate::dataflow::{Parts, build};
 use crate::error::LocalError;
-use crate::pipeline::{MICRO_BATCH, Pipeline, Produced};
-
-pub use inputs::Inputs;
-pub use letters::letter;
-
-/// Rows after which a task commits.
-const COMMIT_ROWS: usize = 50_000;
-
-/// Tables from here on are the task's own; those below are the states of features, which services read.
-const FIRST_PRIVATE: u32 = 1_000_000;
-
-/// What a task needs besides the plan.
-pub struct TaskSetup<'a> {
-    /// The plan's parts.
-    pub parts: Parts<'a>,
-    /// A name for its changelog, sinks and dead letters: a changed solution gets another, and so starts anew.
-    pub generation: String,
-    /// Data at rest.
-    pub files: History,
-    /// Where states of features go after each commit.
-    pub store: Arc<dyn FeatureStore>,
-    /// Rows in a micro-batch.
-    pub micro_batch: usize,
-}
-
-/// What one step did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Step {
-    /// Records that went through the operators.
-    pub records: usize,
-    /// Nothing is waiting: everything that was committed to the log has been processed and committed.
-    pub idle: bool,
-}
-
-/// Where a sink's rows go.
-struct Out {
-    node: NodeId,
-    topic: PartitionId,
-    encoder: RowEncoder,
-    key: Vec<usize>,
-}
-
-/// Place, key, bytes and stamp of a record.
-type Writing = (PartitionId, Vec<u8>, Vec<u8>, i64);
-
-impl Out {
-    fn record(&self, batch: &Batch, row: usize) -> Result<Writing, Fault> {
-        let keys: Vec<_> = self.key.iter().filter_map(|position| batch.columns.get(*position)).collect();
-        let mut key = Vec::new();
-        if !keys.is_empty() {
-            write_row_key(&mut key, &keys, row)?;
-        }
-        let mut record = Vec::new();
-        // A key that holds nothing any more gets an empty record.
-        if batch.weight.get(row).is_none_or(|weight| *weight > 0) {
-            self.encoder.json(&mut record, &batch.columns, row)?;
-        }
-        Ok((self.topic.clone(), key, record, Order::of(batch, row).arrived))
-    }
-}
-
-/// A running task.
-pub struct StreamTask {
-    log: Box<dyn Log>,
-    task: TaskId,
-    inputs: Inputs,
-    pipeline: Pipeline,
-    outs: Vec<Out>,
-    dead: BTreeMap<u32, PartitionId>,
-    sources: Vec<String>,
-    tables: BTreeMap<String, TableId>,
-    sequence: Sequence,
-    cut: Cut,
-    store: Arc<dyn FeatureStore>,
-    micro_batch: usize,
-}
-
-/// The topic of a sink's rows.
-#[must_use]
-pub fn sink_topic(generation: &str, sink: &str) -> String {
-    format!("{generation}.sink.{sink}")
-}
-
-/// The topic of a source's dead letters.
-#[must_use]
-pub fn dead_topic(generation: &str, source: &str) -> String {
-    format!("{generation}.dead.{source}")
-}
+use crate::expr::Names;
+use crate::specs::{sinks, tap};
 
 /// The table of a feature node's state: what a service reads.
 #[must_use]
@@ -130,294 +30,40 @@ pub fn feature_nodes(ir: &Ir) -> Vec<NodeId> {
     nodes
 }
 
-impl StreamTask {
-    /// Takes the task, restores its state and stands where its last commit was.
-    ///
-    /// # Errors
-    /// [`LogError::Owned`] where another process runs it; damaged state; a plan that cannot be built.
-    pub fn open(mut log: Box<dyn Log>, setup: TaskSetup<'_>) -> Result<Self, LocalError> {
-        let ir = setup.parts.ir;
-        let task = TaskId::new(setup.generation.as_str(), 0);
-        log.own(&task)?;
-        let sinks = stream_sinks(ir);
-        let taps: Vec<NodeId> = sinks.iter().map(|(tap, _)| *tap).collect();
-        let features = feature_nodes(ir);
-        let dataflow = build(setup.parts, &taps, &features)?;
-        let mut tables: BTreeMap<String, TableId> = BTreeMap::new();
-        for (number, node) in (0u32..).zip(&features) {
-            if let Some(node) = ir.graph.get(*node) {
-                tables.insert(node.name.clone(), TableId(number));
-            }
-        }
-        let others =
-            dataflow.names.values().cloned().chain(ir.sources.iter().map(|source| format!("source/{}", source.name)));
-        for (number, name) in (FIRST_PRIVATE..).zip(others) {
-            tables.entry(name).or_insert(TableId(number));
-        }
-        let mut outs = Vec::new();
-        for (node, sink) in sinks {
-            let topic = sink_topic(&setup.generation, &sink);
-            log.create(&topic, 1)?;
-            let declared = ir.sink(&sink);
-            let columns = declared.map(|sink| sink.columns.as_slice()).unwrap_or_default();
-            let schema = setup.parts.names.enums.schema(columns);
-            let key = declared.map(|sink| sink.key.as_slice()).unwrap_or_default();
-            outs.push(Out {
-                node,
-                topic: PartitionId::new(topic, 0),
-                encoder: RowEncoder::new(&schema),
-                key: key.iter().filter_map(|name| schema.position(name)).collect(),
-            });
-        }
-        let mut dead = BTreeMap::new();
-        for (number, source) in (0u32..).zip(&ir.sources) {
-            let topic = dead_topic(&setup.generation, &source.name);
-            log.create(&topic, 1)?;
-            dead.insert(number, PartitionId::new(topic, 0));
-        }
-        let inputs = Inputs::open(log.as_mut(), ir, setup.parts.names, setup.files)?;
-        let mut opened = Self {
-            log,
-            task,
-            inputs,
-            pipeline: Pipeline::new(dataflow, gates(ir)),
-            outs,
-            dead,
-            sources: ir.sources.iter().map(|source| source.name.clone()).collect(),
-            tables,
-            sequence: Sequence::NONE,
-            cut: Cut::default(),
-            store: setup.store,
-            micro_batch: if setup.micro_batch == 0 { MICRO_BATCH } else { setup.micro_batch },
-        };
-        opened.restore()?;
-        Ok(opened)
-    }
+/// The stable names of the nodes that keep features, in order.
+#[must_use]
+pub fn feature_names(ir: &Ir) -> Vec<String> {
+    feature_nodes(ir).into_iter().filter_map(|node| ir.graph.get(node)).map(|node| node.name.clone()).collect()
+}
 
-    /// Reads the changelog to its end, waiting for what an earlier owner may still have in the air.
-    fn restore(&mut self) -> Result<(), LocalError> {
-        let mut frontier = i64::MIN;
-        // Blocks hold whole values: only the last of each key counts.
-        let mut state: BTreeMap<(TableId, Vec<u8>), Option<Vec<u8>>> = BTreeMap::new();
-        loop {
-            let mut blocks = Vec::new();
-            let restored = self.log.blocks(&self.task, self.sequence, 8 << 20, &mut blocks)?;
-            for block in blocks {
-                self.publish(&block)?;
-                for write in block.writes.iter() {
-                    state.insert((write.table, write.key.to_vec()), write.value.map(<[u8]>::to_vec));
-                }
-                frontier = block.frontiers.values().copied().max().unwrap_or(frontier);
-                self.sequence = block.sequence;
-                self.cut = block.cut;
-            }
-            match restored {
-                Restored::Complete(_) => break,
-                Restored::More(_) => {}
-                Restored::Waiting(_) => std::thread::sleep(Duration::from_millis(5)),
-            }
-        }
-        let names: BTreeMap<TableId, String> = self.tables.iter().map(|(name, table)| (*table, name.clone())).collect();
-        for ((table, key), value) in state {
-            if let (Some(name), Some(value)) = (names.get(&table), value) {
-                self.pipeline.restore(name, &key, &value)?;
-            }
-        }
-        self.pipeline.restored(frontier);
-        self.pipeline.commit();
-        self.resume()
-    }
+/// What the task of all streams works with.
+///
+/// # Errors
+/// A plan that no checked solution has.
+pub fn setup(
+    parts: Parts<'_>,
+    generation: &str,
+    files: History,
+    store: Arc<dyn FeatureStore>,
+) -> Result<TaskSetup, LocalError> {
+    let ir = parts.ir;
+    let taps: Vec<NodeId> = stream_sinks(ir).into_iter().map(|(tap, _)| tap).collect();
+    Ok(TaskSetup {
+        worker: Worker { name: ir.name.clone(), number: 0, of: 1, keeps_features: true },
+        dataflow: build(parts, &taps, &feature_nodes(ir))?,
+        sinks: tapped_sinks(ir, parts.names),
+        features: feature_names(ir),
+        generation: generation.to_owned(),
+        files,
+        store,
+        micro_batch: 0,
+    })
+}
 
-    /// Lets all inputs stand at the committed cut.
-    fn resume(&mut self) -> Result<(), LocalError> {
-        for (origin, partition) in self.inputs.partitions() {
-            self.pipeline.resume(origin, self.cut.mark(&partition).next);
-        }
-        self.inputs.rewind(&self.cut)
-    }
-
-    /// Lets services see what a block changed in the states of features.
-    fn publish(&mut self, block: &Block) -> Result<(), LocalError> {
-        let mut features = Writes::new();
-        for write in block.writes.iter().filter(|write| write.table.0 < FIRST_PRIVATE) {
-            match write.value {
-                Some(value) => features.put(write.table, write.key, value),
-                None => features.delete(write.table, write.key),
-            }
-        }
-        let applied = self.store.apply(&self.task, block.sequence, block.sequence, &features, &block.cut);
-        match applied.map_err(|error| LocalError::Environment(error.to_string()))? {
-            Applied::Done | Applied::Stale => Ok(()),
-            Applied::Gap { expected } => Err(LocalError::Environment(format!(
-                "the feature store stands before block {expected} of the changelog; remove the state folder to rebuild it"
-            ))),
-        }
-    }
-
-    /// Takes what is there, at most about 50,000 records, and commits it; waits up to `wait` if there is nothing.
-    ///
-    /// # Errors
-    /// A log that refuses, a task that another owner took, damaged state.
-    pub fn step(&mut self, wait: Duration) -> Result<Step, LocalError> {
-        let at_end = self.inputs.poll(&mut self.pipeline, COMMIT_ROWS, wait)?;
-        let mut produced = Produced::default();
-        let records = self.pipeline.drain(COMMIT_ROWS, self.micro_batch, &mut produced)?;
-        let idle = records == 0 && at_end;
-        if records > 0 || !produced.dead.is_empty() || !produced.rows.is_empty() {
-            self.commit(produced)?;
-        }
-        Ok(Step { records, idle })
-    }
-
-    /// Lets time go on to `at`, with nothing new: what may leave until then leaves.
-    ///
-    /// # Errors
-    /// As [`Self::step`].
-    pub fn advance(&mut self, at: i64) -> Result<(), LocalError> {
-        if at <= self.pipeline.frontier() {
-            return Ok(());
-        }
-        let mut produced = Produced::default();
-        self.pipeline.advance(at, &mut produced)?;
-        self.commit(produced)
-    }
-
-    fn commit(&mut self, produced: Produced) -> Result<(), LocalError> {
-        let mut writes = Writes::new();
-        for entry in self.pipeline.freeze() {
-            let Some(table) = self.tables.get(&entry.node) else {
-                return Err(LocalError::Plan(format!("state of `{}` has no place", entry.node)));
-            };
-            match entry.value {
-                Some(value) => writes.put(*table, &entry.key, &value),
-                None => writes.delete(*table, &entry.key),
-            }
-        }
-        let mut cut = self.cut.clone();
-        let partitions = self.inputs.partitions();
-        for (origin, next, arrived) in self.pipeline.positions() {
-            if let Some((_, partition)) = partitions.iter().find(|(known, _)| *known == origin) {
-                cut.0.insert(partition.clone(), Mark { next, arrived: arrived.unwrap_or(i64::MIN) });
-            }
-        }
-        let frontiers = BTreeMap::from([(Arc::from("frontier"), self.pipeline.frontier())]);
-        let block = Block { sequence: self.sequence.next(), cut: cut.clone(), frontiers, writes };
-        let records = self.records(&produced)?;
-        let outcome = self.transact(&records, &block)?;
-        match self.resolved(outcome)? {
-            Outcome::Committed => {
-                self.pipeline.commit();
-                self.sequence = block.sequence;
-                self.cut = cut;
-                self.inputs.forget(&self.cut);
-                self.publish(&block)
-            }
-            Outcome::Aborted(LogError::GivenUp) => {
-                self.pipeline.rollback()?;
-                self.resume()
-            }
-            // A full disk is no emptier for asking again: whoever frees it starts the run anew.
-            Outcome::Aborted(error) => Err(error.into()),
-            Outcome::Fenced(task) => {
-                Err(LocalError::Environment(format!("task `{task}` was taken over by another process; this one stops")))
-            }
-            Outcome::Unknown(error) => Err(error.into()),
-        }
-    }
-
-    /// Asks until the outcome is known; processes nothing meanwhile.
-    fn resolved(&mut self, mut outcome: Outcome) -> Result<Outcome, LocalError> {
-        while let Outcome::Unknown(error) = &outcome {
-            if *error == LogError::Crashed {
-                return Ok(outcome);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-            outcome = self.log.resolve()?;
-        }
-        Ok(outcome)
-    }
-
-    /// The records of sinks and dead letters.
-    fn records(&self, produced: &Produced) -> Result<Vec<Writing>, LocalError> {
-        let mut records = Vec::new();
-        for out in &self.outs {
-            for batch in produced.rows.get(&out.node).map(Vec::as_slice).unwrap_or_default() {
-                for row in 0..batch.rows {
-                    // INVARIANT: rows with a bad cell have left at the `emit`.
-                    let record = out.record(batch, row);
-                    records.push(record.map_err(|fault| LocalError::Plan(format!("a row of a sink is bad: {fault}")))?);
-                }
-            }
-        }
-        for letter in &produced.dead {
-            let origin = letter.order.event_origin();
-            let (Some(topic), Some(source)) = (self.dead.get(&origin.source), self.sources.get(origin.source as usize))
-            else {
-                continue;
-            };
-            let raw = self.inputs.raw(origin, letter.order.offset);
-            let record = letters::letter(letter, source, raw);
-            records.push((topic.clone(), Vec::new(), record, letter.order.arrived));
-        }
-        Ok(records)
-    }
-
-    fn transact(&mut self, records: &[Writing], block: &Block) -> Result<Outcome, LocalError> {
-        let mut transaction = self.log.begin()?;
-        for (to, key, record, stamp) in records {
-            match transaction.append(to, key, record, *stamp) {
-                Ok(()) => {}
-                // What no log takes has no other place; the reader of the sink misses it, the counters show it.
-                Err(AppendError::Row(_)) => {}
-                Err(AppendError::Log(error)) => return Err(error.into()),
-            }
-        }
-        transaction.block(&self.task, block)?;
-        transaction.positions(&self.task, &block.cut)?;
-        Ok(transaction.commit())
-    }
-
-    /// Steps until nothing is waiting, or `stop` is set; `progress` hears how many records are done.
-    ///
-    /// # Errors
-    /// As [`Self::step`].
-    pub fn catch_up(&mut self, progress: &mut dyn FnMut(usize), stop: &AtomicBool) -> Result<usize, LocalError> {
-        let mut done = 0;
-        while !stop.load(Ordering::Relaxed) {
-            let step = self.step(Duration::ZERO)?;
-            done += step.records;
-            progress(done);
-            if step.idle {
-                break;
-            }
-        }
-        Ok(done)
-    }
-
-    /// The greatest arrival that was processed.
-    #[must_use]
-    pub fn arrived(&self) -> Option<i64> {
-        self.pipeline.arrived()
-    }
-
-    /// Counts by source.
-    #[must_use]
-    pub fn counters(&self) -> BTreeMap<String, Counters> {
-        let counters = self.pipeline.counters();
-        let named = counters
-            .into_iter()
-            .filter_map(|(number, counters)| self.sources.get(number as usize).map(|name| (name.clone(), counters)));
-        named.collect()
-    }
-
-    /// The committed cut.
-    #[must_use]
-    pub fn cut(&self) -> &Cut {
-        &self.cut
-    }
-
-    /// Gives the task back.
-    pub fn close(mut self) {
-        self.log.release(&self.task);
-    }
+/// The sinks that streams write to, and where their rows are tapped.
+#[must_use]
+pub fn tapped_sinks(ir: &Ir, names: &Names) -> Vec<(Tap, SinkSpec)> {
+    let all = sinks(ir, &names.enums);
+    let tapped = |(node, name): (NodeId, String)| Some((tap(node), all.iter().find(|sink| sink.name == name)?.clone()));
+    stream_sinks(ir).into_iter().filter_map(tapped).collect()
 }

@@ -9,8 +9,9 @@ use fec_ir::{Ir, NodeId, Op};
 use fec_model::model::{Plane, Write};
 use flow_core::batch::Batch;
 use flow_store::SetId;
+use flow_task::spec::find;
 
-use crate::data::{History, Places, given_stream, given_table, number, read_all};
+use crate::data::{History, Places, given_stream, given_table, read_tables};
 use crate::dataflow::Parts;
 use crate::dataflow::sinks::{stream_sinks, taken};
 use crate::environment::Environment;
@@ -18,6 +19,7 @@ use crate::error::LocalError;
 use crate::job::{self, Halt, JobInput, consolidated};
 use crate::replay::{Replay, replay, states};
 use crate::service::{Emitted, Given, Moment, Prediction, PublishedModel, Reads, ServeError, Services};
+use crate::specs::tap;
 use crate::stream::{feature_nodes, feature_table};
 use crate::tables::Tables;
 
@@ -45,7 +47,8 @@ pub fn run(
     outcome: &mut dyn FnMut(TestOutcome),
 ) -> Result<(), LocalError> {
     let environment = Environment::new(ir)?;
-    let (_, tables) = read_all(&without_streams(ir), places, &environment.names)?;
+    // Tests give the events themselves: only tables are read from files.
+    let tables = read_tables(&environment.names.sources, places)?;
     for test in ir.tests.iter().filter(|test| only.is_none_or(|only| test.name.contains(only))) {
         for plane in planes(ir, test) {
             let started = Instant::now();
@@ -55,17 +58,6 @@ pub fn run(
         }
     }
     Ok(())
-}
-
-/// Tests give the events themselves: only tables are read from files.
-fn without_streams(ir: &Ir) -> Ir {
-    let mut ir = ir.clone();
-    for source in &mut ir.sources {
-        if source.shape == fec_model::model::Shape::Stream {
-            (source.file, source.path, source.history) = (None, None, None);
-        }
-    }
-    ir
 }
 
 /// The planes of what a test asks: services answer online, sinks belong to their flow, features are in all three.
@@ -141,7 +133,7 @@ fn one(
     let mut history = History::default();
     let mut tables = tables.clone();
     for (name, rows) in &test.given {
-        let Some(source) = ir.source(name) else {
+        let Some((number, source)) = find(&environment.names.sources, name) else {
             return Ok(Some(format!("`given {name}`: there is no such source")));
         };
         let mut values = Vec::with_capacity(rows.len());
@@ -151,12 +143,10 @@ fn one(
                 Err(fault) => return Ok(Some(format!("row {} of `given {name}`: {fault}", position + 1))),
             }
         }
-        match source.shape {
-            fec_model::model::Shape::Stream => {
-                let number = number(ir, name).unwrap_or(u32::MAX);
-                history.chunks.push(given_stream(source, number, &values, &environment.names));
-            }
-            _ => tables.insert(name, given_table(source, &values, &environment.names)),
+        if source.is_stream() {
+            history.chunks.push(given_stream(source, number, &values));
+        } else {
+            tables.insert(name, given_table(source, &values));
         }
     }
     let mut models = BTreeMap::new();
@@ -204,8 +194,8 @@ fn one(
             }
         }
     }
-    for (tap, sink) in stream_sinks(ir).into_iter().filter(|(_, sink)| by_stream(sink)) {
-        let batches = replayed.produced.rows.get(&tap).cloned().unwrap_or_default();
+    for (node, sink) in stream_sinks(ir).into_iter().filter(|(_, sink)| by_stream(sink)) {
+        let batches = replayed.produced.rows.get(&tap(node)).cloned().unwrap_or_default();
         received.entry(sink).or_default().extend(batches);
     }
     let mut given: Given = BTreeMap::new();
@@ -213,7 +203,7 @@ fn one(
     for id in relations {
         let Some(node) = ir.graph.get(id) else { continue };
         let schema = environment.names.enums.schema(&node.columns);
-        let batches = replayed.produced.rows.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let batches = replayed.produced.rows.get(&tap(id)).map(Vec::as_slice).unwrap_or_default();
         let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
         given.insert(id, consolidated(&rows));
     }

@@ -7,6 +7,8 @@ use fec_diagnostics::{Diagnostic, FileId, Sources, in_source_order};
 use fec_ir::passes::Applied;
 use fec_ir::{Ir, lower, optimise};
 use fec_local::data::Places;
+use fec_local::types::Enums;
+use fec_local::{simulate, specs};
 use fec_model::model::Model;
 use fec_model::{CheckOptions, check};
 use fec_syntax::parse;
@@ -173,6 +175,7 @@ pub fn places(ir: &Ir, files: &Files, bound: &[(String, PathBuf)]) -> Result<Pla
             return Err(Failure::usage(format!("--bind: there is no source `{name}`; {hint}")));
         }
     }
-    let simulated = fec_local::simulate::filled(ir).map_err(local)?;
+    let sources = specs::sources(ir, &Enums::new(&ir.enums));
+    let simulated = simulate::filled(&sources, specs::simulation(ir).as_ref()).map_err(local)?;
     Ok(Places { root: files.root.clone(), bound: bound.iter().cloned().collect(), simulated })
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use fec_ir::{Ir, NodeId, Op};
-use fec_local::data::{gates, number, unit};
 use fec_local::dataflow::features::descriptor;
 use fec_local::dataflow::sinks::stream_sinks;
 use fec_local::dataflow::{Parts, build};
 use fec_local::environment::Environment;
 use fec_local::pipeline::{MICRO_BATCH, Pipeline, Produced};
+use fec_local::specs;
 use fec_local::stream::feature_nodes;
 use fec_local::tables::Tables;
 use flow_core::batch::Origin;
@@ -20,6 +20,7 @@ use flow_core::value::Value;
 use flow_formats::{Decoder, Encoding};
 use flow_operators::accept::Arriving;
 use flow_operators::feature_set::FeatureReader;
+use flow_task::spec::find;
 use hashbrown::HashMap;
 
 use crate::compile::plan;
@@ -89,7 +90,7 @@ fn features(cells: &[Result<Value, Fault>]) -> Result<Features, String> {
 /// The rows that were tapped: the id, then the features.
 pub(crate) fn tapped(produced: &Produced, tap: NodeId) -> Result<Vec<(String, Features)>, String> {
     let mut rows = Vec::new();
-    for batch in produced.rows.get(&tap).map(Vec::as_slice).unwrap_or_default() {
+    for batch in produced.rows.get(&specs::tap(tap)).map(Vec::as_slice).unwrap_or_default() {
         for row in 0..batch.rows {
             let cells: Vec<_> = batch.columns.iter().map(|column| column.value(row)).collect();
             let (id, rest) = cells.split_first().ok_or("a row has no columns")?;
@@ -104,26 +105,24 @@ pub(crate) fn tapped(produced: &Produced, tap: NodeId) -> Result<Vec<(String, Fe
 fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<Given, String> {
     let message = |error: fec_local::LocalError| error.to_string();
     let environment = Environment::new(ir).map_err(message)?;
-    let source = ir.source("payments").ok_or("there is no source")?;
-    let source_number = number(ir, "payments").ok_or("there is no source")?;
+    let (number, source) = find(&environment.names.sources, "payments").ok_or("there is no source")?;
     let (tables, given) = (Tables::default(), BTreeMap::new());
     let parts =
         Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
     let tap = stream_sinks(ir).first().map(|(tap, _)| *tap).ok_or("there is no emit")?;
-    let mut pipeline = Pipeline::new(build(parts, &[tap], &feature_nodes(ir)).map_err(message)?, gates(ir));
+    let mut pipeline = Pipeline::new(build(parts, &[tap], &feature_nodes(ir)).map_err(message)?);
     if kept == Kept::No {
         pipeline.untracked();
     }
-    let origin = Origin { source: source_number, partition: 0 };
+    let origin = Origin { source: number, partition: 0 };
     pipeline.partition(origin);
-    let schema = environment.names.enums.schema(&source.ty.columns);
     let mut produced = Produced::default();
     let mut state = HashMap::new();
     let (result, took) = timed(|| {
         let mut uncommitted = 0;
         for start in (0..payments.rows()).step_by(CHUNK) {
             let end = payments.rows().min(start + CHUNK);
-            let decoder = Decoder::new(&schema, Encoding::Json, unit(source));
+            let decoder = Decoder::new(&source.schema, Encoding::Json, source.unit);
             let decoded = decoder.decode(payments.records(start..end));
             let refused = decoded.refused.into_iter().map(|refused| (refused.row, refused.fault, refused.detail));
             let arriving = Arriving {
@@ -133,7 +132,7 @@ fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<Given, Strin
                 columns: decoded.columns,
                 refused: refused.collect(),
             };
-            pipeline.feed(source_number, arriving);
+            pipeline.feed(number, arriving);
             pipeline.drain(usize::MAX, MICRO_BATCH, &mut produced)?;
             uncommitted += end - start;
             if kept == Kept::Committed && (uncommitted >= COMMIT || end == payments.rows()) {

@@ -16,6 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use fec_local::data::Places;
 use fec_local::run::{Event, RunOptions};
+use fec_local::types::Enums;
+use fec_local::{simulate, specs};
 use flow_simulate::Options;
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +60,8 @@ fn serve_fraud(folder: &Path, rows: &str) -> Result<(), String> {
         .replace(DEADLINE, "@deadline(10s)")
         .replace(SIMULATED, &format!("simulate: cards(seed: 7, rows: {rows}, rate: 0)"));
     let ir = Arc::new(plan(&text)?);
-    let simulated = fec_local::simulate::filled(&ir).map_err(|error| error.to_string())?;
+    let sources = specs::sources(&ir, &Enums::new(&ir.enums));
+    let simulated = simulate::filled(&sources, specs::simulation(&ir).as_ref()).map_err(|error| error.to_string())?;
     let options = RunOptions {
         places: Places { root: folder.to_path_buf(), simulated, ..Places::default() },
         state: folder.join("state"),

@@ -104,7 +104,7 @@ pub fn run(size: Size) -> Outcome {
     let places = Places { bound: BTreeMap::from([("payments".to_owned(), file.clone())]), ..Places::default() };
     let mut seconds = [(); 4].map(|()| Vec::new());
     for run in 0..=runs {
-        let (loaded, load) = timed(|| read_all(&ir, &places, &environment.names));
+        let (loaded, load) = timed(|| read_all(&environment.names.sources, &places));
         let (history, tables) = loaded.map_err(message)?;
         let parts = Parts {
             ir: &ir,

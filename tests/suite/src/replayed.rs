@@ -16,6 +16,7 @@ use fec_local::job::consolidated;
 use fec_local::pipeline::StateEntry;
 use fec_local::replay::{Replay, replay, states};
 use fec_local::service::{RequestError, Services};
+use fec_local::specs::tap;
 use fec_local::stream::feature_nodes;
 use fec_local::suite::TestReads;
 use fec_local::tables::Tables;
@@ -25,6 +26,7 @@ use flow_core::types::Schema;
 use flow_core::value::Value as RunValue;
 use flow_operators::feature_set::FeatureReader;
 use flow_operators::operator::DeadLetter;
+use flow_task::Tap;
 
 use crate::compare::checked;
 use crate::generate::Program;
@@ -61,7 +63,7 @@ struct Ready {
 
 /// What all streams and feature sets gave together.
 struct Streamed {
-    rows: BTreeMap<NodeId, Vec<Batch>>,
+    rows: BTreeMap<Tap, Vec<Batch>>,
     dead: BTreeSet<Letter>,
     state: BTreeMap<(String, Vec<u8>), Vec<u8>>,
 }
@@ -103,7 +105,7 @@ impl Ready {
         let environment = Environment::new(&ir).map_err(words)?;
         let folder = program.folder().map_err(|error| error.to_string())?;
         let places = Places { root: folder.path().to_owned(), ..Places::default() };
-        let (history, tables) = read_all(&ir, &places, &environment.names).map_err(words)?;
+        let (history, tables) = read_all(&environment.names.sources, &places).map_err(words)?;
         Ok(Self {
             program: program.clone(),
             ir: Arc::new(ir),
@@ -220,8 +222,8 @@ impl Subject for Replayed {
             [] => Batch::empty(&schema),
             batches => Batch::concat(&schema, batches),
         };
-        if let Some((tap, _)) = stream_sinks(&ready.ir).into_iter().find(|(_, name)| name == sink) {
-            let rows = ready.streamed(stream)?.rows.get(&tap).map_or(&[][..], Vec::as_slice);
+        if let Some((node, _)) = stream_sinks(&ready.ir).into_iter().find(|(_, name)| name == sink) {
+            let rows = ready.streamed(stream)?.rows.get(&tap(node)).map_or(&[][..], Vec::as_slice);
             return written(&taken(&declared, concat(rows)).map_err(words)?, &schema);
         }
         let jobs = ready.ir.flows.iter().filter(|flow| flow.plane == Plane::Batch);
@@ -231,7 +233,7 @@ impl Subject for Replayed {
         let Some(id) = emit.copied() else { return Err(format!("nothing writes to `{sink}`")) };
         let given = BTreeMap::new();
         let replayed = replay(ready.parts(&given, None), &[id], &[], &ready.history, job).map_err(words)?;
-        let rows = concat(replayed.produced.rows.get(&id).map_or(&[][..], Vec::as_slice));
+        let rows = concat(replayed.produced.rows.get(&tap(id)).map_or(&[][..], Vec::as_slice));
         let changes = ready.ir.graph.get(id).is_some_and(|node| node.changes);
         let rows = if changes { consolidated(&rows) } else { rows };
         written(&taken(&declared, rows).map_err(words)?, &schema)

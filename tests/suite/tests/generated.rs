@@ -35,7 +35,8 @@ struct Given {
 
 fn given(seed: u64, count: u64) -> Given {
     let mut random = Random::new(seed);
-    let mut names = Names { enums: Enums::new(&enums()), slots: BTreeMap::new(), zone: cells::zone() };
+    let mut names =
+        Names { enums: Enums::new(&enums()), slots: BTreeMap::new(), zone: cells::zone(), ..Names::default() };
     let mut values = Vec::new();
     for (name, ty) in slots() {
         let kind = names.enums.kind(&ty.kind);

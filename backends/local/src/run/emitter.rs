@@ -14,6 +14,7 @@ use flow_core::key::write_row_key;
 use flow_formats::RowEncoder;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{AppendError, Log, Outcome, PartitionId};
+use flow_task::stream::served_topic;
 
 use crate::error::LocalError;
 use crate::expr::Names;
@@ -25,12 +26,6 @@ const WAITING: usize = 10_000;
 
 /// Requests in one transaction.
 const BLOCK: usize = 5_000;
-
-/// The topic of what services emit to a sink. It outlives a change of the solution: requests do not come again.
-#[must_use]
-pub fn served_topic(solution: &str, sink: &str) -> String {
-    format!("{solution}.served.{sink}")
-}
 
 struct Record {
     to: PartitionId,

@@ -12,13 +12,16 @@ use fec_ir::ir::FlowPlan;
 use flow_learn::Registry;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Clock, Cut};
+use flow_task::output;
+use flow_task::stream::from_topics;
 
 use super::schedule::Schedule;
-use super::{Event, LiveReads, feed, output};
+use super::{Event, LiveReads};
 use crate::data::History;
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, Halt, JobInput, JobOutcome, ModelOutcome};
+use crate::specs::sinks;
 use crate::state::StateFolder;
 use crate::tables::Tables;
 
@@ -351,8 +354,8 @@ fn attempt(
     tell: &Sender<Told>,
 ) -> Result<Vec<ModelOutcome>, LocalError> {
     let mut log = EmbeddedLog::open(shared.log(), Options::default())?;
-    let names = &shared.environment.names;
-    let live = feed::from_topics(&mut log, &shared.ir, names, &shared.files, &due.inputs.cut)?;
+    let sources = &shared.environment.names.sources;
+    let live = from_topics(&mut log, sources, &shared.files, &due.inputs.cut)?;
     let joined;
     let history = if live.is_empty() {
         &shared.files
@@ -377,7 +380,7 @@ fn attempt(
     if !halt.begin_writing() {
         return Err(LocalError::Stopped);
     }
-    output::write_lake(&shared.folder, &shared.ir, &shared.environment, &done.emitted)?;
+    output::write_lake(&shared.folder, &sinks(&shared.ir, &shared.environment.names.enums), &done.emitted)?;
     done.publish(&shared.registry)?;
     Ok(done.models)
 }

@@ -13,13 +13,16 @@ use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::simulated::{AbortingLog, Aborts};
 use flow_log::{Limits, Log, ManualClock, PartitionId, Start};
 use flow_store::MemoryFeatureStore;
+use flow_task::stream::{StreamTask, sink_topic};
 
 use super::{Event, RunOptions, run_by};
 use crate::data::{Places, read_all};
 use crate::dataflow::Parts;
 use crate::environment::Environment;
 use crate::error::LocalError;
-use crate::stream::{StreamTask, TaskSetup, sink_topic};
+use crate::specs;
+use crate::stream::setup;
+use crate::types::Enums;
 
 const MINUTE: i64 = 60_000_000;
 /// 2026-06-01T00:00:30Z
@@ -61,7 +64,8 @@ fn start(text: &str, is_once: bool) -> Started {
     let folder = tempfile::tempdir().unwrap();
     sales(folder.path());
     let ir = compiled(text);
-    let simulated = crate::simulate::filled(&ir).unwrap();
+    let sources = specs::sources(&ir, &Enums::new(&ir.enums));
+    let simulated = crate::simulate::filled(&sources, specs::simulation(&ir).as_ref()).unwrap();
     let options = RunOptions {
         places: Places { root: folder.path().to_path_buf(), bound: BTreeMap::new(), simulated },
         state: folder.path().join("state"),
@@ -289,7 +293,7 @@ stream watch {{ emit sales |> with sold |> select id, before to seen }}"
     let ir = compiled(&text);
     let environment = Environment::new(&ir).unwrap();
     let places = Places { root: folder.path().to_path_buf(), ..Places::default() };
-    let (files, tables) = read_all(&ir, &places, &environment.names).unwrap();
+    let (files, tables) = read_all(&environment.names.sources, &places).unwrap();
     let given = BTreeMap::new();
     let parts = Parts {
         ir: &ir,
@@ -303,7 +307,8 @@ stream watch {{ emit sales |> with sold |> select id, before to seen }}"
     let ahead = Aborts::default();
     let log = AbortingLog::new(EmbeddedLog::open(&path, Options::default()).unwrap(), ahead.clone());
     let store: Arc<MemoryFeatureStore> = Arc::default();
-    let setup = TaskSetup { parts, generation: "g".to_owned(), files, store: store as _, micro_batch: 100 };
+    let mut setup = setup(parts, "g", files, store as _).unwrap();
+    setup.micro_batch = 100;
     let mut task = StreamTask::open(Box::new(log), setup).unwrap();
     ahead.next(aborts);
     let mut steps = 0;

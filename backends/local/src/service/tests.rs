@@ -12,8 +12,10 @@ use fec_ir::{Ir, lower, optimise};
 use fec_model::{CheckOptions, check};
 use flow_core::value::Value;
 
+use flow_task::spec::find;
+
 use super::{Moment, Prediction, PublishedModel, Reads, ServeError, Services};
-use crate::data::{History, given_stream, given_table, number};
+use crate::data::{History, given_stream, given_table};
 use crate::dataflow::Parts;
 use crate::environment::Environment;
 use crate::replay::{Replay, replay, states};
@@ -92,17 +94,17 @@ fn fixture(text: &str) -> Fixture {
     let test = ir.tests.first().unwrap();
     let mut history = History::default();
     let mut tables = Tables::default();
-    for source in ir.sources.iter().filter(|source| source.shape != fec_model::model::Shape::Stream) {
-        tables.insert(&source.name, given_table(source, &[], &environment.names));
+    let sources = &environment.names.sources;
+    for source in sources.iter().filter(|source| !source.is_stream()) {
+        tables.insert(&source.name, given_table(source, &[]));
     }
     for (name, rows) in &test.given {
-        let source = ir.source(name).unwrap();
+        let (number, source) = find(sources, name).unwrap();
         let rows: Vec<Value> = rows.iter().map(|row| environment.constant(row, 0).unwrap().unwrap()).collect();
-        match source.shape {
-            fec_model::model::Shape::Stream => {
-                history.chunks.push(given_stream(source, number(&ir, name).unwrap(), &rows, &environment.names));
-            }
-            _ => tables.insert(name, given_table(source, &rows, &environment.names)),
+        if source.is_stream() {
+            history.chunks.push(given_stream(source, number, &rows));
+        } else {
+            tables.insert(name, given_table(source, &rows));
         }
     }
     let given = BTreeMap::new();

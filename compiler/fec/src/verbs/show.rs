@@ -3,7 +3,7 @@
 use fec_local::data::read_all;
 use fec_local::environment::Environment;
 use fec_local::show::{Road, object, parse_instant, parse_key, show};
-use fec_local::simulate;
+use fec_local::{simulate, specs};
 
 use crate::args::{Plane, Show};
 use crate::load;
@@ -17,8 +17,9 @@ pub fn run(args: &Show) -> Result<(), Failure> {
     let environment = Environment::new(ir).map_err(local)?;
     let key = parse_key(ir, &environment, &args.features, &args.key).map_err(local)?;
     let at = args.at.as_deref().map(parse_instant).transpose().map_err(local)?;
-    let (history, tables) = read_all(ir, &places, &environment.names).map_err(local)?;
-    let (history, tables) = simulate::fill(ir, &environment.names, history, tables).map_err(local)?;
+    let sources = &environment.names.sources;
+    let (history, tables) = read_all(sources, &places).map_err(local)?;
+    let (history, tables) = simulate::fill(sources, specs::simulation(ir).as_ref(), history, tables).map_err(local)?;
     let road = match args.plane {
         Plane::Batch => Road::Batch,
         Plane::Stream => Road::Stream,

@@ -1,6 +1,7 @@
 //! `fec simulate`.
 
-use fec_local::simulate;
+use fec_local::types::Enums;
+use fec_local::{simulate, specs};
 use serde_json::json;
 
 use crate::args::{Format, Simulate};
@@ -11,15 +12,15 @@ use crate::progress::Progress;
 /// Writes the events that the local target simulates.
 pub fn run(args: &Simulate, format: Format) -> Result<(), Failure> {
     let compiled = load::compiled(&args.solution)?;
-    let Some(settings) = simulate::settings(&compiled.ir) else {
+    let Some(mut settings) = specs::simulation(&compiled.ir) else {
         let message = "the solution simulates nothing; add `simulate: cards(seed: 1, rows: 10_000)` to `target local`";
         return Err(Failure::wrong(message));
     };
-    let mut settings = settings.clone();
     settings.seed = args.seed.unwrap_or(settings.seed);
     settings.rows = args.rows.unwrap_or(settings.rows);
     let progress = Progress::new("simulating", Some(settings.rows));
-    let files = simulate::write(&compiled.ir, &settings, &args.output, &mut |done| progress.at(done)).map_err(local)?;
+    let sources = specs::sources(&compiled.ir, &Enums::new(&compiled.ir.enums));
+    let files = simulate::write(&sources, &settings, &args.output, &mut |done| progress.at(done)).map_err(local)?;
     progress.done();
     match format {
         Format::Json => line(

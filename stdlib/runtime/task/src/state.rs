@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fec_ir::Ir;
 use serde::{Deserialize, Serialize};
 
-use crate::error::LocalError;
+use crate::error::RunError;
 
 /// A state folder.
 #[derive(Debug, Clone)]
@@ -41,17 +40,17 @@ pub enum Found {
 }
 
 impl StateFolder {
-    /// Opens or makes a state folder for a plan.
+    /// Opens or makes a state folder for a solution; `plan` is the fingerprint of its plan: another one begins a new
+    /// generation.
     ///
     /// # Errors
     /// A folder that cannot be written, or that holds another solution's state.
-    pub fn open(root: &Path, ir: &Ir) -> Result<(Self, Found), LocalError> {
+    pub fn open(root: &Path, solution: &str, plan: &str) -> Result<(Self, Found), RunError> {
         std::fs::create_dir_all(root).map_err(|error| refused(root, &error))?;
         let path = root.join("solution.json");
-        let plan = fingerprint(ir)?;
         let existing = match std::fs::read(&path) {
             Ok(bytes) => Some(serde_json::from_slice::<StateFile>(&bytes).map_err(|error| {
-                LocalError::Environment(format!(
+                RunError::Environment(format!(
                     "`{}` is damaged ({error}); remove the state folder to rebuild it from history",
                     path.display()
                 ))
@@ -59,12 +58,12 @@ impl StateFolder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(refused(&path, &error)),
         };
+        let fresh =
+            StateFile { solution: solution.to_owned(), plan: plan.to_owned(), generation: 1, ..StateFile::default() };
         let (file, found) = match existing {
-            None => {
-                (StateFile { solution: ir.name.clone(), plan, generation: 1, ..StateFile::default() }, Found::Empty)
-            }
-            Some(file) if file.solution != ir.name => {
-                return Err(LocalError::Environment(format!(
+            None => (fresh, Found::Empty),
+            Some(file) if file.solution != solution => {
+                return Err(RunError::Environment(format!(
                     "`{}` holds the state of solution `{}`; choose another folder with --state",
                     root.display(),
                     file.solution
@@ -72,11 +71,17 @@ impl StateFolder {
             }
             Some(file) if file.plan == plan => (file, Found::Same),
             Some(file) => {
-                let next = StateFile { plan, generation: file.generation + 1, jobs: BTreeMap::new(), ..file };
-                (next, Found::Changed)
+                let (generation, simulated) = (file.generation + 1, file.simulated);
+                (StateFile { generation, simulated, ..fresh }, Found::Changed)
             }
         };
         Ok((Self { root: root.to_path_buf(), file }, found))
+    }
+
+    /// The solution whose state it holds.
+    #[must_use]
+    pub fn solution(&self) -> &str {
+        &self.file.solution
     }
 
     /// The folder of the log.
@@ -113,7 +118,7 @@ impl StateFolder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn set_done(&mut self, job: &str, inputs: &str) -> Result<(), LocalError> {
+    pub fn set_done(&mut self, job: &str, inputs: &str) -> Result<(), RunError> {
         self.file.jobs.insert(job.to_owned(), inputs.to_owned());
         self.save()
     }
@@ -128,7 +133,7 @@ impl StateFolder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn set_simulated(&mut self, settings: &str) -> Result<(), LocalError> {
+    pub fn set_simulated(&mut self, settings: &str) -> Result<(), RunError> {
         self.file.simulated = Some(settings.to_owned());
         self.save()
     }
@@ -137,9 +142,9 @@ impl StateFolder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn save(&self) -> Result<(), LocalError> {
+    pub fn save(&self) -> Result<(), RunError> {
         let path = self.root.join("solution.json");
-        let text = serde_json::to_vec_pretty(&self.file).map_err(|error| LocalError::Plan(error.to_string()))?;
+        let text = serde_json::to_vec_pretty(&self.file).map_err(|error| RunError::Plan(error.to_string()))?;
         replace(&path, &text)
     }
 }
@@ -148,7 +153,7 @@ impl StateFolder {
 ///
 /// # Errors
 /// A folder that cannot be written.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| refused(folder, &error))?;
     }
@@ -161,7 +166,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
 }
 
 /// A refusal of the file system in words.
-pub fn refused(path: &Path, error: &std::io::Error) -> LocalError {
+pub fn refused(path: &Path, error: &std::io::Error) -> RunError {
     let repair = match error.kind() {
         std::io::ErrorKind::StorageFull => "free space on its disk, or choose another folder",
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
@@ -169,26 +174,5 @@ pub fn refused(path: &Path, error: &std::io::Error) -> LocalError {
         }
         _ => "check the folder, or choose another one",
     };
-    LocalError::Environment(format!("cannot write `{}`: {error}; {repair}", path.display()))
-}
-
-/// A hash of the plan that does not change when the text only moves.
-fn fingerprint(ir: &Ir) -> Result<String, LocalError> {
-    fn without_spans(value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::Object(object) => {
-                object.remove("span");
-                object.remove("docs");
-                object.remove("tests");
-                object.values_mut().for_each(without_spans);
-            }
-            serde_json::Value::Array(list) => list.iter_mut().for_each(without_spans),
-            _ => {}
-        }
-    }
-    let mut value = serde_json::to_value(ir).map_err(|error| LocalError::Plan(error.to_string()))?;
-    without_spans(&mut value);
-    let mut hash = flow_core::trees::Fnv128::default();
-    hash.write(value.to_string().as_bytes());
-    Ok(format!("{:032x}", hash.finish()))
+    RunError::Environment(format!("cannot write `{}`: {error}; {repair}", path.display()))
 }

@@ -9,7 +9,7 @@ use flow_operators::expression::{Expr as Expression, Input};
 use flow_operators::operator::Context;
 use flow_operators::table::{Table, TableKey};
 
-use crate::error::LocalError;
+use crate::error::RunError;
 
 /// The rows of every table.
 #[derive(Clone, Default)]
@@ -46,7 +46,7 @@ impl Tables {
     ///
     /// # Errors
     /// A key column that is not there.
-    pub fn keyed(&self, table: &Loaded, keys: &[Expression], flow: &Arc<str>) -> Result<Arc<Table>, LocalError> {
+    pub fn keyed(&self, table: &Loaded, keys: &[Expression], flow: &Arc<str>) -> Result<Arc<Table>, RunError> {
         let own = TableKey {
             keys: table.key.iter().map(|name| table.column(name)).collect::<Result<_, _>>()?,
             version: table.version.as_ref().map(|name| table.column(name)).transpose()?,
@@ -57,10 +57,10 @@ impl Tables {
 }
 
 impl Loaded {
-    fn column(&self, name: &str) -> Result<Expression, LocalError> {
+    fn column(&self, name: &str) -> Result<Expression, RunError> {
         match self.schema.position(name) {
             Some(position) => Ok(Input::column(position)),
-            None => Err(LocalError::Plan(format!("the table has no column `{name}`"))),
+            None => Err(RunError::Plan(format!("the table has no column `{name}`"))),
         }
     }
 }

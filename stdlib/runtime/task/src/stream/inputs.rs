@@ -1,17 +1,16 @@
 //! What a task reads: partitions of the log, and files as partitions of their own.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use fec_ir::Ir;
-use fec_model::model::Shape;
 use flow_core::batch::Origin;
 use flow_log::{Cut, Limits, Log, PartitionId, Source, Start};
 
 use crate::data::{Chunk, History, from_log};
-use crate::error::LocalError;
-use crate::expr::Names;
+use crate::error::RunError;
 use crate::pipeline::Pipeline;
+use crate::spec::{SourceSpec, streams};
 
 /// The inputs of a task.
 pub struct Inputs {
@@ -22,8 +21,7 @@ pub struct Inputs {
     unread: Vec<Chunk>,
     /// Raw records that may still become dead letters.
     recent: BTreeMap<Origin, VecDeque<Chunk>>,
-    sources: BTreeMap<u32, fec_model::model::Source>,
-    names: Names,
+    sources: Arc<[SourceSpec]>,
 }
 
 impl Inputs {
@@ -32,14 +30,9 @@ impl Inputs {
     ///
     /// # Errors
     /// A log that cannot be read.
-    pub fn open(log: &mut dyn Log, ir: &Ir, names: &Names, files: History) -> Result<Self, LocalError> {
+    pub fn open(log: &mut dyn Log, sources: &Arc<[SourceSpec]>, files: History) -> Result<Self, RunError> {
         let mut topics = BTreeMap::new();
-        let mut sources = BTreeMap::new();
-        for (number, source) in (0u32..).zip(&ir.sources) {
-            if source.shape != Shape::Stream {
-                continue;
-            }
-            sources.insert(number, source.clone());
+        for (number, source) in streams(sources) {
             for index in 0..log.partitions(&source.topic)?.unwrap_or(0) {
                 let origin = Origin { source: number, partition: index };
                 topics.insert(PartitionId::new(source.topic.as_str(), index), origin);
@@ -47,7 +40,7 @@ impl Inputs {
         }
         let mut at_rest: BTreeMap<Origin, (PartitionId, Vec<Chunk>)> = BTreeMap::new();
         for chunk in files.chunks {
-            let Some(source) = sources.get(&chunk.source) else { continue };
+            let Some(source) = sources.get(chunk.source as usize) else { continue };
             let origin = Origin { source: chunk.source, partition: chunk.arriving.partition };
             let place = PartitionId::new(format!("file:{}", source.name), origin.partition);
             at_rest.entry(origin).or_insert_with(|| (place, Vec::new())).1.push(chunk);
@@ -60,8 +53,7 @@ impl Inputs {
             files: at_rest,
             unread: Vec::new(),
             recent: BTreeMap::new(),
-            sources,
-            names: names.clone(),
+            sources: Arc::clone(sources),
         })
     }
 
@@ -77,7 +69,7 @@ impl Inputs {
     ///
     /// # Errors
     /// A position that the log does not have.
-    pub fn rewind(&mut self, cut: &Cut) -> Result<(), LocalError> {
+    pub fn rewind(&mut self, cut: &Cut) -> Result<(), RunError> {
         let add: Vec<(PartitionId, Start)> =
             self.topics.keys().map(|partition| (partition.clone(), Start::At(cut.mark(partition)))).collect();
         self.log.assign(&add, &[])?;
@@ -102,7 +94,7 @@ impl Inputs {
     ///
     /// # Errors
     /// A log that cannot be read.
-    pub fn poll(&mut self, pipeline: &mut Pipeline, limit: usize, wait: Duration) -> Result<bool, LocalError> {
+    pub fn poll(&mut self, pipeline: &mut Pipeline, limit: usize, wait: Duration) -> Result<bool, RunError> {
         for origin in self.files.keys() {
             pipeline.partition(*origin);
         }
@@ -128,8 +120,8 @@ impl Inputs {
         self.log.poll(limits, if waiting > 0 { Duration::ZERO } else { wait }, &mut batches)?;
         for batch in &batches {
             let Some(origin) = self.topics.get(&batch.partition).copied() else { continue };
-            let Some(source) = self.sources.get(&origin.source) else { continue };
-            let chunk = from_log(source, origin.source, batch, &self.names);
+            let Some(source) = self.sources.get(origin.source as usize) else { continue };
+            let chunk = from_log(source, origin.source, batch);
             self.feed(pipeline, chunk);
         }
         let at_end = |partition: &PartitionId| self.log.progress(partition).is_some_and(|progress| progress.at_end);
@@ -174,4 +166,43 @@ impl Inputs {
             chunk.payload.get(start..end)
         })
     }
+}
+
+/// Everything before `cut` in the topics of stream sources without files.
+///
+/// # Errors
+/// A log that cannot be read.
+pub fn from_topics(
+    log: &mut dyn Log,
+    sources: &[SourceSpec],
+    files: &History,
+    cut: &Cut,
+) -> Result<Vec<Chunk>, RunError> {
+    let mut chunks = Vec::new();
+    let at_rest: Vec<u32> = files.chunks.iter().map(|chunk| chunk.source).collect();
+    for (number, source) in streams(sources).filter(|(number, _)| !at_rest.contains(number)) {
+        let partitions = log.partitions(&source.topic)?.unwrap_or(0);
+        let add: Vec<(PartitionId, Start)> =
+            (0..partitions).map(|index| (PartitionId::new(source.topic.as_str(), index), Start::Earliest)).collect();
+        let mut reader = log.source()?;
+        reader.assign(&add, &[])?;
+        loop {
+            let mut batches = Vec::new();
+            reader.poll(Limits { records: 50_000, bytes: 64 << 20 }, Duration::ZERO, &mut batches)?;
+            if batches.is_empty() {
+                break;
+            }
+            for batch in &batches {
+                let end = cut.mark(&batch.partition).next;
+                let chunk = from_log(source, number, batch);
+                let rows = chunk.arriving.offsets.partition_point(|offset| *offset < end);
+                if rows == chunk.arriving.offsets.len() {
+                    chunks.push(chunk);
+                } else if rows > 0 {
+                    chunks.push(chunk.rows(&(0..rows).collect::<Vec<_>>()));
+                }
+            }
+        }
+    }
+    Ok(chunks)
 }

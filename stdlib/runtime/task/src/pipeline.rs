@@ -1,8 +1,8 @@
 //! One dataflow with its gates and its merge: decoded records in, rows of sinks and dead letters out. No I/O and no clock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use fec_ir::NodeId;
 use flow_core::batch::{Batch, Origin};
 use flow_core::fault::Fault;
 use flow_core::types::Schema;
@@ -14,8 +14,9 @@ use flow_operators::operator::DeadLetter;
 use flow_operators::order::sorted;
 use flow_operators::state::{StateChange, StateWriter};
 
-use crate::dataflow::Dataflow;
-use crate::error::LocalError;
+use crate::dataflow::{Dataflow, Tap};
+use crate::error::RunError;
+use crate::spec::streams;
 
 /// Rows that go through the operators at once.
 pub const MICRO_BATCH: usize = 1_024;
@@ -31,6 +32,8 @@ pub struct Pipeline {
     partitions: BTreeMap<Origin, Reading>,
     /// Records that arrive at or after this instant are not there yet.
     until: i64,
+    /// Whether records that the gates refuse become dead letters.
+    tells_refusals: bool,
 }
 
 /// How far a partition is.
@@ -61,19 +64,20 @@ pub struct StateEntry {
 /// What came out of a step.
 #[derive(Debug, Default)]
 pub struct Produced {
-    /// Rows by tapped node, in arrival order.
-    pub rows: BTreeMap<NodeId, Vec<Batch>>,
+    /// Rows by tap, in arrival order.
+    pub rows: BTreeMap<Tap, Vec<Batch>>,
     /// Rows and records that were left out.
     pub dead: Vec<DeadLetter>,
 }
 
 impl Pipeline {
-    /// A pipeline over a dataflow; `gates` are those of its stream sources by number.
+    /// A pipeline over a dataflow.
     #[must_use]
-    pub fn new(dataflow: Dataflow, gates: BTreeMap<u32, Gate>) -> Self {
-        let schemas = dataflow.sources.iter().map(|(number, schema)| (*number, std::sync::Arc::clone(schema)));
+    pub fn new(dataflow: Dataflow) -> Self {
+        let gates = streams(&dataflow.sources).map(|(number, source)| (number, source.gate(number))).collect();
+        let schemas = streams(&dataflow.sources).map(|(number, source)| (number, Arc::clone(&source.schema)));
         let merger = Merger::new(schemas.collect::<Vec<_>>());
-        Self { dataflow, gates, merger, partitions: BTreeMap::new(), until: i64::MAX }
+        Self { dataflow, gates, merger, partitions: BTreeMap::new(), until: i64::MAX, tells_refusals: true }
     }
 
     /// Declares a partition, which holds the others back until it makes progress.
@@ -85,6 +89,11 @@ impl Pipeline {
     /// Leaves out what arrives at or after `at`.
     pub fn until(&mut self, at: i64) {
         self.until = at;
+    }
+
+    /// Whether records that the gates refuse become dead letters: of several tasks that read a source one tells them.
+    pub fn tell_refusals(&mut self, tell: bool) {
+        self.tells_refusals = tell;
     }
 
     /// Takes the next records of a partition.
@@ -133,15 +142,19 @@ impl Pipeline {
     fn next(&mut self, size: usize, into: &mut Produced) -> (MicroBatch, usize) {
         let merged = self.merger.next(size);
         let mut rows = Vec::new();
+        let mut refused = Vec::new();
         let mut count = 0;
         for (source, batch) in merged.rows {
             count += batch.rows;
             let Some(gate) = self.gates.get_mut(&source) else { continue };
-            let Some(schema) = self.dataflow.sources.get(&source) else { continue };
-            let accepted = judge(gate, schema, &batch, &mut self.partitions, &mut into.dead);
+            let Some(spec) = self.dataflow.sources.get(source as usize) else { continue };
+            let accepted = judge(gate, &spec.schema, &batch, &mut self.partitions, &mut refused);
             if accepted.rows > 0 && self.dataflow.read.contains(&source) {
                 rows.push((source, accepted));
             }
+        }
+        if self.tells_refusals {
+            into.dead.append(&mut refused);
         }
         (MicroBatch { rows, frontier: merged.frontier }, count)
     }
@@ -161,7 +174,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// A dataflow that is built wrongly, or damaged state.
-    pub fn drain(&mut self, limit: usize, size: usize, into: &mut Produced) -> Result<usize, LocalError> {
+    pub fn drain(&mut self, limit: usize, size: usize, into: &mut Produced) -> Result<usize, RunError> {
         let mut taken = 0;
         while taken < limit {
             let (batch, rows) = self.next(size.min(limit - taken), into);
@@ -182,7 +195,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// As [`Self::drain`].
-    pub fn advance(&mut self, frontier: i64, into: &mut Produced) -> Result<(), LocalError> {
+    pub fn advance(&mut self, frontier: i64, into: &mut Produced) -> Result<(), RunError> {
         let outputs = self.dataflow.graph.advance(frontier)?;
         self.collect(outputs, into);
         Ok(())
@@ -192,7 +205,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// As [`Self::drain`].
-    pub fn finish(&mut self, into: &mut Produced) -> Result<(), LocalError> {
+    pub fn finish(&mut self, into: &mut Produced) -> Result<(), RunError> {
         let outputs = self.dataflow.graph.finish()?;
         self.collect(outputs, into);
         Ok(())
@@ -204,7 +217,8 @@ impl Pipeline {
                 into.rows.entry(*node).or_default().push(batch);
             }
         }
-        into.dead.extend(outputs.dead);
+        // What has no flow here is told by the task that has it.
+        into.dead.extend(outputs.dead.into_iter().filter(|letter| !letter.flow.is_empty()));
     }
 
     /// The greatest arrival that went through the operators; `None` before the first record.
@@ -287,7 +301,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// State that was not tracked.
-    pub fn rollback(&mut self) -> Result<(), LocalError> {
+    pub fn rollback(&mut self) -> Result<(), RunError> {
         self.merger.reset();
         self.gates.values_mut().try_for_each(Gate::rollback)?;
         Ok(self.dataflow.graph.rollback()?)
@@ -297,7 +311,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// An entry that the node cannot read.
-    pub fn restore(&mut self, node: &str, key: &[u8], value: &[u8]) -> Result<(), LocalError> {
+    pub fn restore(&mut self, node: &str, key: &[u8], value: &[u8]) -> Result<(), RunError> {
         if let Some(source) = node.strip_prefix("source/") {
             let gate = self.gates.values_mut().find(|gate| *gate.spec().name == *source);
             return match gate {

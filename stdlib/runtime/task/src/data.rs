@@ -4,19 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fec_ir::Ir;
-use fec_model::model::{Format, Shape, Source, TimeUnit};
 use flow_core::batch::{Batch, Origin};
 use flow_core::column::Column;
 use flow_core::fault::Fault;
-use flow_core::functions::TimeUnit as CoreUnit;
 use flow_core::types::Schema;
 use flow_core::value::{Cell, Value};
-use flow_formats::{Decoded, Decoder, Encoding};
-use flow_operators::accept::{Arriving, Gate, GateSpec};
+use flow_formats::{Decoded, Decoder, Encoding, Format};
+use flow_operators::accept::Arriving;
 
-use crate::error::LocalError;
-use crate::expr::Names;
+use crate::error::RunError;
+use crate::spec::{SourceSpec, streams};
 use crate::tables::{Loaded, Tables};
 
 /// The partition of rows that cannot be read in a file whose rows name their places; dead letters call it 0.
@@ -111,7 +108,7 @@ pub struct Places {
 impl Places {
     /// The file or folder in which a source's data lies at rest; nothing where it has none.
     #[must_use]
-    pub fn at_rest(&self, source: &Source) -> Option<PathBuf> {
+    pub fn at_rest(&self, source: &SourceSpec) -> Option<PathBuf> {
         if let Some(file) = self.bound.get(&source.name) {
             return Some(file.clone());
         }
@@ -125,70 +122,46 @@ impl Places {
     }
 }
 
-/// The number of a source: its rank by name.
-#[must_use]
-pub fn number(ir: &Ir, name: &str) -> Option<u32> {
-    ir.sources.iter().position(|source| source.name == name).and_then(|position| u32::try_from(position).ok())
-}
-
-/// The gates of the plan's stream sources.
-#[must_use]
-pub fn gates(ir: &Ir) -> BTreeMap<u32, Gate> {
-    let mut gates = BTreeMap::new();
-    for (number, source) in (0u32..).zip(&ir.sources) {
-        if source.shape != Shape::Stream {
-            continue;
-        }
-        let position = |name: &String| source.ty.columns.iter().position(|column| column.name == *name);
-        let spec = GateSpec {
-            name: Arc::from(source.name.as_str()),
-            source: number,
-            time: source.time.as_ref().and_then(position),
-            arrival_is_event_time: source.arrival_is_event_time,
-            lateness: source.lateness,
-            ahead: source.ahead,
-            unique: source.unique.iter().filter_map(position).collect(),
-        };
-        gates.insert(number, Gate::new(spec));
-    }
-    gates
-}
-
 /// Reads all data at rest: streams into chunks, tables into [`Tables`].
 ///
 /// # Errors
 /// A file that is not there or cannot be read at all; bad rows are no error here.
-pub fn read_all(ir: &Ir, places: &Places, names: &Names) -> Result<(History, Tables), LocalError> {
+pub fn read_all(sources: &[SourceSpec], places: &Places) -> Result<(History, Tables), RunError> {
     let mut history = History::default();
-    let mut tables = Tables::default();
-    for (number, source) in (0u32..).zip(&ir.sources) {
-        let path = places.at_rest(source);
-        match source.shape {
-            Shape::Stream => {
-                if let Some(path) = path {
-                    history.chunks.extend(read_stream(source, number, &path, names)?);
-                }
-            }
-            Shape::Table | Shape::Rows => tables.insert(&source.name, read_table(source, path.as_deref(), names)?),
+    for (number, source) in streams(sources) {
+        if let Some(path) = places.at_rest(source) {
+            history.chunks.extend(read_stream(source, number, &path)?);
         }
     }
-    Ok((history, tables))
+    Ok((history, read_tables(sources, places)?))
+}
+
+/// Reads all tables.
+///
+/// # Errors
+/// As [`read_all`].
+pub fn read_tables(sources: &[SourceSpec], places: &Places) -> Result<Tables, RunError> {
+    let mut tables = Tables::default();
+    for source in sources.iter().filter(|source| !source.is_stream()) {
+        tables.insert(&source.name, read_table(source, places.at_rest(source).as_deref())?);
+    }
+    Ok(tables)
 }
 
 /// Reads a stream's file or folder.
 ///
 /// # Errors
 /// As [`read_all`].
-pub fn read_stream(source: &Source, number: u32, path: &Path, names: &Names) -> Result<Vec<Chunk>, LocalError> {
-    let schema = names.enums.schema(&source.ty.columns);
+pub fn read_stream(source: &SourceSpec, number: u32, path: &Path) -> Result<Vec<Chunk>, RunError> {
+    let schema = &source.schema;
     let mut chunks: Vec<Chunk> = Vec::new();
     for rows in open(source, path)? {
-        let rows = rows.map_err(|error| LocalError::Environment(format!("source `{}`: {error}", source.name)))?;
-        let decoder = Decoder::new(&schema, rows.encoding.clone(), unit(source)).with_positions();
+        let rows = rows.map_err(|error| RunError::Environment(format!("source `{}`: {error}", source.name)))?;
+        let decoder = Decoder::new(schema, rows.encoding.clone(), source.unit).with_positions();
         let decoded = decoder.decode(rows.records());
         place(number, rows.first, decoded, &rows.payload, &rows.views, &mut chunks);
     }
-    Ok(in_order(chunks, &schema))
+    Ok(in_order(chunks, schema))
 }
 
 /// Puts the records of each partition into the order of their offsets, whatever the order of lines; of two with one
@@ -259,30 +232,15 @@ fn whole(chunks: &[Chunk], schema: &Schema) -> Option<Chunk> {
     Some(sorted)
 }
 
-fn open(source: &Source, path: &Path) -> Result<flow_formats::file::Reader, LocalError> {
-    let declared = match source.format {
-        Format::Json => flow_formats::Format::Json,
-        Format::Csv => flow_formats::Format::Csv,
-        Format::Parquet => flow_formats::Format::Parquet,
-    };
+fn open(source: &SourceSpec, path: &Path) -> Result<flow_formats::file::Reader, RunError> {
     // A file that says by its name what it is may be bound to any source.
-    let format = match flow_formats::Format::of_path(path) {
+    let format = match Format::of_path(path) {
         Some(_) => None,
         None if path.is_dir() => None,
-        None => Some(declared),
+        None => Some(source.format),
     };
     flow_formats::open(path, format, CHUNK)
-        .map_err(|error| LocalError::Environment(format!("source `{}`: {error}", source.name)))
-}
-
-/// The unit of a source's integer timestamps.
-#[must_use]
-pub fn unit(source: &Source) -> Option<CoreUnit> {
-    source.unit.map(|unit| match unit {
-        TimeUnit::Seconds => CoreUnit::Second,
-        TimeUnit::Milliseconds => CoreUnit::Millisecond,
-        TimeUnit::Microseconds => CoreUnit::Microsecond,
-    })
+        .map_err(|error| RunError::Environment(format!("source `{}`: {error}", source.name)))
 }
 
 /// Deals decoded rows of a file to partitions.
@@ -337,10 +295,10 @@ fn place(
 ///
 /// # Errors
 /// As [`read_all`]; a row that cannot be read is an error that names it, since a table is a constant of the release.
-pub fn read_table(source: &Source, path: Option<&Path>, names: &Names) -> Result<Loaded, LocalError> {
+pub fn read_table(source: &SourceSpec, path: Option<&Path>) -> Result<Loaded, RunError> {
     match path {
-        Some(path) => table_rows(source, path, open(source, path)?, names),
-        None => Ok(given_table(source, &[], names)),
+        Some(path) => table_rows(source, path, open(source, path)?),
+        None => Ok(given_table(source, &[])),
     }
 }
 
@@ -348,27 +306,22 @@ pub fn read_table(source: &Source, path: Option<&Path>, names: &Names) -> Result
 ///
 /// # Errors
 /// As [`read_table`].
-pub fn read_table_bytes(source: &Source, csv: Vec<u8>, names: &Names) -> Result<Loaded, LocalError> {
+pub fn read_table_bytes(source: &SourceSpec, csv: Vec<u8>) -> Result<Loaded, RunError> {
     let path = PathBuf::from(format!("{}.csv", source.name));
-    let reader = flow_formats::file::read(&path, csv, flow_formats::Format::Csv, CHUNK)
-        .map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
-    table_rows(source, &path, reader, names)
+    let reader = flow_formats::file::read(&path, csv, Format::Csv, CHUNK)
+        .map_err(|error| RunError::Environment(format!("table `{}`: {error}", source.name)))?;
+    table_rows(source, &path, reader)
 }
 
-fn table_rows(
-    source: &Source,
-    path: &Path,
-    reader: flow_formats::file::Reader,
-    names: &Names,
-) -> Result<Loaded, LocalError> {
-    let schema = Arc::new(names.enums.schema(&source.ty.columns));
+fn table_rows(source: &SourceSpec, path: &Path, reader: flow_formats::file::Reader) -> Result<Loaded, RunError> {
+    let schema = Arc::clone(&source.schema);
     let mut batches = Vec::new();
     for rows in reader {
-        let rows = rows.map_err(|error| LocalError::Environment(format!("table `{}`: {error}", source.name)))?;
-        let decoded = Decoder::new(&schema, rows.encoding.clone(), unit(source)).decode(rows.records());
+        let rows = rows.map_err(|error| RunError::Environment(format!("table `{}`: {error}", source.name)))?;
+        let decoded = Decoder::new(&schema, rows.encoding.clone(), source.unit).decode(rows.records());
         if let Some(refused) = decoded.refused.first() {
             let row = rows.first + i64::try_from(refused.row).unwrap_or(0);
-            return Err(LocalError::Environment(format!(
+            return Err(RunError::Environment(format!(
                 "table `{}`: row {row} of `{}` cannot be read: {}; correct it or remove the row",
                 source.name,
                 path.display(),
@@ -380,7 +333,7 @@ fn table_rows(
     Ok(loaded(source, schema, &batches))
 }
 
-fn loaded(source: &Source, schema: Arc<Schema>, batches: &[Batch]) -> Loaded {
+fn loaded(source: &SourceSpec, schema: Arc<Schema>, batches: &[Batch]) -> Loaded {
     let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
     Loaded { schema, rows, key: source.key.clone(), version: source.versions.clone() }
 }
@@ -401,21 +354,20 @@ fn plain(columns: Vec<Column>, rows: usize) -> Batch {
 
 /// A table of given rows, each a record of the source's columns.
 #[must_use]
-pub fn given_table(source: &Source, rows: &[Value], names: &Names) -> Loaded {
-    let schema = Arc::new(names.enums.schema(&source.ty.columns));
+pub fn given_table(source: &SourceSpec, rows: &[Value]) -> Loaded {
+    let schema = Arc::clone(&source.schema);
     let batch = plain(columns_of(&schema, rows), rows.len());
     loaded(source, schema, &[batch])
 }
 
 /// Events given as records of the source's columns: partition 0, in the order given, arriving at their event time.
 #[must_use]
-pub fn given_stream(source: &Source, number: u32, rows: &[Value], names: &Names) -> Chunk {
-    let schema = names.enums.schema(&source.ty.columns);
+pub fn given_stream(source: &SourceSpec, number: u32, rows: &[Value]) -> Chunk {
     let arriving = Arriving {
         partition: 0,
         offsets: (0i64..).take(rows.len()).collect(),
         stamps: vec![None; rows.len()],
-        columns: columns_of(&schema, rows),
+        columns: columns_of(&source.schema, rows),
         refused: Vec::new(),
     };
     Chunk { source: number, arriving, payload: Arc::default(), views: vec![(0, 0); rows.len()] }
@@ -435,13 +387,12 @@ fn columns_of(schema: &Schema, rows: &[Value]) -> Vec<Column> {
 
 /// Decodes the records of a log's batch.
 #[must_use]
-pub fn from_log(source: &Source, number: u32, batch: &flow_log::RawBatch, names: &Names) -> Chunk {
-    let schema = names.enums.schema(&source.ty.columns);
+pub fn from_log(source: &SourceSpec, number: u32, batch: &flow_log::RawBatch) -> Chunk {
     let encoding = match source.format {
-        Format::Csv => Encoding::Csv(source.ty.columns.iter().map(|column| column.name.clone()).collect()),
+        Format::Csv => Encoding::Csv(source.schema.fields.iter().map(|field| field.name.clone()).collect()),
         Format::Json | Format::Parquet => Encoding::Json,
     };
-    let decoder = Decoder::new(&schema, encoding, unit(source));
+    let decoder = Decoder::new(&source.schema, encoding, source.unit);
     let decoded = decoder.decode(batch.iter().map(|(_, _, value)| value));
     let refused = decoded.refused.into_iter().map(|refused| (refused.row, refused.fault, refused.detail));
     let arriving = Arriving {

@@ -4,19 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use fec_ir::Ir;
-use fec_model::model::{Shape, Write};
 use flow_core::batch::Batch;
 use flow_formats::RowEncoder;
 use flow_log::{Limits, Log, PartitionId, Start};
 use flow_operators::accept::Counters;
 
-use super::emitter::served_topic;
-use crate::dataflow::sinks::{stream_sinks, taken};
-use crate::environment::Environment;
-use crate::error::LocalError;
+use crate::error::RunError;
+use crate::spec::{SinkSpec, SourceSpec, streams};
 use crate::state::{StateFolder, refused, replace};
-use crate::stream::{StreamTask, dead_topic, sink_topic};
+use crate::stream::{dead_topic, served_topic, sink_topic};
 
 /// Counts of a run.
 #[derive(Debug, Clone, Default)]
@@ -33,11 +29,11 @@ pub struct Summary {
 /// A log that cannot be read or a folder that cannot be written.
 pub fn finish(
     log: &mut dyn Log,
-    ir: &Ir,
+    (sources, sinks): (&[SourceSpec], &[SinkSpec]),
     folder: &StateFolder,
-    task: &StreamTask,
+    counters: &BTreeMap<String, Counters>,
     out: Option<&Path>,
-) -> Result<Summary, LocalError> {
+) -> Result<Summary, RunError> {
     let mut summary = Summary::default();
     if let Some(out) = out {
         for part in ["sinks", "dead"] {
@@ -48,19 +44,17 @@ pub fn finish(
             std::fs::create_dir_all(&path).map_err(|error| refused(&path, &error))?;
         }
     }
-    for sink in &ir.sinks {
-        let streamed = stream_sinks(ir).iter().any(|(_, name)| *name == sink.name);
-        let mut written =
-            if streamed { records(log, &sink_topic(&folder.generation(), &sink.name))? } else { Vec::new() };
-        let served = records(log, &served_topic(&ir.name, &sink.name))?;
+    for sink in sinks {
+        let mut written = records(log, &sink_topic(&folder.generation(), &sink.name))?;
+        let served = records(log, &served_topic(folder.solution(), &sink.name))?;
         let is_mixed = !written.is_empty() && !served.is_empty();
         written.extend(served);
         if is_mixed {
-            written.sort_by_key(|(stamp, ..)| *stamp);
+            written.sort_by_key(|record| record.stamp);
         }
-        let mut lines = match sink.write {
-            Write::Upsert => last_by_key(written),
-            Write::Append | Write::Replace => written.into_iter().map(|(.., record)| record).collect(),
+        let mut lines = match sink.upsert {
+            true => last_by_key(written),
+            false => written.into_iter().map(|record| record.value).collect(),
         };
         let lake = folder.lake().join(format!("{}.jsonl", sink.name));
         if let Ok(bytes) = std::fs::read(&lake) {
@@ -71,12 +65,8 @@ pub fn finish(
             write_lines(&out.join("sinks").join(format!("{}.jsonl", sink.name)), &lines)?;
         }
     }
-    let counters = task.counters();
-    for source in ir.sources.iter().filter(|source| source.shape == Shape::Stream) {
-        let letters: Vec<Vec<u8>> = records(log, &dead_topic(&folder.generation(), &source.name))?
-            .into_iter()
-            .map(|(.., record)| record)
-            .collect();
+    for (_, source) in streams(sources) {
+        let letters = in_order(records(log, &dead_topic(&folder.generation(), &source.name))?);
         let counts = counters.get(&source.name).copied().unwrap_or_default();
         summary.sources.insert(source.name.clone(), (counts, letters.len() as u64));
         if let Some(out) = out {
@@ -86,17 +76,20 @@ pub fn finish(
     Ok(summary)
 }
 
-/// Stamp, key and record.
-type Keyed = (i64, Vec<u8>, Vec<u8>);
+/// A committed record.
+struct Record {
+    stamp: i64,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
 
-/// All committed records of a topic of one partition.
-fn records(log: &mut dyn Log, topic: &str) -> Result<Vec<Keyed>, LocalError> {
+/// All committed records of a topic, those of each partition in their order.
+fn records(log: &mut dyn Log, topic: &str) -> Result<Vec<Record>, RunError> {
     let mut found = Vec::new();
-    if log.partitions(topic)?.is_none() {
-        return Ok(found);
-    }
+    let partitions = log.partitions(topic)?.unwrap_or(0);
     let mut reader = log.source()?;
-    reader.assign(&[(PartitionId::new(topic, 0), Start::Earliest)], &[])?;
+    let all: Vec<_> = (0..partitions).map(|index| (PartitionId::new(topic, index), Start::Earliest)).collect();
+    reader.assign(&all, &[])?;
     loop {
         let mut batches = Vec::new();
         reader.poll(Limits { records: 50_000, bytes: 64 << 20 }, Duration::ZERO, &mut batches)?;
@@ -104,25 +97,41 @@ fn records(log: &mut dyn Log, topic: &str) -> Result<Vec<Keyed>, LocalError> {
             return Ok(found);
         }
         for batch in &batches {
-            found.extend(batch.iter().map(|(at, key, value)| (at.stamp, key.to_vec(), value.to_vec())));
+            found.extend(batch.iter().map(|(record, key, value)| Record {
+                stamp: record.stamp,
+                key: key.to_vec(),
+                value: value.to_vec(),
+            }));
         }
     }
 }
 
+/// Dead letters in the order of their records' arrival, then by text: which task wrote them when does not show.
+fn in_order(mut letters: Vec<Record>) -> Vec<Vec<u8>> {
+    let place = |record: &Record| {
+        let letter: serde_json::Value = serde_json::from_slice(&record.value).unwrap_or_default();
+        let number = |name: &str| letter.get(name).and_then(serde_json::Value::as_i64);
+        let text = |name: &str| letter.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        (record.stamp, number("partition"), number("offset"), text("flow"), text("reason"), text("detail"))
+    };
+    letters.sort_by_cached_key(place);
+    letters.into_iter().map(|record| record.value).collect()
+}
+
 /// The last record of each key, in order of key; a key whose last record is empty is gone.
-fn last_by_key(records: Vec<Keyed>) -> Vec<Vec<u8>> {
+fn last_by_key(records: Vec<Record>) -> Vec<Vec<u8>> {
     let mut last: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    for (_, key, record) in records {
-        if record.is_empty() {
-            last.remove(&key);
+    for record in records {
+        if record.value.is_empty() {
+            last.remove(&record.key);
         } else {
-            last.insert(key, record);
+            last.insert(record.key, record.value);
         }
     }
     last.into_values().collect()
 }
 
-fn write_lines(path: &Path, lines: &[Vec<u8>]) -> Result<(), LocalError> {
+fn write_lines(path: &Path, lines: &[Vec<u8>]) -> Result<(), RunError> {
     let mut bytes = Vec::new();
     for line in lines {
         bytes.extend_from_slice(line);
@@ -135,26 +144,20 @@ fn write_lines(path: &Path, lines: &[Vec<u8>]) -> Result<(), LocalError> {
 ///
 /// # Errors
 /// A folder that cannot be written.
-pub fn write_lake(
-    folder: &StateFolder,
-    ir: &Ir,
-    environment: &Environment,
-    emitted: &[(String, Batch)],
-) -> Result<(), LocalError> {
+pub fn write_lake(folder: &StateFolder, sinks: &[SinkSpec], emitted: &[(String, Batch)]) -> Result<(), RunError> {
     let mut by_sink: BTreeMap<&str, Vec<Batch>> = BTreeMap::new();
     for (sink, rows) in emitted {
         by_sink.entry(sink).or_default().push(rows.clone());
     }
     for (name, batches) in by_sink {
-        let Some(sink) = ir.sink(name) else { continue };
-        let schema = environment.names.enums.schema(&sink.columns);
-        let rows = taken(sink, Batch::concat(&schema, &batches))?;
-        let encoder = RowEncoder::new(&schema);
+        let Some(sink) = sinks.iter().find(|sink| sink.name == name) else { continue };
+        let rows = sink.taken(Batch::concat(&sink.schema, &batches))?;
+        let encoder = RowEncoder::new(&sink.schema);
         let mut lines = Vec::with_capacity(rows.rows);
         for row in 0..rows.rows {
             let mut line = Vec::new();
             encoder.json(&mut line, &rows.columns, row).map_err(|fault| {
-                LocalError::Program(format!("row {row} of what the job emits to `{name}` cannot be written: {fault}"))
+                RunError::Program(format!("row {row} of what the job emits to `{name}` cannot be written: {fault}"))
             })?;
             lines.push(line);
         }

@@ -1,0 +1,22 @@
+//! A dataflow at work: its sources and sinks, data at rest, history replayed, the task over the log, its state folder.
+//!
+//! Nothing here knows the plan that a dataflow came from: it is interpreted or generated, and its rows are tapped by
+//! number.
+
+pub mod data;
+pub mod dataflow;
+pub mod error;
+pub mod feed;
+pub mod output;
+pub mod pipeline;
+pub mod replay;
+pub mod simulate;
+pub mod spec;
+pub mod state;
+pub mod stream;
+pub mod tables;
+pub mod zone;
+
+pub use dataflow::{Dataflow, Tap};
+pub use error::RunError;
+pub use spec::{Shape, SinkSpec, SourceSpec};

@@ -1,0 +1,440 @@
+//! The streaming plane: one task that reads a log and files, keeps the state of features and streams, and writes rows,
+//! dead letters, state changes and positions in one transaction.
+
+mod inputs;
+mod letters;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use flow_core::batch::Batch;
+use flow_core::fault::Fault;
+use flow_core::key::write_row_key;
+use flow_formats::RowEncoder;
+use flow_log::{
+    AppendError, Block, Cut, Log, LogError, Mark, Outcome, PartitionId, Restored, Sequence, TableId, TaskId, Writes,
+};
+use flow_operators::accept::Counters;
+use flow_operators::order::Order;
+use flow_store::{Applied, FeatureStore};
+
+use crate::data::History;
+use crate::dataflow::{Dataflow, Tap};
+use crate::error::RunError;
+use crate::pipeline::{MICRO_BATCH, Pipeline, Produced};
+use crate::spec::{SinkSpec, SourceSpec, streams};
+
+pub use inputs::{Inputs, from_topics};
+pub use letters::letter;
+
+/// Rows after which a task commits.
+const COMMIT_ROWS: usize = 50_000;
+
+/// Tables from here on are the task's own; those below are the states of features, which services read.
+const FIRST_PRIVATE: u32 = 1_000_000;
+
+/// Which of the workers of a solution a task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// The unit's name: its changelog goes by it.
+    pub name: String,
+    /// Its place among the workers of the solution, in the order of their names.
+    pub number: u32,
+    /// How many workers there are.
+    pub of: u32,
+    /// Whether it writes the refusals of the sources, and the feature states that services read.
+    pub keeps_features: bool,
+}
+
+/// What a task works with.
+pub struct TaskSetup {
+    /// Which worker it is.
+    pub worker: Worker,
+    /// Its operators.
+    pub dataflow: Dataflow,
+    /// The sinks that it writes to, and where their rows leave the dataflow: a sink has one writer.
+    pub sinks: Vec<(Tap, SinkSpec)>,
+    /// The nodes that keep the features of the solution, in the order of their tables.
+    pub features: Vec<String>,
+    /// A name for its changelog, sinks and dead letters: a changed solution gets another, and so starts anew.
+    pub generation: String,
+    /// Data at rest.
+    pub files: History,
+    /// Where states of features go after each commit.
+    pub store: Arc<dyn FeatureStore>,
+    /// Rows in a micro-batch; 0 is the usual size.
+    pub micro_batch: usize,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Step {
+    /// Records that went through the operators.
+    pub records: usize,
+    /// Nothing is waiting: everything that was committed to the log has been processed and committed.
+    pub idle: bool,
+}
+
+/// Where a sink's rows go.
+struct Out {
+    tap: Tap,
+    topic: PartitionId,
+    encoder: RowEncoder,
+    key: Vec<usize>,
+}
+
+/// Place, key, bytes and stamp of a record.
+type Writing = (PartitionId, Vec<u8>, Vec<u8>, i64);
+
+impl Out {
+    fn record(&self, batch: &Batch, row: usize) -> Result<Writing, Fault> {
+        let keys: Vec<_> = self.key.iter().filter_map(|position| batch.columns.get(*position)).collect();
+        let mut key = Vec::new();
+        if !keys.is_empty() {
+            write_row_key(&mut key, &keys, row)?;
+        }
+        let mut record = Vec::new();
+        // A key that holds nothing any more gets an empty record.
+        if batch.weight.get(row).is_none_or(|weight| *weight > 0) {
+            self.encoder.json(&mut record, &batch.columns, row)?;
+        }
+        Ok((self.topic.clone(), key, record, Order::of(batch, row).arrived))
+    }
+}
+
+/// A running task.
+pub struct StreamTask {
+    log: Box<dyn Log>,
+    task: TaskId,
+    inputs: Inputs,
+    pipeline: Pipeline,
+    outs: Vec<Out>,
+    dead: BTreeMap<u32, PartitionId>,
+    sources: Arc<[SourceSpec]>,
+    keeps_features: bool,
+    tables: BTreeMap<String, TableId>,
+    sequence: Sequence,
+    cut: Cut,
+    store: Arc<dyn FeatureStore>,
+    micro_batch: usize,
+}
+
+/// The topic of a sink's rows.
+#[must_use]
+pub fn sink_topic(generation: &str, sink: &str) -> String {
+    format!("{generation}.sink.{sink}")
+}
+
+/// The topic of what services emit to a sink. It outlives a change of the solution: requests do not come again.
+#[must_use]
+pub fn served_topic(solution: &str, sink: &str) -> String {
+    format!("{solution}.served.{sink}")
+}
+
+/// The topic of a source's dead letters.
+#[must_use]
+pub fn dead_topic(generation: &str, source: &str) -> String {
+    format!("{generation}.dead.{source}")
+}
+
+/// The task of a worker: its changelog goes by it.
+#[must_use]
+pub fn task_of(generation: &str, worker: &str) -> TaskId {
+    TaskId::new(format!("{generation}.{worker}"), 0)
+}
+
+impl StreamTask {
+    /// Takes the task, restores its state and stands where its last commit was.
+    ///
+    /// # Errors
+    /// [`LogError::Owned`] where another process runs it; damaged state; a plan that cannot be built.
+    pub fn open(mut log: Box<dyn Log>, setup: TaskSetup) -> Result<Self, RunError> {
+        let TaskSetup { worker, dataflow, sinks, features, generation, files, store, micro_batch } = setup;
+        let task = task_of(&generation, &worker.name);
+        log.own(&task)?;
+        let sources = Arc::clone(&dataflow.sources);
+        let tables = tables(&worker, &dataflow, features);
+        let mut outs = Vec::new();
+        for (tap, sink) in sinks {
+            let topic = sink_topic(&generation, &sink.name);
+            log.create(&topic, 1)?;
+            outs.push(Out {
+                tap,
+                topic: PartitionId::new(topic, 0),
+                encoder: RowEncoder::new(&sink.schema),
+                key: sink.key.iter().filter_map(|name| sink.schema.position(name)).collect(),
+            });
+        }
+        let mut dead = BTreeMap::new();
+        for (number, source) in streams(&sources) {
+            let topic = dead_topic(&generation, &source.name);
+            log.create(&topic, worker.of)?;
+            dead.insert(number, PartitionId::new(topic, worker.number));
+        }
+        let inputs = Inputs::open(log.as_mut(), &sources, files)?;
+        let mut pipeline = Pipeline::new(dataflow);
+        pipeline.tell_refusals(worker.keeps_features);
+        let mut opened = Self {
+            log,
+            task,
+            inputs,
+            pipeline,
+            outs,
+            dead,
+            sources,
+            keeps_features: worker.keeps_features,
+            tables,
+            sequence: Sequence::NONE,
+            cut: Cut::default(),
+            store,
+            micro_batch: if micro_batch == 0 { MICRO_BATCH } else { micro_batch },
+        };
+        opened.restore()?;
+        Ok(opened)
+    }
+
+    /// Reads the changelog to its end, waiting for what an earlier owner may still have in the air.
+    fn restore(&mut self) -> Result<(), RunError> {
+        let mut frontier = i64::MIN;
+        // Blocks hold whole values: only the last of each key counts.
+        let mut state: BTreeMap<(TableId, Vec<u8>), Option<Vec<u8>>> = BTreeMap::new();
+        loop {
+            let mut blocks = Vec::new();
+            let restored = self.log.blocks(&self.task, self.sequence, 8 << 20, &mut blocks)?;
+            for block in blocks {
+                self.publish(&block)?;
+                for write in block.writes.iter() {
+                    state.insert((write.table, write.key.to_vec()), write.value.map(<[u8]>::to_vec));
+                }
+                frontier = block.frontiers.values().copied().max().unwrap_or(frontier);
+                self.sequence = block.sequence;
+                self.cut = block.cut;
+            }
+            match restored {
+                Restored::Complete(_) => break,
+                Restored::More(_) => {}
+                Restored::Waiting(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        let names: BTreeMap<TableId, String> = self.tables.iter().map(|(name, table)| (*table, name.clone())).collect();
+        for ((table, key), value) in state {
+            if let (Some(name), Some(value)) = (names.get(&table), value) {
+                self.pipeline.restore(name, &key, &value)?;
+            }
+        }
+        self.pipeline.restored(frontier);
+        self.pipeline.commit();
+        self.resume()
+    }
+
+    /// Lets all inputs stand at the committed cut.
+    fn resume(&mut self) -> Result<(), RunError> {
+        for (origin, partition) in self.inputs.partitions() {
+            self.pipeline.resume(origin, self.cut.mark(&partition).next);
+        }
+        self.inputs.rewind(&self.cut)
+    }
+
+    /// Lets services see what a block changed in the states of features.
+    fn publish(&mut self, block: &Block) -> Result<(), RunError> {
+        if !self.keeps_features {
+            return Ok(());
+        }
+        let mut features = Writes::new();
+        for write in block.writes.iter().filter(|write| write.table.0 < FIRST_PRIVATE) {
+            match write.value {
+                Some(value) => features.put(write.table, write.key, value),
+                None => features.delete(write.table, write.key),
+            }
+        }
+        let applied = self.store.apply(&self.task, block.sequence, block.sequence, &features, &block.cut);
+        match applied.map_err(|error| RunError::Environment(error.to_string()))? {
+            Applied::Done | Applied::Stale => Ok(()),
+            Applied::Gap { expected } => Err(RunError::Environment(format!(
+                "the feature store stands before block {expected} of the changelog; remove the state folder to rebuild it"
+            ))),
+        }
+    }
+
+    /// Takes what is there, at most about 50,000 records, and commits it; waits up to `wait` if there is nothing.
+    ///
+    /// # Errors
+    /// A log that refuses, a task that another owner took, damaged state.
+    pub fn step(&mut self, wait: Duration) -> Result<Step, RunError> {
+        let at_end = self.inputs.poll(&mut self.pipeline, COMMIT_ROWS, wait)?;
+        let mut produced = Produced::default();
+        let records = self.pipeline.drain(COMMIT_ROWS, self.micro_batch, &mut produced)?;
+        let idle = records == 0 && at_end;
+        if records > 0 || !produced.dead.is_empty() || !produced.rows.is_empty() {
+            self.commit(produced)?;
+        }
+        Ok(Step { records, idle })
+    }
+
+    /// Lets time go on to `at`, with nothing new: what may leave until then leaves.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn advance(&mut self, at: i64) -> Result<(), RunError> {
+        if at <= self.pipeline.frontier() {
+            return Ok(());
+        }
+        let mut produced = Produced::default();
+        self.pipeline.advance(at, &mut produced)?;
+        self.commit(produced)
+    }
+
+    fn commit(&mut self, produced: Produced) -> Result<(), RunError> {
+        let mut writes = Writes::new();
+        for entry in self.pipeline.freeze() {
+            let Some(table) = self.tables.get(&entry.node) else {
+                return Err(RunError::Plan(format!("state of `{}` has no place", entry.node)));
+            };
+            match entry.value {
+                Some(value) => writes.put(*table, &entry.key, &value),
+                None => writes.delete(*table, &entry.key),
+            }
+        }
+        let mut cut = self.cut.clone();
+        let partitions = self.inputs.partitions();
+        for (origin, next, arrived) in self.pipeline.positions() {
+            if let Some((_, partition)) = partitions.iter().find(|(known, _)| *known == origin) {
+                cut.0.insert(partition.clone(), Mark { next, arrived: arrived.unwrap_or(i64::MIN) });
+            }
+        }
+        let frontiers = BTreeMap::from([(Arc::from("frontier"), self.pipeline.frontier())]);
+        let block = Block { sequence: self.sequence.next(), cut: cut.clone(), frontiers, writes };
+        let records = self.records(&produced)?;
+        let outcome = self.transact(&records, &block)?;
+        match self.resolved(outcome)? {
+            Outcome::Committed => {
+                self.pipeline.commit();
+                self.sequence = block.sequence;
+                self.cut = cut;
+                self.inputs.forget(&self.cut);
+                self.publish(&block)
+            }
+            Outcome::Aborted(LogError::GivenUp) => {
+                self.pipeline.rollback()?;
+                self.resume()
+            }
+            // A full disk is no emptier for asking again: whoever frees it starts the run anew.
+            Outcome::Aborted(error) => Err(error.into()),
+            Outcome::Fenced(task) => {
+                Err(RunError::Environment(format!("task `{task}` was taken over by another process; this one stops")))
+            }
+            Outcome::Unknown(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks until the outcome is known; processes nothing meanwhile.
+    fn resolved(&mut self, mut outcome: Outcome) -> Result<Outcome, RunError> {
+        while let Outcome::Unknown(error) = &outcome {
+            if *error == LogError::Crashed {
+                return Ok(outcome);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            outcome = self.log.resolve()?;
+        }
+        Ok(outcome)
+    }
+
+    /// The records of sinks and dead letters.
+    fn records(&self, produced: &Produced) -> Result<Vec<Writing>, RunError> {
+        let mut records = Vec::new();
+        for out in &self.outs {
+            for batch in produced.rows.get(&out.tap).map(Vec::as_slice).unwrap_or_default() {
+                for row in 0..batch.rows {
+                    // INVARIANT: rows with a bad cell have left at the `emit`.
+                    let record = out.record(batch, row);
+                    records.push(record.map_err(|fault| RunError::Plan(format!("a row of a sink is bad: {fault}")))?);
+                }
+            }
+        }
+        for letter in &produced.dead {
+            let origin = letter.order.event_origin();
+            let (Some(topic), Some(source)) = (self.dead.get(&origin.source), self.sources.get(origin.source as usize))
+            else {
+                continue;
+            };
+            let raw = self.inputs.raw(origin, letter.order.offset);
+            let record = letters::letter(letter, &source.name, raw);
+            records.push((topic.clone(), Vec::new(), record, letter.order.arrived));
+        }
+        Ok(records)
+    }
+
+    fn transact(&mut self, records: &[Writing], block: &Block) -> Result<Outcome, RunError> {
+        let mut transaction = self.log.begin()?;
+        for (to, key, record, stamp) in records {
+            match transaction.append(to, key, record, *stamp) {
+                Ok(()) => {}
+                // What no log takes has no other place; the reader of the sink misses it, the counters show it.
+                Err(AppendError::Row(_)) => {}
+                Err(AppendError::Log(error)) => return Err(error.into()),
+            }
+        }
+        transaction.block(&self.task, block)?;
+        transaction.positions(&self.task, &block.cut)?;
+        Ok(transaction.commit())
+    }
+
+    /// Steps until nothing is waiting, or `stop` is set; `progress` hears how many records are done.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn catch_up(&mut self, progress: &mut dyn FnMut(usize), stop: &AtomicBool) -> Result<usize, RunError> {
+        let mut done = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let step = self.step(Duration::ZERO)?;
+            done += step.records;
+            progress(done);
+            if step.idle {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// The greatest arrival that was processed.
+    #[must_use]
+    pub fn arrived(&self) -> Option<i64> {
+        self.pipeline.arrived()
+    }
+
+    /// Counts by source.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<String, Counters> {
+        let counters = self.pipeline.counters();
+        let named = counters.into_iter().filter_map(|(number, counters)| {
+            self.sources.get(number as usize).map(|source| (source.name.clone(), counters))
+        });
+        named.collect()
+    }
+
+    /// The committed cut.
+    #[must_use]
+    pub fn cut(&self) -> &Cut {
+        &self.cut
+    }
+
+    /// Gives the task back.
+    pub fn close(mut self) {
+        self.log.release(&self.task);
+    }
+}
+
+/// The table of each state, by its stable name: those of the features first, where services read them.
+fn tables(worker: &Worker, dataflow: &Dataflow, features: Vec<String>) -> BTreeMap<String, TableId> {
+    let mut tables: BTreeMap<String, TableId> = BTreeMap::new();
+    if worker.keeps_features {
+        tables.extend((0u32..).zip(features).map(|(number, name)| (name, TableId(number))));
+    }
+    let gates = dataflow.sources.iter().map(|source| format!("source/{}", source.name));
+    for (number, name) in (FIRST_PRIVATE..).zip(dataflow.names.values().cloned().chain(gates)) {
+        tables.entry(name).or_insert(TableId(number));
+    }
+    tables
+}
