@@ -4,7 +4,7 @@ pub mod features;
 mod operators;
 pub mod sinks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fec_ir::{Ir, NodeId};
@@ -47,9 +47,24 @@ pub struct Parts<'a> {
 /// # Errors
 /// A plan that no checked solution has.
 pub fn build(parts: Parts<'_>, taps: &[NodeId], features: &[NodeId]) -> Result<Dataflow, LocalError> {
+    build_quiet(parts, taps, features, &BTreeSet::new())
+}
+
+/// [`build`], with nodes whose dead letters another worker tells.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_quiet(
+    parts: Parts<'_>,
+    taps: &[NodeId],
+    features: &[NodeId],
+    quiet: &BTreeSet<NodeId>,
+) -> Result<Dataflow, LocalError> {
     let is_table = |source: &str| parts.tables.get(source).is_some();
-    let plan = dataflow(Wanted { ir: parts.ir, taps, features, given: parts.given, is_table: &is_table });
-    instantiate(&plan.map_err(broken)?, parts)
+    let wanted = Wanted { ir: parts.ir, taps, features, given: parts.given, is_table: &is_table };
+    let mut plan = dataflow(wanted).map_err(broken)?;
+    plan.silence(quiet);
+    instantiate(&plan, parts)
 }
 
 /// The operators of a plan with interpreted expressions.

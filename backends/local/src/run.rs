@@ -13,14 +13,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fec_ir::Ir;
+use fec_plan::{deployment, workers};
 use flow_http::{Metrics, Server, serve};
 use flow_learn::Registry;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Clock, Log, LogError, SystemClock};
-use flow_store::MemoryFeatureStore;
+use flow_store::{FeatureStore, MemoryFeatureStore};
 use flow_task::feed::{Feed, is_fed};
 use flow_task::output;
 use flow_task::stream::StreamTask;
+use flow_task::tasks::Tasks;
 
 use crate::data::{History, Places, read_all};
 use crate::dataflow::Parts;
@@ -157,12 +159,11 @@ pub fn run_by(
     let parts =
         Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
     let records: usize = files.chunks.iter().map(|chunk| chunk.arriving.offsets.len()).sum();
-    let setup = setup(parts, &folder.generation(), files, Arc::clone(&store) as _)?;
-    let mut task = StreamTask::open(Box::new(EmbeddedLog::open(folder.log(), Options::default())?), setup)?;
+    let mut task = tasks(parts, &folder, files, &(Arc::clone(&store) as _))?;
     let expected = u64::try_from(records).ok().map(|records| records + feed.records());
     task.catch_up(&mut |done| tell(Event::Progress("applying history", done as u64, expected)), stop)?;
     let at = task.arrived().map_or(0, |arrived| arrived.saturating_add(1));
-    task.advance(at)?;
+    task.history_applied(at)?;
     reads.applied(at, task.cut());
     reads.set_ready();
     tell(Event::Ready { url: url.clone(), ms: started.elapsed().as_millis() });
@@ -206,6 +207,31 @@ pub fn run_by(
     task.close();
     log.release(&guard);
     Ok(())
+}
+
+/// A task for each worker of the solution.
+fn tasks(
+    parts: Parts<'_>,
+    folder: &StateFolder,
+    mut files: History,
+    store: &Arc<dyn FeatureStore>,
+) -> Result<Tasks, LocalError> {
+    let mut keeper = None;
+    let mut others = Vec::new();
+    for work in workers(&deployment(parts.ir, None)) {
+        let is_last = work.number + 1 == work.of;
+        let files = if is_last { std::mem::take(&mut files) } else { files.clone() };
+        let log = Box::new(EmbeddedLog::open(folder.log(), Options::default())?);
+        let setup = setup(parts, &work, &folder.generation(), files, Arc::clone(store))?;
+        let task = StreamTask::open(log, setup)?;
+        if work.keeps_features {
+            keeper = Some(task);
+        } else {
+            others.push(task);
+        }
+    }
+    let keeper = keeper.ok_or_else(|| LocalError::Plan("no worker keeps the features".to_owned()))?;
+    Ok(Tasks::new(keeper, others))
 }
 
 fn start(

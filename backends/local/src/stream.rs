@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use fec_ir::{Ir, NodeId};
+use fec_plan::Work;
 use flow_store::{FeatureStore, SetId};
 use flow_task::data::History;
 use flow_task::stream::{TaskSetup, Worker};
-use flow_task::{SinkSpec, Tap};
 
-use crate::dataflow::sinks::stream_sinks;
-use crate::dataflow::{Parts, build};
+use crate::dataflow::{Parts, build_quiet};
 use crate::error::LocalError;
-use crate::expr::Names;
 use crate::specs::{sinks, tap};
+
+pub use fec_plan::workers::feature_nodes;
 
 /// The table of a feature node's state: what a service reads.
 #[must_use]
@@ -21,49 +21,40 @@ pub fn feature_table(ir: &Ir, node: NodeId) -> Option<SetId> {
     u32::try_from(number).ok().map(SetId)
 }
 
-/// The nodes that keep features, in order.
-#[must_use]
-pub fn feature_nodes(ir: &Ir) -> Vec<NodeId> {
-    let mut nodes: Vec<NodeId> = ir.features.iter().map(|set| set.node).collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    nodes
-}
-
 /// The stable names of the nodes that keep features, in order.
 #[must_use]
 pub fn feature_names(ir: &Ir) -> Vec<String> {
     feature_nodes(ir).into_iter().filter_map(|node| ir.graph.get(node)).map(|node| node.name.clone()).collect()
 }
 
-/// What the task of all streams works with.
+/// What the task of a worker works with.
 ///
 /// # Errors
 /// A plan that no checked solution has.
 pub fn setup(
     parts: Parts<'_>,
+    work: &Work,
     generation: &str,
     files: History,
     store: Arc<dyn FeatureStore>,
 ) -> Result<TaskSetup, LocalError> {
-    let ir = parts.ir;
-    let taps: Vec<NodeId> = stream_sinks(ir).into_iter().map(|(tap, _)| tap).collect();
+    let all = sinks(parts.ir, &parts.names.enums);
+    let spec = |name: &str| all.iter().find(|sink| sink.name == name).cloned();
+    let taps: Vec<NodeId> = work.sinks.iter().map(|(node, _)| *node).collect();
     Ok(TaskSetup {
-        worker: Worker { name: ir.name.clone(), number: 0, of: 1, keeps_features: true },
-        dataflow: build(parts, &taps, &feature_nodes(ir))?,
-        sinks: tapped_sinks(ir, parts.names),
-        features: feature_names(ir),
+        worker: Worker {
+            name: work.name.clone(),
+            number: work.number,
+            of: work.of,
+            keeps_features: work.keeps_features,
+        },
+        dataflow: build_quiet(parts, &taps, &work.features, &work.quiet)?,
+        sinks: work.sinks.iter().filter_map(|(node, name)| Some((tap(*node), spec(name)?))).collect(),
+        features: feature_names(parts.ir),
         generation: generation.to_owned(),
         files,
         store,
         micro_batch: 0,
+        commit_rows: 0,
     })
-}
-
-/// The sinks that streams write to, and where their rows are tapped.
-#[must_use]
-pub fn tapped_sinks(ir: &Ir, names: &Names) -> Vec<(Tap, SinkSpec)> {
-    let all = sinks(ir, &names.enums);
-    let tapped = |(node, name): (NodeId, String)| Some((tap(node), all.iter().find(|sink| sink.name == name)?.clone()));
-    stream_sinks(ir).into_iter().filter_map(tapped).collect()
 }

@@ -19,7 +19,7 @@ use fec_model::relation::{JoinKind, JoinPick};
 use fec_model::types::Column;
 
 pub use features::{FeatureRead, FeatureState, Scalar, WindowedAggregate, feature_state, set_columns};
-pub use sinks::stream_sinks;
+pub use sinks::{sink_emits, stream_sinks};
 
 /// What a dataflow is planned for.
 #[derive(Clone, Copy)]

@@ -12,8 +12,10 @@ pub mod names;
 pub mod openapi;
 pub mod service;
 pub mod steps;
+pub mod workers;
 
 pub use backend::{Backend, FileKind, Generated, OutputFile};
 pub use dataflow::{DataflowPlan, PlanError, Wanted, dataflow};
 pub use deployment::{Deployment, Unit, UnitKind, deployment};
 pub use openapi::{openapi, route};
+pub use workers::{Work, workers};

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use fec_diagnostics::FileId;
 use fec_ir::{Ir, lower, optimise};
 use fec_model::{CheckOptions, check};
+use fec_plan::{deployment, workers};
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::simulated::{AbortingLog, Aborts};
 use flow_log::{Limits, Log, ManualClock, PartitionId, Start};
@@ -248,7 +249,7 @@ target local { simulate: cards(seed: 7, rows: 2_000, rate: 2_000) }
 "#;
     let mut run = start(text, false);
     assert!(run.until(|event| matches!(event, Event::Progress("training", ..))));
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(150));
     run.stop();
     let told = run.told.lock().unwrap();
     assert!(!told.iter().any(|event| matches!(event, Event::Model(_) | Event::JobFailed(_))), "{told:?}");
@@ -307,7 +308,8 @@ stream watch {{ emit sales |> with sold |> select id, before to seen }}"
     let ahead = Aborts::default();
     let log = AbortingLog::new(EmbeddedLog::open(&path, Options::default()).unwrap(), ahead.clone());
     let store: Arc<MemoryFeatureStore> = Arc::default();
-    let mut setup = setup(parts, "g", files, store as _).unwrap();
+    let [work] = &workers(&deployment(&ir, None))[..] else { panic!("one stream is one worker") };
+    let mut setup = setup(parts, work, "g", files, store as _).unwrap();
     setup.micro_batch = 100;
     let mut task = StreamTask::open(Box::new(log), setup).unwrap();
     ahead.next(aborts);

@@ -34,6 +34,12 @@ fn emits(ir: &Ir) -> impl Iterator<Item = (NodeId, &str)> {
     })
 }
 
+/// All that streams emit to the sink behind `tap`, in the order of the text.
+#[must_use]
+pub fn sink_emits(ir: &Ir, tap: NodeId) -> Vec<NodeId> {
+    streamed(ir, tap).map(|sink| sink.emits).unwrap_or_default()
+}
+
 /// The sink behind the emit of a stream.
 pub(super) fn streamed(ir: &Ir, tap: NodeId) -> Option<Streamed<'_>> {
     let (_, name) = emits(ir).find(|(emit, _)| *emit == tap)?;

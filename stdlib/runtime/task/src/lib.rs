@@ -15,6 +15,7 @@ pub mod spec;
 pub mod state;
 pub mod stream;
 pub mod tables;
+pub mod tasks;
 pub mod zone;
 
 pub use dataflow::{Dataflow, Tap};

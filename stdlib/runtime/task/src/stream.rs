@@ -32,6 +32,12 @@ pub use letters::letter;
 /// Rows after which a task commits.
 const COMMIT_ROWS: usize = 50_000;
 
+/// The frontier of a block: how far time has gone.
+const FRONTIER: &str = "frontier";
+
+/// The frontier of a block that is there once history is applied: T of that history.
+pub const HISTORY: &str = "history";
+
 /// Tables from here on are the task's own; those below are the states of features, which services read.
 const FIRST_PRIVATE: u32 = 1_000_000;
 
@@ -66,6 +72,8 @@ pub struct TaskSetup {
     pub store: Arc<dyn FeatureStore>,
     /// Rows in a micro-batch; 0 is the usual size.
     pub micro_batch: usize,
+    /// Rows after which it commits; 0 is the usual number.
+    pub commit_rows: usize,
 }
 
 /// What one step did.
@@ -119,6 +127,9 @@ pub struct StreamTask {
     cut: Cut,
     store: Arc<dyn FeatureStore>,
     micro_batch: usize,
+    commit_rows: usize,
+    /// T, once all that had arrived before it has been applied.
+    history: Option<i64>,
 }
 
 /// The topic of a sink's rows.
@@ -151,7 +162,7 @@ impl StreamTask {
     /// # Errors
     /// [`LogError::Owned`] where another process runs it; damaged state; a plan that cannot be built.
     pub fn open(mut log: Box<dyn Log>, setup: TaskSetup) -> Result<Self, RunError> {
-        let TaskSetup { worker, dataflow, sinks, features, generation, files, store, micro_batch } = setup;
+        let TaskSetup { worker, dataflow, sinks, features, generation, files, store, micro_batch, commit_rows } = setup;
         let task = task_of(&generation, &worker.name);
         log.own(&task)?;
         let sources = Arc::clone(&dataflow.sources);
@@ -190,6 +201,8 @@ impl StreamTask {
             cut: Cut::default(),
             store,
             micro_batch: if micro_batch == 0 { MICRO_BATCH } else { micro_batch },
+            commit_rows: if commit_rows == 0 { COMMIT_ROWS } else { commit_rows },
+            history: None,
         };
         opened.restore()?;
         Ok(opened)
@@ -208,7 +221,8 @@ impl StreamTask {
                 for write in block.writes.iter() {
                     state.insert((write.table, write.key.to_vec()), write.value.map(<[u8]>::to_vec));
                 }
-                frontier = block.frontiers.values().copied().max().unwrap_or(frontier);
+                frontier = block.frontiers.get(FRONTIER).copied().unwrap_or(frontier);
+                self.history = block.frontiers.get(HISTORY).copied().or(self.history);
                 self.sequence = block.sequence;
                 self.cut = block.cut;
             }
@@ -263,9 +277,9 @@ impl StreamTask {
     /// # Errors
     /// A log that refuses, a task that another owner took, damaged state.
     pub fn step(&mut self, wait: Duration) -> Result<Step, RunError> {
-        let at_end = self.inputs.poll(&mut self.pipeline, COMMIT_ROWS, wait)?;
+        let at_end = self.inputs.poll(&mut self.pipeline, self.commit_rows, wait)?;
         let mut produced = Produced::default();
-        let records = self.pipeline.drain(COMMIT_ROWS, self.micro_batch, &mut produced)?;
+        let records = self.pipeline.drain(self.commit_rows, self.micro_batch, &mut produced)?;
         let idle = records == 0 && at_end;
         if records > 0 || !produced.dead.is_empty() || !produced.rows.is_empty() {
             self.commit(produced)?;
@@ -281,6 +295,22 @@ impl StreamTask {
         if at <= self.pipeline.frontier() {
             return Ok(());
         }
+        let mut produced = Produced::default();
+        self.pipeline.advance(at, &mut produced)?;
+        self.commit(produced)
+    }
+
+    /// Lets time go on to `at` and says in the changelog that all that had arrived before it has been applied: whoever
+    /// follows the changelog is ready from there on.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn history_applied(&mut self, at: i64) -> Result<(), RunError> {
+        let is_known = self.history.is_some_and(|known| known >= at);
+        if is_known && at <= self.pipeline.frontier() {
+            return Ok(());
+        }
+        self.history = self.history.max(Some(at));
         let mut produced = Produced::default();
         self.pipeline.advance(at, &mut produced)?;
         self.commit(produced)
@@ -304,7 +334,8 @@ impl StreamTask {
                 cut.0.insert(partition.clone(), Mark { next, arrived: arrived.unwrap_or(i64::MIN) });
             }
         }
-        let frontiers = BTreeMap::from([(Arc::from("frontier"), self.pipeline.frontier())]);
+        let mut frontiers = BTreeMap::from([(Arc::from(FRONTIER), self.pipeline.frontier())]);
+        frontiers.extend(self.history.map(|at| (Arc::from(HISTORY), at)));
         let block = Block { sequence: self.sequence.next(), cut: cut.clone(), frontiers, writes };
         let records = self.records(&produced)?;
         let outcome = self.transact(&records, &block)?;
