@@ -38,8 +38,9 @@ const FRONTIER: &str = "frontier";
 /// The frontier of a block that is there once history is applied: T of that history.
 pub const HISTORY: &str = "history";
 
-/// Tables from here on are the task's own; those below are the states of features, which services read.
-const FIRST_PRIVATE: u32 = 1_000_000;
+/// Tables from here on are the task's own; those below are the states of features, which services read: whoever follows a
+/// changelog for a service leaves out the others.
+pub const FIRST_PRIVATE: u32 = 1_000_000;
 
 /// Which of the workers of a solution a task is.
 #[derive(Debug, Clone, PartialEq, Eq)]
