@@ -353,6 +353,11 @@ impl Unit<'_> {
         self.main.import(&self.shared.clone(), "features");
         let function = crate::shared::feature_function(self.ir, placed.node);
         let set = call(&format!("features::{function}"), [atom("zone")]).tried();
+        // Another worker tells its dead letters.
+        let set = if state.name.is_empty() { call("FeatureSet::silent", [set]) } else { set };
+        if state.name.is_empty() {
+            self.main.import("flow_operators::feature_set", "FeatureSet");
+        }
         let updating = self.variable(within, &format!("{label}_updates"));
         let reading = self.variable(within, &format!("{label}_reads"));
         let operator = call("Features::new", [set, atom(&updating), atom(&reading)]);

@@ -5,22 +5,19 @@ use fec_ir::{Ir, NodeId, Op};
 use fec_model::model::{Format, Shape, Sink, Source, TimeUnit, Write};
 use fec_plan::Deployment;
 use fec_plan::dataflow::{FeatureState, feature_state};
+use fec_plan::workers::feature_nodes;
 use fec_rust::ident::{Names, snake};
 use fec_rust::{Error, RustFile, Scope, doc, enumeration};
 
 use crate::operators::function;
 use crate::page::{Tree, atom, call, list, record, text};
 use crate::types;
-use crate::worker::feature_nodes;
 
 /// The function that makes the descriptor of a feature node.
 pub(crate) fn feature_function(ir: &Ir, node: NodeId) -> String {
     let mut names = Names::default();
-    let mut nodes: Vec<NodeId> = ir.features.iter().map(|set| set.node).collect();
-    nodes.sort_unstable();
-    nodes.dedup();
     let mut found = String::new();
-    for known in nodes {
+    for known in feature_nodes(ir) {
         let Some(Op::Features { sets, .. }) = ir.graph.get(known).map(|node| &node.op) else { continue };
         let name = names.fresh(&snake(sets.first().map(|set| set.name.as_str()).unwrap_or_default()));
         if known == node {
@@ -28,6 +25,12 @@ pub(crate) fn feature_function(ir: &Ir, node: NodeId) -> String {
         }
     }
     found
+}
+
+/// The functions that make the sinks, in their order.
+pub(crate) fn sink_functions(ir: &Ir) -> Vec<String> {
+    let mut names = Names::with(["all".to_owned()]);
+    ir.sinks.iter().map(|sink| names.fresh(&snake(&sink.name))).collect()
 }
 
 /// A comment of declared docs and the place.
@@ -42,6 +45,7 @@ pub(crate) fn sources_file(ir: &Ir, sources: &Sources) -> String {
     let mut file = RustFile::new("Where events and tables come from.").public();
     file.import("std::sync", "Arc");
     file.import("flow_task::spec", "SourceSpec");
+    file.fresh("all");
     let names: Vec<String> = ir.sources.iter().map(|source| file.fresh(&source.name)).collect();
     let all = call("Arc::new", [list("", names.iter().map(|name| atom(format!("{name}()"))))]);
     let head = "/// All sources, in the order of their names: a source's number is its place.\n";
@@ -117,7 +121,7 @@ pub(crate) fn sinks_file(ir: &Ir, sources: &Sources) -> String {
     let mut file = RustFile::new("Where rows go.").public();
     file.import("std::sync", "Arc");
     file.import("flow_task::spec", "SinkSpec");
-    let names: Vec<String> = ir.sinks.iter().map(|sink| file.fresh(&sink.name)).collect();
+    let names = sink_functions(ir);
     let all = list("vec!", names.iter().map(|name| atom(format!("{name}()"))));
     let head = "/// All sinks, in the order of their names.\npub fn all() -> Vec<SinkSpec> {\n";
     file.item(&format!("{head}{}}}", all.last(4)));
@@ -147,7 +151,11 @@ fn sink_tree(sink: &Sink) -> Tree {
 pub(crate) fn features_file(deployment: &Deployment<'_>, sources: &Sources) -> Result<String, Error> {
     let ir = deployment.ir;
     let mut file = RustFile::new("What features keep, and the values over it.").public();
-    for node in feature_nodes(deployment) {
+    for node in feature_nodes(ir) {
+        // No function of an expression is called like one of these.
+        file.fresh(&feature_function(ir, node));
+    }
+    for node in feature_nodes(ir) {
         let Some(kept) = ir.graph.get(node) else { continue };
         let Op::Features { sets, head } = &kept.op else { continue };
         let state = feature_state(&kept.name, sets, *head).map_err(|error| Error { message: error.to_string() })?;
@@ -269,6 +277,7 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
     let enums = if ir.enums.is_empty() { "" } else { "pub mod enums;\n" };
     file.item(&format!("{enums}pub mod features;\npub mod sinks;\npub mod sources;"));
     file.import("flow_launch", "Solution");
+    file.fresh("solution");
     let mut params = Vec::with_capacity(ir.params.len());
     let mut scope = Scope::row(&[]).enums(&ir.enums);
     for (position, param) in ir.params.iter().enumerate() {
@@ -280,7 +289,7 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
         params.push(record("Parameter", fields));
         scope = scope.slot(&param.name, position, &param.ty);
     }
-    let features = feature_nodes(deployment).into_iter().filter_map(|node| ir.graph.get(node));
+    let features = feature_nodes(deployment.ir).into_iter().filter_map(|node| ir.graph.get(node));
     let features = features.map(|node| call("String::from", [text(&node.name)]));
     let local = ir.targets.iter().find(|target| target.name == "local");
     let simulation = match local.and_then(|target| target.simulate.as_ref()) {

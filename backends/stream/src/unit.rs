@@ -12,6 +12,9 @@ use fec_rust::{Error, RustFile, Scope, doc};
 use crate::page::{Tree, atom, list};
 use crate::types;
 
+/// What the function that wires has beside its variables.
+const TAKEN: [&str; 6] = ["columns", "given", "output", "picked", "wiring", "zone"];
+
 /// What is written of a unit.
 pub(crate) struct Unit<'a> {
     pub ir: &'a Ir,
@@ -61,7 +64,8 @@ impl<'a> Unit<'a> {
 
     /// A name for a local variable of the function `of`.
     pub fn variable(&mut self, of: &str, name: &str) -> String {
-        self.names.entry(of.to_owned()).or_default().fresh(&snake(name))
+        let taken = || Names::with(TAKEN.map(str::to_owned));
+        self.names.entry(of.to_owned()).or_insert_with(taken).fresh(&snake(name))
     }
 
     /// What expressions see.

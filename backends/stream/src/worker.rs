@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fec_diagnostics::Sources;
-use fec_ir::{NodeId, Op};
-use fec_plan::dataflow::{DataflowPlan, Feed, Operator, RowOp, Wanted, dataflow, stream_sinks};
-use fec_plan::{Deployment, Unit as Process, UnitKind};
+use fec_ir::{Ir, NodeId, Op};
+use fec_model::model::Shape;
+use fec_plan::dataflow::{DataflowPlan, Feed, Operator, RowOp, Wanted, dataflow};
+use fec_plan::{Deployment, Unit as Process, Work, workers};
 use fec_rust::Error;
-use fec_rust::ident::{Names, snake};
+use fec_rust::ident::snake;
 
 use crate::page::{Tree, atom, call, list, record, text};
+use crate::shared::sink_functions;
 use crate::unit::Unit;
 
 /// The sources of a worker's crate below its `src`, by name.
@@ -20,38 +22,22 @@ pub(crate) fn files(
     shared: &str,
 ) -> Result<Vec<(&'static str, String)>, Error> {
     let ir = deployment.ir;
-    let sinks = sinks_of(deployment, process);
-    let taps: Vec<NodeId> = sinks.iter().map(|(tap, _)| *tap).collect();
-    let features = if process.keeps_features { feature_nodes(deployment) } else { Vec::new() };
-    let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != fec_model::model::Shape::Stream);
+    let missing = || Error { message: format!("`{}` is no worker", process.name) };
+    let work = workers(deployment).into_iter().find(|work| work.name == process.name).ok_or_else(missing)?;
+    let taps: Vec<NodeId> = work.sinks.iter().map(|(tap, _)| *tap).collect();
+    let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != Shape::Stream);
     let given = BTreeMap::new();
-    let plan = dataflow(Wanted { ir, taps: &taps, features: &features, given: &given, is_table: &is_table })
+    let mut plan = dataflow(Wanted { ir, taps: &taps, features: &work.features, given: &given, is_table: &is_table })
         .map_err(|error| Error { message: error.to_string() })?;
+    plan.silence(&work.quiet);
 
     let docs = if process.docs.is_empty() { String::new() } else { format!("\n\n{}", process.docs) };
     let place = process.span.map(|span| format!(" from {}", fec_rust::doc::place(sources, span))).unwrap_or_default();
     let header = format!("The worker `{}`.{docs}\n\nWritten by `fec compile`{place}.", process.name);
     let mut unit = Unit::new(ir, sources, shared, &header);
-    main(&mut unit, deployment, process, &sinks);
+    main(&mut unit, deployment.ir, &work);
     unit.wiring("dataflow", "The operators, each after those that feed it.", &plan)?;
     Ok(unit.finish())
-}
-
-/// The sinks that a worker writes, each with the node that is tapped for it.
-fn sinks_of(deployment: &Deployment<'_>, process: &Process) -> Vec<(NodeId, String)> {
-    let flow = process.flow.as_ref().and_then(|path| deployment.ir.flow(path));
-    let nodes = flow.map(|flow| flow.nodes.as_slice()).unwrap_or_default();
-    let mut sinks = stream_sinks(deployment.ir);
-    sinks.retain(|(tap, _)| nodes.contains(tap));
-    sinks
-}
-
-/// The nodes that keep features, in order.
-pub(crate) fn feature_nodes(deployment: &Deployment<'_>) -> Vec<NodeId> {
-    let mut nodes: Vec<NodeId> = deployment.ir.features.iter().map(|set| set.node).collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    nodes
 }
 
 impl Unit<'_> {
@@ -60,7 +46,6 @@ impl Unit<'_> {
         for (module, name) in [
             ("flow_task::dataflow", "Dataflow"),
             ("flow_task::error", "RunError"),
-            ("flow_task::dataflow", "Tap"),
             ("flow_task::wiring", "Given"),
             ("flow_task::wiring", "Wiring"),
         ] {
@@ -110,6 +95,7 @@ impl Unit<'_> {
         }
         body.push('\n');
         for tap in &plan.taps {
+            self.main.import("flow_task::dataflow", "Tap");
             let columns = self.schema(&self.tapped(tap.node), &tap.columns);
             let number = call("Tap", [atom(tap.node.number().to_string())]);
             let feed = from(tap.feed, &of_sources, &of_operators);
@@ -141,7 +127,7 @@ impl Unit<'_> {
             (RowOp::Table { source }, _) => source.clone(),
             (RowOp::Upsert { .. } | RowOp::Union | RowOp::Whole { .. }, Some(Op::Emit { sink })) => sink.clone(),
             (RowOp::Pick(_), Some(Op::FeatureRead { set, .. })) => format!("with {set}"),
-            (RowOp::Features { state, .. }, _) => state.name.clone(),
+            (RowOp::Features { .. }, _) => crate::shared::feature_function(self.ir, placed.node),
             _ => {
                 let parts: Vec<&str> = name.split('/').skip(1).collect();
                 match parts.as_slice() {
@@ -181,17 +167,14 @@ fn from(feed: Feed, sources: &BTreeMap<u32, String>, operators: &[String]) -> Tr
 }
 
 /// The entry point, and the sinks that the worker writes.
-fn main(unit: &mut Unit<'_>, deployment: &Deployment<'_>, process: &Process, sinks: &[(NodeId, String)]) {
+fn main(unit: &mut Unit<'_>, ir: &Ir, work: &Work) {
     let shared = unit.shared.clone();
     unit.main.import("std::process", "ExitCode");
     unit.main.import("flow_launch", "Worker");
-    let workers: Vec<&Process> = deployment.units.iter().filter(|unit| unit.kind == UnitKind::Worker).collect();
-    let number = workers.iter().position(|worker| worker.name == process.name).unwrap_or_default();
-    let mut functions = Names::default();
-    let functions: Vec<(&String, String)> =
-        deployment.ir.sinks.iter().map(|sink| (&sink.name, functions.fresh(&snake(&sink.name)))).collect();
-    let mut tapped = Vec::with_capacity(sinks.len());
-    for (tap, sink) in sinks {
+    let functions = sink_functions(ir);
+    let functions: Vec<(&String, String)> = ir.sinks.iter().map(|sink| &sink.name).zip(functions).collect();
+    let mut tapped = Vec::with_capacity(work.sinks.len());
+    for (tap, sink) in &work.sinks {
         let function = functions.iter().find(|(name, _)| *name == sink).map(|(_, function)| function.as_str());
         unit.main.import(&shared, "sinks");
         let tap = call("Tap", [atom(tap.number().to_string())]);
@@ -200,10 +183,10 @@ fn main(unit: &mut Unit<'_>, deployment: &Deployment<'_>, process: &Process, sin
     let worker = record(
         "Worker",
         [
-            ("name", call("String::from", [text(&process.name)])),
-            ("number", atom(number.to_string())),
-            ("of", atom(workers.len().to_string())),
-            ("keeps_features", atom(process.keeps_features.to_string())),
+            ("name", call("String::from", [text(&work.name)])),
+            ("number", atom(work.number.to_string())),
+            ("of", atom(work.of.to_string())),
+            ("keeps_features", atom(work.keeps_features.to_string())),
             ("sinks", list("vec!", tapped)),
             ("dataflow", atom("dataflow")),
         ],

@@ -4,10 +4,13 @@ pub mod manifest;
 pub mod tree;
 
 use fec_argo::Argo;
+use fec_crates::Crates;
+use fec_diagnostics::Sources;
 use fec_manifests::Manifests;
 use fec_plan::Backend;
 
-/// Every backend. Their files do not meet: each has a folder of its own.
-pub fn backends() -> Vec<Box<dyn Backend>> {
-    vec![Box::new(Argo), Box::new(Manifests)]
+/// Every backend. Their files do not meet: each has a folder of its own. `sources` are the files of the solution by their
+/// path in it, `fingerprint` is that of its plan.
+pub fn backends<'a>(sources: &'a Sources, fingerprint: &'a str) -> Vec<Box<dyn Backend + 'a>> {
+    vec![Box::new(Argo), Box::new(Manifests), Box::new(Crates { sources, fingerprint })]
 }

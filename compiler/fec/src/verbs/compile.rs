@@ -2,6 +2,7 @@
 
 use fec_diagnostics::{Diagnostic, Sources, has_errors, in_source_order, json_report};
 use fec_ir::Ir;
+use fec_local::specs::fingerprint;
 use fec_plan::{Deployment, FileKind, OutputFile, deployment};
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use crate::args::{Compile, Format};
 use crate::compile::manifest::{self, Entry, Manifest};
 use crate::compile::{backends, tree};
 use crate::load;
-use crate::output::{Failure, WRONG, line, report};
+use crate::output::{Failure, WRONG, line, local, report};
 
 /// Compiles a solution for a target into a folder. Nothing but the solution is read, and no network is used.
 pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
@@ -19,7 +20,8 @@ pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
     let wanted = args.target.as_deref().unwrap_or("local");
     let target = ir.targets.iter().find(|target| target.name == wanted);
     let sources = load::relative(&compiled.files);
-    let (mut files, found) = generate(&deployment(ir, target));
+    let fingerprint = fingerprint(ir).map_err(local)?;
+    let (mut files, found) = generate(&deployment(ir, target), &sources, &fingerprint);
     tell(&found, &sources, format)?;
     files.push(plan(ir)?);
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -42,10 +44,10 @@ pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
 }
 
 /// The files of all backends, and what they found.
-fn generate(deployment: &Deployment<'_>) -> (Vec<OutputFile>, Vec<Diagnostic>) {
+fn generate(deployment: &Deployment<'_>, sources: &Sources, fingerprint: &str) -> (Vec<OutputFile>, Vec<Diagnostic>) {
     let mut files = Vec::new();
     let mut found = fec_plan::bindings::unused(deployment);
-    for backend in backends() {
+    for backend in backends(sources, fingerprint) {
         let generated = backend.generate(deployment);
         files.extend(generated.files);
         found.extend(generated.diagnostics);

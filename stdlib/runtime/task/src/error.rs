@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use flow_core::aggregate::AggregateError;
 use flow_core::program::BuildError;
 use flow_log::LogError;
 use flow_operators::operator::OperatorError;
@@ -57,6 +58,12 @@ impl From<LogError> for RunError {
 impl From<OperatorError> for RunError {
     fn from(error: OperatorError) -> Self {
         Self::Operator(error)
+    }
+}
+
+impl From<AggregateError> for RunError {
+    fn from(error: AggregateError) -> Self {
+        Self::Plan(error.to_string())
     }
 }
 

@@ -16,6 +16,7 @@ pub mod state;
 pub mod stream;
 pub mod tables;
 pub mod tasks;
+pub mod wiring;
 pub mod zone;
 
 pub use dataflow::{Dataflow, Tap};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flow_core::batch::Batch;
+use flow_core::calendar::SECOND;
 use flow_core::functions::TimeUnit;
 use flow_core::types::Schema;
 use flow_formats::Format;
@@ -59,6 +60,29 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
+    /// A source of JSON under its own name, with the language's defaults.
+    #[must_use]
+    pub fn new(name: &str, shape: Shape, columns: Schema) -> Self {
+        Self {
+            name: name.to_owned(),
+            shape,
+            schema: Arc::new(columns),
+            topic: name.to_owned(),
+            file: None,
+            path: None,
+            history: None,
+            format: Format::Json,
+            unit: None,
+            key: Vec::new(),
+            time: None,
+            arrival_is_event_time: false,
+            lateness: 10 * SECOND,
+            ahead: None,
+            unique: Vec::new(),
+            versions: None,
+        }
+    }
+
     /// Whether it gives events.
     #[must_use]
     pub fn is_stream(&self) -> bool {

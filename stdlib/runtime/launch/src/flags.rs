@@ -1,0 +1,104 @@
+//! The flags of generated binaries: those of `fec run`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// How a process is run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Flags {
+    /// To the end of the data, and no further.
+    pub once: bool,
+    /// Where log, state and models are kept.
+    pub state: Option<PathBuf>,
+    /// What the paths of the solution are relative to.
+    pub root: Option<PathBuf>,
+    /// Sources that are read from files.
+    pub bind: BTreeMap<String, PathBuf>,
+    /// Where committed rows are written as files at the end.
+    pub out: Option<PathBuf>,
+    /// Lines of JSON instead of text.
+    pub json: bool,
+}
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// To run.
+    Run(Flags),
+    /// How to call it.
+    Help,
+}
+
+/// How a process is called.
+pub(crate) fn usage(name: &str) -> String {
+    format!(
+        "Usage: {name} [OPTIONS]\n\n\
+         Options:\n\
+         \x20     --once                Go to the end of the data, print a summary and stop\n\
+         \x20     --state <DIR>         Where log, state and models are kept [default: .fec]\n\
+         \x20     --root <DIR>          The folder that the solution's paths are relative to [default: .]\n\
+         \x20     --bind <SOURCE=FILE>  Read a source from a file instead of its topic, file and history\n\
+         \x20     --out <DIR>           Write what was committed here: sinks/NAME.jsonl and dead/SOURCE.jsonl\n\
+         \x20     --format <FORMAT>     human or json [default: human]\n\
+         \x20 -h, --help                Print this"
+    )
+}
+
+/// Reads the arguments after the program's name; a flag's value follows it, or stands after `=`.
+pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Wanted, String> {
+    let mut flags = Flags::default();
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let (name, given) = match argument.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
+            _ => (argument, None),
+        };
+        let mut value = || match given.clone().or_else(|| arguments.next()) {
+            Some(value) if !value.is_empty() => Ok(value),
+            _ => Err(format!("{name} needs a value")),
+        };
+        match name.as_str() {
+            "-h" | "--help" => return Ok(Wanted::Help),
+            "--once" if given.is_none() => flags.once = true,
+            "--state" => flags.state = Some(value()?.into()),
+            "--root" => flags.root = Some(value()?.into()),
+            "--out" => flags.out = Some(value()?.into()),
+            "--bind" => {
+                let bound = value()?;
+                let Some((source, file)) = bound.split_once('=') else {
+                    return Err(format!("--bind {bound}: a source and a file are bound by SOURCE=FILE"));
+                };
+                flags.bind.insert(source.to_owned(), file.into());
+            }
+            "--format" => match value()?.as_str() {
+                "json" => flags.json = true,
+                "human" => flags.json = false,
+                other => return Err(format!("--format {other}: there are human and json")),
+            },
+            _ => return Err(format!("there is no option `{name}`")),
+        }
+    }
+    Ok(Wanted::Run(flags))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(words: &[&str]) -> Result<Wanted, String> {
+        read(words.iter().map(|word| (*word).to_owned()))
+    }
+
+    #[test]
+    fn flags_are_those_of_run() {
+        let wanted = of(&["--once", "--state=s", "--bind", "a=b=c", "--out", "o", "--format", "json"]).unwrap();
+        let bind = BTreeMap::from([("a".to_owned(), PathBuf::from("b=c"))]);
+        let (state, out) = (Some("s".into()), Some("o".into()));
+        assert_eq!(wanted, Wanted::Run(Flags { once: true, state, out, bind, json: true, root: None }));
+        assert_eq!(of(&["-h"]), Ok(Wanted::Help));
+        assert_eq!(of(&["--out"]), Err("--out needs a value".to_owned()));
+        assert_eq!(of(&["--once=1"]), Err("there is no option `--once`".to_owned()));
+        assert!(of(&["--bind", "x"]).unwrap_err().contains("SOURCE=FILE"));
+        assert!(of(&["--format", "xml"]).unwrap_err().contains("human and json"));
+    }
+}

@@ -1,0 +1,44 @@
+//! The entry points of generated binaries: flags, signals, what is printed, and the loop of each kind of process.
+
+mod flags;
+mod solution;
+mod tell;
+mod worker;
+
+use std::process::ExitCode;
+
+use flow_task::RunError;
+
+use flags::{Flags, Wanted};
+
+pub use solution::{Parameter, Solution};
+pub use worker::Worker;
+
+/// Runs a worker with the flags of the command line.
+#[must_use]
+pub fn worker(solution: Solution, worker: Worker) -> ExitCode {
+    let name = worker.name.clone();
+    launched(&name, |flags| worker::run(&solution, worker, flags))
+}
+
+/// Reads the flags, runs a process, and tells how it ended.
+fn launched(name: &str, run: impl FnOnce(&Flags) -> Result<(), RunError>) -> ExitCode {
+    let flags = match flags::read(std::env::args().skip(1)) {
+        Ok(Wanted::Run(flags)) => flags,
+        Ok(Wanted::Help) => {
+            println!("{}", flags::usage(name));
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            eprintln!("error: {wrong}\n\n{}", flags::usage(name));
+            return ExitCode::from(2);
+        }
+    };
+    match run(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a process prints: the lines of `fec run`.
+
+use std::io::{self, Write};
+
+use flow_task::RunError;
+use flow_task::output::Summary;
+use serde_json::{Map, Value, json};
+
+/// Prints on stdout, as text or JSON.
+pub(crate) struct Teller {
+    pub json: bool,
+}
+
+impl Teller {
+    fn line(&self, text: &str) -> Result<(), RunError> {
+        match writeln!(io::stdout(), "{text}") {
+            Ok(()) => Ok(()),
+            // Whoever read has gone; the work goes on.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(RunError::Environment(format!("stdout cannot be written: {error}"))),
+        }
+    }
+
+    /// History is applied.
+    pub fn ready(&self, ms: u128) -> Result<(), RunError> {
+        let ms = u64::try_from(ms).unwrap_or(u64::MAX);
+        if self.json {
+            return self.line(&json!({ "event": "ready", "url": null, "ms": ms }).to_string());
+        }
+        self.line(&format!("ready after {ms} ms"))
+    }
+
+    /// The counts at the end.
+    pub fn summary(&self, summary: &Summary) -> Result<(), RunError> {
+        if self.json {
+            let mut sources = Map::new();
+            for (name, (counts, dead)) in &summary.sources {
+                let counts = json!({
+                    "accepted": counts.accepted,
+                    "late": counts.late,
+                    "ahead": counts.ahead,
+                    "repeated": counts.repeated,
+                    "dead": dead,
+                });
+                sources.insert(name.clone(), counts);
+            }
+            let told = json!({ "event": "summary", "sources": Value::Object(sources), "sinks": summary.sinks });
+            return self.line(&told.to_string());
+        }
+        for (name, (counts, dead)) in &summary.sources {
+            self.line(&format!(
+                "source {name}: {} accepted, {} late, {} ahead, {} repeated, {dead} dead letters",
+                counts.accepted, counts.late, counts.ahead, counts.repeated
+            ))?;
+        }
+        for (name, rows) in &summary.sinks {
+            self.line(&format!("sink {name}: {rows} rows"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! A worker: one task over the log until its data ends, or somebody stops it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use flow_core::program::Now;
+use flow_log::embedded::{EmbeddedLog, Options};
+use flow_log::{Log, LogError, TaskId};
+use flow_store::MemoryFeatureStore;
+use flow_task::data::{Places, read_all};
+use flow_task::feed::Feed;
+use flow_task::output;
+use flow_task::simulate::filled;
+use flow_task::state::{Found, StateFolder};
+use flow_task::stream::{StreamTask, TaskSetup, Worker as Identity};
+use flow_task::wiring::Given;
+use flow_task::zone::zone;
+use flow_task::{Dataflow, RunError, SinkSpec, Tap};
+
+use crate::flags::Flags;
+use crate::solution::Solution;
+use crate::tell::Teller;
+
+/// A process that reads streams.
+pub struct Worker {
+    /// The unit's name: its changelog goes by it.
+    pub name: String,
+    /// Its place among the workers of the solution, in the order of their names.
+    pub number: u32,
+    /// How many workers there are.
+    pub of: u32,
+    /// Whether it judges the records of the sources, and keeps the feature states that services read.
+    pub keeps_features: bool,
+    /// The sinks that it writes to, and where their rows leave the dataflow.
+    pub sinks: Vec<(Tap, SinkSpec)>,
+    /// Wires its operators.
+    pub dataflow: fn(&Given) -> Result<Dataflow, RunError>,
+}
+
+/// Runs it.
+pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<(), RunError> {
+    let started = Instant::now();
+    let teller = Teller { json: flags.json };
+    let stop = stopped()?;
+    let zone = Arc::new(zone(&solution.timezone)?);
+    let slots = solution.slots(&zone)?;
+    let places = places(solution, flags)?;
+    let state = flags.state.clone().unwrap_or_else(|| PathBuf::from(".fec"));
+    let (mut folder, found) = StateFolder::open(&state, &solution.name, &solution.fingerprint)?;
+    if found == Found::Changed {
+        eprintln!(
+            "note: the solution has changed since this state was written: features and streams are rebuilt from history"
+        );
+    }
+    folder.save()?;
+    let open = || EmbeddedLog::open(folder.log(), Options::default());
+    let mut log = open()?;
+    let (files, tables) = read_all(&solution.sources, &places)?;
+    let mut feed = Feed::open(&solution.sources, solution.simulation.as_ref(), &places)?;
+    let tables = feed.tables(&solution.sources, tables)?;
+    let feeding = TaskId::new(format!("{}.feed", solution.name), 0);
+    let feeds = owned(&mut log, &feeding)?;
+    let setup_log = open()?;
+    if feeds {
+        feed.history(&mut log, &mut folder, &mut |_, _| {})?;
+    }
+    let given = Given { sources: Arc::clone(&solution.sources), tables, slots, zone, now: Now::Row };
+    let Worker { name, number, of, keeps_features, sinks, dataflow } = worker;
+    let setup = TaskSetup {
+        worker: Identity { name, number, of, keeps_features },
+        dataflow: dataflow(&given)?,
+        sinks,
+        features: solution.features.clone(),
+        generation: folder.generation(),
+        files,
+        store: Arc::new(MemoryFeatureStore::new()),
+        micro_batch: 0,
+        commit_rows: 0,
+    };
+    let mut task = StreamTask::open(Box::new(setup_log), setup)?;
+    task.catch_up(&mut |_| {}, &stop)?;
+    task.history_applied(task.arrived().map_or(0, |arrived| arrived.saturating_add(1)))?;
+    teller.ready(started.elapsed().as_millis())?;
+    let begun = Instant::now();
+    while !flags.once && !stop.load(Ordering::Relaxed) {
+        if feeds {
+            feed.live(&mut log, begun.elapsed())?;
+        }
+        task.step(Duration::from_millis(10))?;
+    }
+    let (out, counters) = (flags.out.as_deref(), task.counters());
+    let summary = output::finish(&mut log, (&solution.sources, &solution.sinks), &folder, &counters, out)?;
+    teller.summary(&summary)?;
+    task.close();
+    if feeds {
+        log.release(&feeding);
+    }
+    Ok(())
+}
+
+/// Takes a task that only one process of a solution has; tells whether it could.
+fn owned(log: &mut dyn Log, task: &TaskId) -> Result<bool, RunError> {
+    match log.own(task) {
+        Ok(_) => Ok(true),
+        Err(LogError::Owned { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where data lies.
+fn places(solution: &Solution, flags: &Flags) -> Result<Places, RunError> {
+    for name in flags.bind.keys() {
+        if !solution.sources.iter().any(|source| source.name == *name) {
+            let known: Vec<&str> = solution.sources.iter().map(|source| source.name.as_str()).collect();
+            let there = known.join(", ");
+            return Err(RunError::Environment(format!("--bind: there is no source `{name}`; there are {there}")));
+        }
+    }
+    Ok(Places {
+        root: flags.root.clone().unwrap_or_else(|| PathBuf::from(".")),
+        bound: flags.bind.clone(),
+        simulated: filled(&solution.sources, solution.simulation.as_ref())?,
+    })
+}
+
+/// Set by SIGINT and SIGTERM; a second signal ends the process at once, for which the log is made.
+fn stopped() -> Result<Arc<AtomicBool>, RunError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| RunError::Environment(format!("cannot listen for signals: {error}")))?;
+    }
+    Ok(stop)
+}

@@ -1,0 +1,173 @@
+//! A dataflow while it is wired: what generated code is written in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use flow_core::batch::Batch;
+use flow_core::program::Now;
+use flow_core::types::Schema;
+use flow_core::value::Value;
+use flow_core::zone::Zone;
+use flow_operators::constant::Constant;
+use flow_operators::expression::{Environment, Expr, Input};
+use flow_operators::fused::{Fused, Step};
+use flow_operators::graph::{Feed, Graph, NodeId};
+use flow_operators::join::JoinSpec;
+use flow_operators::merge::MicroBatch;
+use flow_operators::operator::Operator;
+use flow_operators::table::Table;
+
+use crate::dataflow::{Dataflow, Tap};
+use crate::error::RunError;
+use crate::spec::{SourceSpec, find};
+use crate::tables::{Loaded, Tables};
+
+/// What a dataflow is wired with.
+#[derive(Clone)]
+pub struct Given {
+    /// All sources of the solution, in the order of their names.
+    pub sources: Arc<[SourceSpec]>,
+    /// Tables, read.
+    pub tables: Tables,
+    /// Values from outside, by position.
+    pub slots: Vec<Value>,
+    /// The solution's time zone.
+    pub zone: Arc<Zone>,
+    /// What `now` is.
+    pub now: Now,
+}
+
+impl Given {
+    /// The operator that gives a table's rows, once.
+    ///
+    /// # Errors
+    /// A table that was not read.
+    pub fn rows(&self, table: &str) -> Result<Constant, RunError> {
+        Ok(Constant::new(self.table(table)?.rows.clone()))
+    }
+
+    /// A table, to be found by the keys of a join.
+    ///
+    /// # Errors
+    /// A table that was not read.
+    pub fn keyed(&self, table: &str, join: &JoinSpec) -> Result<Arc<Table>, RunError> {
+        self.tables.keyed(self.table(table)?, &join.right_keys, &join.flow)
+    }
+
+    /// What comes out of a view over tables, to be found by the keys of a join. `key` is the view's own.
+    ///
+    /// # Errors
+    /// A dataflow that is wired wrongly.
+    pub fn viewed(
+        &self,
+        mut view: Dataflow,
+        schema: Arc<Schema>,
+        key: &[&str],
+        join: &JoinSpec,
+    ) -> Result<Arc<Table>, RunError> {
+        let begun = view.graph.push(&MicroBatch::default())?;
+        let ended = view.graph.finish()?;
+        let rows: Vec<Batch> = begun.rows.into_iter().chain(ended.rows).map(|(_, batch)| batch).collect();
+        let rows = if rows.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, &rows) };
+        let key = key.iter().map(|name| (*name).to_owned()).collect();
+        self.tables.keyed(&Loaded { schema, rows, key, version: None }, &join.right_keys, &join.flow)
+    }
+
+    fn table(&self, name: &str) -> Result<&Loaded, RunError> {
+        self.tables.get(name).ok_or_else(|| RunError::Plan(format!("table `{name}` was not read")))
+    }
+}
+
+/// Operators, wired one after the other, each after those that feed it.
+pub struct Wiring {
+    graph: Graph,
+    sources: Arc<[SourceSpec]>,
+    read: BTreeSet<u32>,
+    names: BTreeMap<NodeId, String>,
+    taps: Vec<Tap>,
+    schemas: BTreeMap<Tap, Arc<Schema>>,
+}
+
+impl Wiring {
+    /// Nothing wired yet.
+    #[must_use]
+    pub fn new(given: &Given) -> Self {
+        Self {
+            graph: Graph::new(Environment { now: given.now, slots: given.slots.clone() }),
+            sources: Arc::clone(&given.sources),
+            read: BTreeSet::new(),
+            names: BTreeMap::new(),
+            taps: Vec::new(),
+            schemas: BTreeMap::new(),
+        }
+    }
+
+    /// The accepted events of a source.
+    ///
+    /// # Errors
+    /// A source that is not there.
+    pub fn source(&mut self, name: &str) -> Result<Feed, RunError> {
+        let Some((number, source)) = find(&self.sources, name) else {
+            return Err(RunError::Plan(format!("there is no source `{name}`")));
+        };
+        self.read.insert(number);
+        Ok(self.graph.source(number, Arc::clone(&source.schema)))
+    }
+
+    /// Adds an operator, whose state is found again by `name`; gives its first output.
+    ///
+    /// # Errors
+    /// Another number of feeds than of ports.
+    pub fn add(&mut self, name: &str, operator: impl Operator + 'static, feeds: &[Feed]) -> Result<Feed, RunError> {
+        let id = self.graph.add(Box::new(operator), feeds.to_vec())?;
+        self.names.insert(id, name.to_owned());
+        Ok(Feed::Output(id, 0))
+    }
+
+    /// Adds an operator that keeps no state; gives its output.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn pass(&mut self, operator: impl Operator + 'static, feeds: &[Feed]) -> Result<Feed, RunError> {
+        Ok(Feed::Output(self.graph.add(Box::new(operator), feeds.to_vec())?, 0))
+    }
+
+    /// Lets rows leave.
+    ///
+    /// # Errors
+    /// A feed that comes from nowhere.
+    pub fn tap(&mut self, tap: Tap, feed: Feed, schema: Arc<Schema>) -> Result<(), RunError> {
+        self.graph.sink(feed)?;
+        self.taps.push(tap);
+        self.schemas.insert(tap, schema);
+        Ok(())
+    }
+
+    /// The dataflow.
+    #[must_use]
+    pub fn finish(self) -> Dataflow {
+        let Self { graph, sources, read, names, taps, schemas } = self;
+        Dataflow { graph, taps, sources, read, names, schemas }
+    }
+}
+
+/// Another output of the operator that a feed comes from.
+#[must_use]
+pub fn output(feed: Feed, output: u32) -> Feed {
+    match feed {
+        Feed::Output(operator, _) => Feed::Output(operator, output),
+        source => source,
+    }
+}
+
+/// An operator that hands these columns on.
+#[must_use]
+pub fn columns<const N: usize>(positions: [usize; N]) -> Fused {
+    picked(positions.map(Input::column).into())
+}
+
+/// An operator that hands on what these expressions give.
+#[must_use]
+pub fn picked(columns: Vec<Expr>) -> Fused {
+    Fused::new(vec![Step::Project(columns)], Arc::from("columns"))
+}
