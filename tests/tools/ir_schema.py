@@ -13,7 +13,9 @@ FILES = ["ir/src/ir.rs", "ir/src/graph.rs", "ir/src/op.rs", "model/src/model.rs"
 START = "Ir"
 SIMPLE = {
     "String": {"type": "string"}, "str": {"type": "string"}, "bool": {"type": "boolean"}, "f64": {"type": "number"},
-    **{name: {"type": "integer"} for name in ("i8", "i32", "i64", "i128")},
+    **{name: {"type": "integer"} for name in ("i8", "i32", "i64")},
+    # Beyond 64 bits: as text.
+    "i128": {"type": ["integer", "string"]},
     **{name: {"type": "integer", "minimum": 0} for name in ("u8", "u16", "u32", "u64", "usize")},
 }
 # `Graph` writes its nodes itself: a node with its number, its inputs in port order and the bindings that it reads.

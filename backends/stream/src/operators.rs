@@ -30,7 +30,6 @@ impl Unit<'_> {
         let output = placed.outputs.first().map(Vec::as_slice).unwrap_or_default();
         let row = Over::Row(input);
         let flow = call("Arc::from", [text(&placed.flow)]);
-        self.main.import("std::sync", "Arc");
         let mut use_operator = |module: &str, name: &str| {
             self.main.import(&format!("flow_operators::{module}"), name);
         };

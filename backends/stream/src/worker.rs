@@ -105,10 +105,15 @@ impl Unit<'_> {
         if body.contains("output(") {
             self.main.import("flow_task::wiring", "output");
         }
+        if body.contains("Arc::") {
+            self.main.import("std::sync", "Arc");
+        }
+        let mutable = if body.contains("wiring.") { "mut " } else { "" };
         let zone = if body.contains("zone") { "    let zone = &given.zone;\n" } else { "" };
         let head = format!("/// {docs}\nfn {function}(given: &Given) -> Result<Dataflow, RunError> {{\n{zone}");
         let body = body.trim_start_matches('\n');
-        self.main.item(&format!("{head}    let mut wiring = Wiring::new(given);\n{body}    Ok(wiring.finish())\n}}"));
+        self.main
+            .item(&format!("{head}    let {mutable}wiring = Wiring::new(given);\n{body}    Ok(wiring.finish())\n}}"));
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Typed expressions. Every implicit conversion is written out; user functions and rules are expanded at the call.
 
 use fec_diagnostics::Span;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::relation::Relation;
 use crate::types::Type;
@@ -115,7 +115,8 @@ pub enum Literal {
     Int(i64),
     /// `float`: finite.
     Float(f64),
-    /// `decimal`: the mantissa at the scale of the expression's type.
+    /// `decimal`: the mantissa at the scale of the expression's type; as a text where it has more than 64 bits.
+    #[serde(serialize_with = "mantissa")]
     Decimal(i128),
     /// `string`.
     String(String),
@@ -127,6 +128,14 @@ pub enum Literal {
     Duration(i64),
     /// An enum member by index.
     Member(u32),
+}
+
+/// A mantissa as it stands in JSON, whose readers know integers of 64 bits.
+fn mantissa<S: Serializer>(mantissa: &i128, serializer: S) -> Result<S::Ok, S::Error> {
+    match i64::try_from(*mantissa) {
+        Ok(small) => serializer.serialize_i64(small),
+        Err(_) => serializer.collect_str(mantissa),
+    }
 }
 
 /// Prefix operators.
