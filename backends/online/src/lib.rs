@@ -1,9 +1,7 @@
 //! Services as crates of Rust: their statements as data over the runtime's engine, their expressions as functions.
 
-mod page;
 mod process;
 mod statements;
-mod types;
 
 use fec_diagnostics::Sources;
 use fec_plan::{Deployment, Unit};

@@ -11,8 +11,8 @@ use fec_plan::{Deployment, Unit, openapi};
 use fec_rust::ident::{Names, snake};
 use fec_rust::{Error, RustFile, doc};
 
-use crate::page::{atom, call, list, record, text};
 use crate::statements;
+use fec_rust::page::{atom, call, list, record, text};
 
 /// The files of a service's crate below its `src`, by name.
 pub(crate) fn files(

@@ -6,8 +6,8 @@ use fec_model::expr::{Expr, ExprKind};
 use fec_plan::service::{ServicePlan, Step, Work};
 use fec_rust::{Error, RustFile, Scope, doc, ident};
 
-use crate::page::{Tree, atom, call, list, record, text};
-use crate::types;
+use fec_rust::page::{Tree, atom, call, list, record, text};
+use fec_rust::schema;
 
 /// The longest name of a function that is made of a binding's.
 const LONGEST: usize = 32;
@@ -95,12 +95,12 @@ impl Statements<'_> {
         body.push_str(&record("Service", fields).last(4));
         let quoted = format!("The service `{}` ({}).", plan.path, doc::place(self.sources, plan.span));
         self.file.item(&format!("/// {quoted}\npub fn service(zone: &Arc<Zone>) -> Service {{\n{body}}}"));
-        let columns = types::schema(&mut self.file, self.shared, &plan.parameters).last(4);
+        let columns = schema::schema(&mut self.file, self.shared, &plan.parameters).last(4);
         self.file.item(&format!("/// What is sent.\nfn {parameters}() -> Schema {{\n{columns}}}"));
-        let kind = types::kind(&mut self.file, self.shared, &plan.result.kind).last(4);
+        let kind = schema::kind(&mut self.file, self.shared, &plan.result.kind).last(4);
         self.file.item(&format!("/// What is answered.\nfn {answer}() -> Kind {{\n{kind}}}"));
         let kinds: Vec<Tree> =
-            plan.statements.cells.iter().map(|cell| types::kind(&mut self.file, self.shared, &cell.ty.kind)).collect();
+            plan.statements.cells.iter().map(|cell| schema::kind(&mut self.file, self.shared, &cell.ty.kind)).collect();
         let kinds = list("vec!", kinds).last(4);
         self.file.item(&format!(
             "/// What expressions read: parameters, then bindings.\nfn {cells}() -> Vec<Kind> {{\n{kinds}}}"
@@ -214,7 +214,7 @@ impl Statements<'_> {
 
     /// `scalar!(zone, …)` of an expression, which becomes a function called `function`.
     fn scalar(&mut self, function: &str, expr: &Expr) -> Result<Tree, Error> {
-        let kind = types::kind(&mut self.file, self.shared, &expr.ty.kind);
+        let kind = schema::kind(&mut self.file, self.shared, &expr.ty.kind);
         self.scalar_of(function, expr, kind)
     }
 
@@ -244,9 +244,9 @@ impl Statements<'_> {
     fn duration(&mut self, micros: i64) -> Tree {
         self.file.import("std::time", "Duration");
         match micros {
-            whole if whole % 1_000_000 == 0 => call("Duration::from_secs", [atom(types::integer(whole / 1_000_000))]),
-            whole if whole % 1_000 == 0 => call("Duration::from_millis", [atom(types::integer(whole / 1_000))]),
-            micros => call("Duration::from_micros", [atom(types::integer(micros))]),
+            whole if whole % 1_000_000 == 0 => call("Duration::from_secs", [atom(schema::integer(whole / 1_000_000))]),
+            whole if whole % 1_000 == 0 => call("Duration::from_millis", [atom(schema::integer(whole / 1_000))]),
+            micros => call("Duration::from_micros", [atom(schema::integer(micros))]),
         }
     }
 }

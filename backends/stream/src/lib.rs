@@ -1,9 +1,7 @@
 //! Workers as crates of Rust: the physical dataflow wired over the runtime's operators, its expressions as functions.
 
 mod operators;
-mod page;
 mod shared;
-mod types;
 mod unit;
 mod worker;
 

@@ -7,9 +7,9 @@ use fec_model::types::Column;
 use fec_plan::dataflow::{FeatureRead, FeatureState, Join, Operator, Picked, RowOp, TableRows};
 use fec_rust::Error;
 
-use crate::page::{Tree, atom, call, list, record, text};
-use crate::types;
 use crate::unit::{Over, Unit};
+use fec_rust::page::{Tree, atom, call, list, record, text};
+use fec_rust::schema;
 
 /// What stands before the line that adds an operator, and the operator.
 pub(crate) struct Made {
@@ -51,10 +51,10 @@ impl Unit<'_> {
                 let interval = record(
                     "Interval",
                     [
-                        ("low", types::duration(&mut self.main, *low)),
-                        ("high", types::duration(&mut self.main, *high)),
-                        ("left_lateness", types::duration(&mut self.main, *left_lateness)),
-                        ("right_lateness", types::duration(&mut self.main, *right_lateness)),
+                        ("low", schema::duration(&mut self.main, *low)),
+                        ("high", schema::duration(&mut self.main, *high)),
+                        ("left_lateness", schema::duration(&mut self.main, *left_lateness)),
+                        ("right_lateness", schema::duration(&mut self.main, *right_lateness)),
                     ],
                 );
                 let within_name = self.variable(within, &format!("{label}_within"));
@@ -87,7 +87,7 @@ impl Unit<'_> {
             }
             RowOp::Final { settle } => {
                 use_operator("finality", "Final");
-                let settle = types::duration(&mut self.main, *settle);
+                let settle = schema::duration(&mut self.main, *settle);
                 Made::plain(call("Final::new", [self.schema(label, input), settle]))
             }
             RowOp::Union => {
@@ -146,7 +146,7 @@ impl Unit<'_> {
                 use_operator("upsert", "Upsert");
                 let key = list("vec!", key.iter().map(|position| atom(position.to_string())));
                 let settle = match settle {
-                    Some(settle) => call("Some", [types::duration(&mut self.main, *settle)]),
+                    Some(settle) => call("Some", [schema::duration(&mut self.main, *settle)]),
                     None => atom("None"),
                 };
                 Made::plain(call("Upsert::new", [self.schema(label, input), key, settle]))
@@ -303,7 +303,7 @@ impl Unit<'_> {
         let over = Over::Row(input);
         let arguments: Vec<Expr> = aggregate.argument.iter().chain(&aggregate.by).cloned().collect();
         let types: Vec<Tree> =
-            arguments.iter().map(|one| types::ty(&mut self.main, &self.shared.clone(), &one.ty)).collect();
+            arguments.iter().map(|one| schema::ty(&mut self.main, &self.shared.clone(), &one.ty)).collect();
         let ranked = aggregate.by.is_some();
         let function = function(aggregate.function, aggregate.limit, ranked, aggregate.exact);
         let filter = match &aggregate.filter {

@@ -10,8 +10,8 @@ use fec_rust::ident::{Names, snake};
 use fec_rust::{Error, RustFile, Scope, doc, enumeration};
 
 use crate::operators::function;
-use crate::page::{Tree, atom, call, list, record, text};
-use crate::types;
+use fec_rust::page::{Tree, atom, call, list, record, text};
+use fec_rust::schema;
 
 /// The function that makes the descriptor of a feature node.
 pub(crate) fn feature_function(ir: &Ir, node: NodeId) -> String {
@@ -51,7 +51,7 @@ pub(crate) fn sources_file(ir: &Ir, sources: &Sources) -> String {
     let head = "/// All sources, in the order of their names: a source's number is its place.\n";
     file.item(&format!("{head}pub fn all() -> Arc<[SourceSpec]> {{\n{}}}", all.last(4)));
     for (name, source) in names.iter().zip(&ir.sources) {
-        let columns = types::schema(&mut file, "crate", &source.ty.columns).bound("columns", 4);
+        let columns = schema::schema(&mut file, "crate", &source.ty.columns).bound("columns", 4);
         let tree = source_tree(&mut file, source);
         let docs = docs(&source.docs, &format!("`{}`.", source.name), sources, source.span);
         file.item(&format!("{docs}pub fn {name}() -> SourceSpec {{\n{columns}{}}}", tree.last(4)));
@@ -98,9 +98,9 @@ fn source_tree(file: &mut RustFile, source: &Source) -> Tree {
         }
     }
     if source.shape == Shape::Stream {
-        fields.push(("lateness", types::duration(file, source.lateness)));
+        fields.push(("lateness", schema::duration(file, source.lateness)));
         if let Some(ahead) = source.ahead {
-            fields.push(("ahead", call("Some", [types::duration(file, ahead)])));
+            fields.push(("ahead", call("Some", [schema::duration(file, ahead)])));
         }
         if source.arrival_is_event_time {
             fields.push(("arrival_is_event_time", atom("true")));
@@ -112,7 +112,7 @@ fn source_tree(file: &mut RustFile, source: &Source) -> Tree {
         Shape::Rows => "Shape::Rows",
     };
     file.import("flow_task::spec", "Shape");
-    let base = format!("SourceSpec::new({}, {shape}, columns)", crate::page::literal(&source.name));
+    let base = format!("SourceSpec::new({}, {shape}, columns)", fec_rust::page::literal(&source.name));
     if fields.is_empty() { atom(base) } else { record("SourceSpec", fields).with(&base) }
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn sinks_file(ir: &Ir, sources: &Sources) -> String {
     let head = "/// All sinks, in the order of their names.\npub fn all() -> Vec<SinkSpec> {\n";
     file.item(&format!("{head}{}}}", all.last(4)));
     for (name, sink) in names.iter().zip(&ir.sinks) {
-        let columns = types::schema(&mut file, "crate", &sink.columns).bound("columns", 4);
+        let columns = schema::schema(&mut file, "crate", &sink.columns).bound("columns", 4);
         let tree = sink_tree(sink);
         let docs = docs(&sink.docs, &format!("`{}`.", sink.name), sources, sink.span);
         file.item(&format!("{docs}pub fn {name}() -> SinkSpec {{\n{columns}{}}}", tree.last(4)));
@@ -199,8 +199,8 @@ fn descriptor(
             ("func", func),
             ("args", list("vec!", one.arguments.iter().map(|slot| atom(slot.to_string())))),
             ("filter", one.filter.map_or(atom("None"), |slot| call("Some", [atom(slot.to_string())]))),
-            ("size", types::duration(file, one.size)),
-            ("step", types::duration(file, one.step)),
+            ("size", schema::duration(file, one.size)),
+            ("step", schema::duration(file, one.step)),
         ];
         let tree = record("WindowedAggregate", fields);
         aggregates.push_str(&format!("        // {}\n{},\n", one.name, tree.last(8).trim_end()));
@@ -214,18 +214,18 @@ fn descriptor(
         let quoted = doc::quote(sources, scalar.value.span);
         let computed = file.function(&scalar.name, &quoted, &scalar.value, &scope)?;
         file.import("flow_operators", "compute");
-        let kind = types::kind(file, "crate", &scalar.value.ty.kind);
+        let kind = schema::kind(file, "crate", &scalar.value.ty.kind);
         scalars.push(call("compute!", [atom("zone"), kind, atom(computed.name)]));
     }
-    let arguments: Vec<Tree> = state.arguments.iter().map(|argument| types::ty(file, "crate", &argument.ty)).collect();
+    let arguments: Vec<Tree> = state.arguments.iter().map(|argument| schema::ty(file, "crate", &argument.ty)).collect();
     let parts = record(
         "FeatureParts",
         [
             ("name", call("Arc::from", [text(&state.name)])),
-            ("schema", call("Arc::new", [types::schema(file, "crate", &state.columns)])),
+            ("schema", call("Arc::new", [schema::schema(file, "crate", &state.columns)])),
             ("aggregates", atom("&aggregates")),
             ("arguments", list("vec!", arguments)),
-            ("head", types::duration(file, state.head)),
+            ("head", schema::duration(file, state.head)),
             ("scalars", list("vec!", scalars)),
             ("order", list("vec!", state.order.iter().map(|at| atom(at.to_string())))),
         ],
@@ -284,7 +284,7 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
         let doc = format!("The parameter `{}`.", param.name);
         let function = file.function(&param.name, &doc, &param.value, &scope)?;
         file.import("flow_launch", "Parameter");
-        let kind = types::kind(&mut file, "crate", &param.ty.kind);
+        let kind = schema::kind(&mut file, "crate", &param.ty.kind);
         let fields = [("name", text(&param.name)), ("kind", kind), ("value", atom(function.closure()))];
         params.push(record("Parameter", fields));
         scope = scope.slot(&param.name, position, &param.ty);
@@ -298,7 +298,7 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
             let fields = [
                 ("generator", call("String::from", [text(&settings.generator)])),
                 ("seed", atom(settings.seed.to_string())),
-                ("rows", atom(types::integer(i64::try_from(settings.rows).unwrap_or(i64::MAX)))),
+                ("rows", atom(schema::integer(i64::try_from(settings.rows).unwrap_or(i64::MAX)))),
                 ("rate", atom(format!("{:?}", settings.rate))),
             ];
             call("Some", [record("Simulation", fields)])

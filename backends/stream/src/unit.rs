@@ -9,8 +9,8 @@ use fec_model::types::Column;
 use fec_rust::ident::{Names, snake};
 use fec_rust::{Error, RustFile, Scope, doc};
 
-use crate::page::{Tree, atom, list};
-use crate::types;
+use fec_rust::page::{Tree, atom, list};
+use fec_rust::schema;
 
 /// What the function that wires has beside its variables.
 const TAKEN: [&str; 6] = ["columns", "given", "output", "picked", "wiring", "zone"];
@@ -99,7 +99,7 @@ impl<'a> Unit<'a> {
         let function = self.rules.function(name, &quoted, expr, &scope)?;
         self.has_rules = true;
         self.main.import("flow_operators", "compute");
-        let kind = types::kind(&mut self.main, &self.shared, &expr.ty.kind);
+        let kind = schema::kind(&mut self.main, &self.shared, &expr.ty.kind);
         Ok(Tree::Call {
             function: "compute!".to_owned(),
             arguments: vec![atom("zone"), kind, atom(format!("rules::{}", function.name))],
@@ -121,9 +121,9 @@ impl<'a> Unit<'a> {
         let source = self.ir.sources.iter().find(|source| source.ty.columns == columns);
         let name = source.map_or(name, |source| source.name.as_str());
         let function = self.columns.fresh(name);
-        let tree = types::schema(&mut self.columns, &self.shared, columns);
+        let tree = schema::schema(&mut self.columns, &self.shared, columns);
         self.columns.import("std::sync", "Arc");
-        let tree = crate::page::call("Arc::new", [tree]);
+        let tree = fec_rust::page::call("Arc::new", [tree]);
         let docs = match source {
             Some(source) => format!("The source `{}`.", source.name),
             None => format!("Rows of `{name}`."),

@@ -10,9 +10,9 @@ use fec_plan::{Deployment, Unit as Process, Work, workers};
 use fec_rust::Error;
 use fec_rust::ident::snake;
 
-use crate::page::{Tree, atom, call, list, record, text};
 use crate::shared::sink_functions;
 use crate::unit::Unit;
+use fec_rust::page::{Tree, atom, call, list, record, text};
 
 /// The sources of a worker's crate below its `src`, by name.
 pub(crate) fn files(

@@ -1,7 +1,7 @@
 //! Wiring as text that `rustfmt` leaves as it is, with its default settings: calls, struct literals, arrays, statements.
 //!
 //! What is wired is data: there is no arithmetic, no condition and no chain in it. Those are in expressions, which
-//! `fec-rust` prints.
+//! [`Scope`](crate::Scope) prints.
 
 /// The longest line.
 const WIDTH: usize = 100;
@@ -15,44 +15,66 @@ const STEP: usize = 4;
 
 /// An expression.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Tree {
+pub enum Tree {
     /// A name, path, literal or closure, as it stands.
     Atom(String),
     /// `function(arguments)`, or `function(arguments)?`.
-    Call { function: String, arguments: Vec<Tree>, tried: bool },
+    Call {
+        /// What is called, as a path.
+        function: String,
+        /// In order.
+        arguments: Vec<Tree>,
+        /// Whether a `?` follows.
+        tried: bool,
+    },
     /// `Name { field: value, ..base }`.
-    Struct { name: String, fields: Vec<(String, Tree)>, base: Option<String> },
+    Struct {
+        /// The type, as a path.
+        name: String,
+        /// In order.
+        fields: Vec<(String, Tree)>,
+        /// What the other fields are taken from.
+        base: Option<String>,
+    },
     /// `(a, b)`.
     Tuple(Vec<Tree>),
     /// `[a, b]`, `vec![a, b]`, `&[a, b]`.
-    Array { open: &'static str, parts: Vec<Tree> },
+    Array {
+        /// What stands before the bracket.
+        open: &'static str,
+        /// In order.
+        parts: Vec<Tree>,
+    },
 }
 
-pub(crate) fn atom(text: impl Into<String>) -> Tree {
+/// A name, path, literal or closure, as it stands.
+pub fn atom(text: impl Into<String>) -> Tree {
     Tree::Atom(text.into())
 }
 
 /// A string literal.
-pub(crate) fn text(text: &str) -> Tree {
+pub fn text(text: &str) -> Tree {
     Tree::Atom(literal(text))
 }
 
-pub(crate) fn call(function: &str, arguments: impl IntoIterator<Item = Tree>) -> Tree {
+/// A call of a function by its path.
+pub fn call(function: &str, arguments: impl IntoIterator<Item = Tree>) -> Tree {
     Tree::Call { function: function.to_owned(), arguments: arguments.into_iter().collect(), tried: false }
 }
 
-pub(crate) fn list(open: &'static str, parts: impl IntoIterator<Item = Tree>) -> Tree {
+/// An array, with what stands before its bracket.
+pub fn list(open: &'static str, parts: impl IntoIterator<Item = Tree>) -> Tree {
     Tree::Array { open, parts: parts.into_iter().collect() }
 }
 
 /// A literal with the fields in order.
-pub(crate) fn record(name: &str, fields: impl IntoIterator<Item = (&'static str, Tree)>) -> Tree {
+pub fn record(name: &str, fields: impl IntoIterator<Item = (&'static str, Tree)>) -> Tree {
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Tree::Struct { name: name.to_owned(), fields, base: None }
 }
 
 /// A text as a literal of Rust.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     let mut out = String::from("\"");
     for letter in text.chars() {
         match letter {

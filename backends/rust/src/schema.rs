@@ -1,13 +1,12 @@
 //! Types and columns as code that makes them at run time.
 
-use fec_model::types::{Column, Kind, Type};
-use fec_rust::RustFile;
-use fec_rust::types::module;
-
+use crate::RustFile;
 use crate::page::{Tree, atom, call, list, text};
+use crate::types::module;
+use fec_model::types::{Column, Kind, Type};
 
 /// `Kind::…`.
-pub(crate) fn kind(file: &mut RustFile, enums: &str, of: &Kind) -> Tree {
+pub fn kind(file: &mut RustFile, enums: &str, of: &Kind) -> Tree {
     file.import("flow_core::types", "Kind");
     match of {
         // A type that was never found out is a bool nobody reads.
@@ -30,7 +29,7 @@ pub(crate) fn kind(file: &mut RustFile, enums: &str, of: &Kind) -> Tree {
 }
 
 /// `DataType::…`. `enums` is the crate that holds the enumerations.
-pub(crate) fn ty(file: &mut RustFile, enums: &str, of: &Type) -> Tree {
+pub fn ty(file: &mut RustFile, enums: &str, of: &Type) -> Tree {
     file.import("flow_core::types", "DataType");
     let constructor = if of.optional { "DataType::optional" } else { "DataType::required" };
     call(constructor, [kind(file, enums, &of.kind)])
@@ -47,13 +46,24 @@ fn fields(file: &mut RustFile, enums: &str, columns: &[Column]) -> Tree {
 }
 
 /// `Schema::of([…])`.
-pub(crate) fn schema(file: &mut RustFile, enums: &str, columns: &[Column]) -> Tree {
+pub fn schema(file: &mut RustFile, enums: &str, columns: &[Column]) -> Tree {
     file.import("flow_core::types", "Schema");
     call("Schema::of", [fields(file, enums, columns)])
 }
 
+/// A duration in microseconds, in the greatest unit of which it is a multiple.
+pub fn duration(file: &mut RustFile, micros: i64) -> Tree {
+    const UNITS: [(&str, i64); 4] =
+        [("DAY", 86_400_000_000), ("HOUR", 3_600_000_000), ("MINUTE", 60_000_000), ("SECOND", 1_000_000)];
+    let Some((name, unit)) = UNITS.iter().find(|(_, unit)| micros != 0 && micros % unit == 0) else {
+        return atom(integer(micros));
+    };
+    file.import("flow_core::calendar", name);
+    if micros == *unit { atom(*name) } else { atom(format!("{} * {name}", integer(micros / unit))) }
+}
+
 /// An integer with its digits in groups.
-pub(crate) fn integer(value: i64) -> String {
+pub fn integer(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut grouped = String::new();
     for (number, digit) in digits.chars().enumerate() {
