@@ -21,6 +21,7 @@ use flow_log::{Clock, Log, LogError, SystemClock};
 use flow_store::{FeatureStore, MemoryFeatureStore};
 use flow_task::feed::{Feed, is_fed};
 use flow_task::output;
+use flow_task::snapshots::Snapshots;
 use flow_task::stream::StreamTask;
 use flow_task::tasks::Tasks;
 
@@ -222,7 +223,7 @@ fn tasks(
         let is_last = work.number + 1 == work.of;
         let files = if is_last { std::mem::take(&mut files) } else { files.clone() };
         let log = Box::new(EmbeddedLog::open(folder.log(), Options::default())?);
-        let setup = setup(parts, &work, &folder.generation(), files, Arc::clone(store))?;
+        let setup = setup(parts, &work, &folder.generation(), files, Arc::clone(store), Some(Snapshots::of(folder)))?;
         let task = StreamTask::open(log, setup)?;
         if work.keeps_features {
             keeper = Some(task);

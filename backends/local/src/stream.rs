@@ -6,6 +6,7 @@ use fec_ir::{Ir, NodeId};
 use fec_plan::Work;
 use flow_store::{FeatureStore, SetId};
 use flow_task::data::History;
+use flow_task::snapshots::Snapshots;
 use flow_task::stream::{TaskSetup, Worker};
 
 use crate::dataflow::{Parts, build_quiet};
@@ -37,6 +38,7 @@ pub fn setup(
     generation: &str,
     files: History,
     store: Arc<dyn FeatureStore>,
+    snapshots: Option<Snapshots>,
 ) -> Result<TaskSetup, LocalError> {
     let all = sinks(parts.ir, &parts.names.enums);
     let spec = |name: &str| all.iter().find(|sink| sink.name == name).cloned();
@@ -54,6 +56,7 @@ pub fn setup(
         generation: generation.to_owned(),
         files,
         store,
+        snapshots,
         micro_batch: 0,
         commit_rows: 0,
     })

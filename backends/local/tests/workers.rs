@@ -24,10 +24,13 @@ use fec_model::{CheckOptions, check};
 use fec_plan::{Work, deployment, workers};
 use flow_core::calendar::write_timestamp;
 use flow_core::key::partition;
+use flow_log::archive::FolderLake;
 use flow_log::embedded::{EmbeddedLog, Options};
+use flow_log::snapshot::whole;
 use flow_log::{Log, LogError, Outcome, PartitionId, Sequence};
 use flow_store::MemoryFeatureStore;
 use flow_task::RunError;
+use flow_task::snapshots::Snapshots;
 use flow_task::stream::{StreamTask, task_of};
 
 /// Three streams over two feature sets: two of them write to one sink with a key, all of them and a feature have rows
@@ -57,6 +60,8 @@ stream unpaid {
 /// 2026-01-01T00:00:00Z
 const NEW_YEAR: i64 = 1_767_225_600_000_000;
 const PARTITIONS: u32 = 4;
+/// Batches and commits of the run that nothing disturbs, and that keeps its whole changelog.
+const WHOLE: (usize, usize) = (1_024, 50_000);
 /// What tells a process of this test that it is a worker: the folder, its number, rows in a batch, rows in a commit.
 const WORKER: &str = "FEC_TEST_WORKER";
 
@@ -77,8 +82,20 @@ fn shop() -> Shop {
     Shop { ir, environment, works }
 }
 
+/// A log of short segments, so that changelogs can lose their first ones.
 fn log(folder: &Path) -> EmbeddedLog {
-    EmbeddedLog::open(folder.join("log"), Options::default()).unwrap()
+    let options = Options { segment_bytes: 16 << 10, ..Options::default() };
+    EmbeddedLog::open(folder.join("log"), options).unwrap()
+}
+
+fn lake(folder: &Path) -> FolderLake {
+    FolderLake::open(&folder.join("lake")).unwrap()
+}
+
+/// A snapshot after every 30 KB of changes.
+fn snapshots(folder: &Path) -> Snapshots {
+    let root = folder.to_path_buf();
+    Snapshots::new(move || Ok((Box::new(log(&root)), Box::new(lake(&root)))), 30_000)
 }
 
 fn folder(shop: &Shop, root: &Path) -> StateFolder {
@@ -87,11 +104,12 @@ fn folder(shop: &Shop, root: &Path) -> StateFolder {
 
 impl Shop {
     fn open(&self, root: &Path, work: &Work, (batch, commit): (usize, usize)) -> Result<StreamTask, RunError> {
+        let snapshots = (commit != WHOLE.1).then(|| snapshots(root));
         let (tables, given) = (Tables::default(), BTreeMap::new());
         let Environment { names, slots } = &self.environment;
         let parts = Parts { ir: &self.ir, names, slots, tables: &tables, given: &given, now: None };
         let store = Arc::new(MemoryFeatureStore::new());
-        let mut setup = setup(parts, work, &folder(self, root).generation(), History::default(), store)?;
+        let mut setup = setup(parts, work, &folder(self, root).generation(), History::default(), store, snapshots)?;
         (setup.micro_batch, setup.commit_rows) = (batch, commit);
         StreamTask::open(Box::new(log(root)), setup)
     }
@@ -132,15 +150,10 @@ impl Shop {
             }
         }
         for work in &self.works {
-            let mut blocks = Vec::new();
             let task = task_of(&state.generation(), &work.name);
-            log.blocks(&task, Sequence::NONE, usize::MAX, &mut blocks).unwrap();
-            let mut last: BTreeMap<(u32, Vec<u8>), Option<Vec<u8>>> = BTreeMap::new();
-            for write in blocks.iter().flat_map(|block| block.writes.iter()) {
-                last.insert((write.table.0, write.key.to_vec()), write.value.map(<[u8]>::to_vec));
-            }
-            last.retain(|_, value| value.is_some());
-            found.insert(format!("state/{}", work.name), format!("{last:?}").into_bytes());
+            let state = whole(&mut log, &lake(root), &task).unwrap();
+            let state: Vec<_> = state.writes.iter().collect();
+            found.insert(format!("state/{}", work.name), format!("{state:?}").into_bytes());
         }
         found
     }
@@ -240,7 +253,7 @@ fn processes_batches_and_kills_change_nothing() {
     let undisturbed = tempfile::tempdir().unwrap();
     produce(undisturbed.path(), 3_000);
     folder(&shop, undisturbed.path()).save().unwrap();
-    shop.work(undisturbed.path(), 0, (1_024, 50_000));
+    shop.work(undisturbed.path(), 0, WHOLE);
     let expected = shop.committed(undisturbed.path());
     for file in ["sinks/busy.jsonl", "sinks/top.jsonl", "sinks/outcomes.jsonl", "dead/sales.jsonl"] {
         assert!(expected[file].len() > 500, "{file} has {} bytes", expected[file].len());
@@ -259,5 +272,11 @@ fn processes_batches_and_kills_change_nothing() {
         for (name, bytes) in &expected {
             assert!(found[name] == *bytes, "{name} differs with {count} processes and batches of {sizes:?}");
         }
+        let begins = |work: &Work| {
+            let task = task_of(&folder(&shop, root.path()).generation(), &work.name);
+            log(root.path()).blocks(&task, Sequence::NONE, 1, &mut Vec::new())
+        };
+        let shorter = shop.works.iter().filter(|work| matches!(begins(work), Err(LogError::Forgotten { .. }))).count();
+        assert!(shorter > 0 || sizes.1 > 100, "no changelog has lost its first blocks");
     }
 }

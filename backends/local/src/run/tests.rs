@@ -310,7 +310,7 @@ stream watch {{ emit sales |> with sold |> select id, before to seen }}"
     let log = AbortingLog::new(EmbeddedLog::open(&path, Options::default()).unwrap(), ahead.clone());
     let store: Arc<MemoryFeatureStore> = Arc::default();
     let [work] = &workers(&deployment(&ir, None))[..] else { panic!("one stream is one worker") };
-    let mut setup = setup(parts, work, "g", files, store as _).unwrap();
+    let mut setup = setup(parts, work, "g", files, store as _, None).unwrap();
     setup.micro_batch = 100;
     let mut task = StreamTask::open(Box::new(log), setup).unwrap();
     ahead.next(aborts);

@@ -13,6 +13,7 @@ use flow_task::data::{Places, read_all};
 use flow_task::feed::Feed;
 use flow_task::output;
 use flow_task::simulate::filled;
+use flow_task::snapshots::Snapshots;
 use flow_task::state::{Found, StateFolder};
 use flow_task::stream::{StreamTask, TaskSetup, Worker as Identity};
 use flow_task::wiring::Given;
@@ -76,6 +77,7 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
         generation: folder.generation(),
         files,
         store: Arc::new(MemoryFeatureStore::new()),
+        snapshots: Some(Snapshots::of(&folder)),
         micro_batch: 0,
         commit_rows: 0,
     };

@@ -12,6 +12,10 @@ const DELETED: u32 = u32::MAX;
 /// The longest key that every store takes, in bytes. A row whose key is longer belongs into the dead letters.
 pub const KEY_BYTES: usize = 65_000;
 
+/// The frontier of a block that is there once a task has applied all that had arrived when it began: that instant. Every
+/// later block has it, too.
+pub const HISTORY: &str = "history";
+
 /// One change: the new value of a key, or nothing for a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Write<'a> {

@@ -94,6 +94,13 @@ pub enum LogError {
         /// The sequence number that came.
         found: Sequence,
     },
+    /// Blocks that were asked for are no longer kept: a snapshot stands for them.
+    Forgotten {
+        /// The task.
+        task: TaskId,
+        /// The first block that is still there.
+        first: Sequence,
+    },
     /// More state changes in one block than a log takes.
     BlockTooLarge {
         /// The task.
@@ -172,6 +179,10 @@ impl fmt::Display for LogError {
             Self::Gap { task, expected, found } => write!(
                 f,
                 "the changelog of task `{task}` goes on with block {found} where {expected} must come; wipe the task's state and rebuild it"
+            ),
+            Self::Forgotten { task, first } => write!(
+                f,
+                "the changelog of task `{task}` begins with block {first}, and no snapshot reaches that far; remove the state folder to rebuild it from history"
             ),
             Self::BlockTooLarge { task, bytes } => {
                 write!(

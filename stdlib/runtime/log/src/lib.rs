@@ -1,7 +1,8 @@
 //! One log for every plane: partitioned topics, transactions over them, a changelog per task.
 //!
 //! A source, a sink, a store and an operator know the traits of [`traits`] and nothing of the implementation behind them.
-//! [`archive`] takes topics to files at rest and begins tasks with them. [`embedded`] keeps the log in a folder that several processes share; [`simulated`] keeps it in memory and breaks on
+//! [`archive`] takes topics to files at rest and begins tasks with them; [`snapshot`] lets changelogs stay short.
+//! [`embedded`] keeps the log in a folder that several processes share; [`simulated`] keeps it in memory and breaks on
 //! purpose, from a seed.
 
 pub mod archive;
@@ -13,6 +14,7 @@ pub mod embedded;
 pub mod error;
 pub mod place;
 pub mod simulated;
+pub mod snapshot;
 pub mod traits;
 
 pub use batch::{RawBatch, RawRecord};

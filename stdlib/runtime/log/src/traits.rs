@@ -167,7 +167,8 @@ pub trait Log: Send {
     /// Appends to `out` the task's committed blocks after `after`, in sequence, about `bytes` of them a call.
     ///
     /// # Errors
-    /// [`LogError::Gap`] where the sequence is broken (then `out` holds the blocks before it); a log that cannot be read.
+    /// [`LogError::Gap`] where the sequence is broken (then `out` holds the blocks before it); [`LogError::Forgotten`]
+    /// where the block after `after` is no longer there; a log that cannot be read.
     fn blocks(
         &mut self,
         task: &TaskId,
@@ -175,6 +176,12 @@ pub trait Log: Send {
         bytes: usize,
         out: &mut Vec<Block>,
     ) -> Result<Restored, LogError>;
+
+    /// Lets the log drop the task's blocks up to `through`, which a snapshot holds. It may keep some of them.
+    ///
+    /// # Errors
+    /// A log that cannot be read, or files that cannot be removed.
+    fn forget(&mut self, task: &TaskId, through: Sequence) -> Result<(), LogError>;
 
     /// Begins a transaction. Nothing is locked and nothing written before it commits.
     ///

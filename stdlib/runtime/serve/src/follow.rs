@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use flow_log::{Block, Log, Restored, Sequence, TaskId, Writes};
+use flow_log::archive::Lake;
+use flow_log::block::HISTORY;
+use flow_log::snapshot::newest;
+use flow_log::{Block, Log, LogError, Restored, Sequence, TaskId, Writes};
 use flow_store::{Applied, FeatureStore};
 
 use crate::error::ServeError;
@@ -13,10 +16,10 @@ const READ: usize = 8 << 20;
 
 /// Follows the changelog of a task into a store.
 ///
-/// The copy is ready once the task has let time go on past everything that had arrived: that is what a task does when it
-/// has applied its history, and never before.
+/// The copy is ready once a block says that the task has applied its history.
 pub struct Follower {
     log: Box<dyn Log>,
+    lake: Box<dyn Lake>,
     task: TaskId,
     private: u32,
     store: Arc<dyn FeatureStore>,
@@ -25,17 +28,19 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// A follower of `task`, before its first block. Tables from the number `private` on are the task's own and are left
-    /// out; `reads` hears of what is in the store.
+    /// A follower of `task`, before its first block; it begins with the newest snapshot in `lake`, if there is one. Tables
+    /// from the number `private` on are the task's own and are left out; `reads` hears of what is in the store, which is
+    /// empty.
     #[must_use]
     pub fn new(
         log: Box<dyn Log>,
+        lake: Box<dyn Lake>,
         task: TaskId,
         private: u32,
         store: Arc<dyn FeatureStore>,
         reads: Arc<LiveReads>,
     ) -> Self {
-        Self { log, task, private, store, reads, sequence: Sequence::NONE }
+        Self { log, lake, task, private, store, reads, sequence: Sequence::NONE }
     }
 
     /// Applies what the task has committed since the last call, at most some megabytes; tells whether there may be more.
@@ -43,12 +48,25 @@ impl Follower {
     /// # Errors
     /// A log or store that cannot be read or written, or a changelog with a gap.
     pub fn step(&mut self) -> Result<bool, ServeError> {
+        if self.sequence == Sequence::NONE {
+            let snapshot = newest(self.lake.as_ref(), &self.task);
+            if let Some(snapshot) = snapshot.map_err(|error| ServeError::Unavailable(error.to_string()))? {
+                self.apply(&snapshot)?;
+            }
+        }
         let mut blocks = Vec::new();
         let restored = self.log.blocks(&self.task, self.sequence, READ, &mut blocks);
         for block in &blocks {
             self.apply(block)?;
         }
-        let restored = restored.map_err(|error| ServeError::Unavailable(error.to_string()))?;
+        let restored = restored.map_err(|error| match error {
+            // A copy that is this far behind no longer learns which keys have gone.
+            LogError::Forgotten { task, first } => ServeError::Unavailable(format!(
+                "this copy stands at block {} of `{task}`, whose changelog now begins with block {first}; start the service again, so that it begins with the newest snapshot",
+                self.sequence
+            )),
+            error => ServeError::Unavailable(error.to_string()),
+        })?;
         Ok(matches!(restored, Restored::More(_)))
     }
 
@@ -60,7 +78,7 @@ impl Follower {
                 None => writes.delete(write.table, write.key),
             }
         }
-        let applied = self.store.apply(&self.task, block.sequence, block.sequence, &writes, &block.cut);
+        let applied = self.store.apply(&self.task, self.sequence.next(), block.sequence, &writes, &block.cut);
         match applied.map_err(|error| ServeError::Unavailable(error.to_string()))? {
             Applied::Done | Applied::Stale => {}
             Applied::Gap { expected } => {
@@ -74,7 +92,7 @@ impl Follower {
         let arrived = block.cut.0.values().map(|mark| mark.arrived).filter(|arrived| *arrived > i64::MIN).max();
         let now = arrived.map_or(0, |arrived| arrived.saturating_add(1));
         self.reads.applied(now, &block.cut);
-        if block.frontiers.values().any(|frontier| *frontier >= now) {
+        if block.frontiers.contains_key(HISTORY) {
             self.reads.set_ready();
         }
         Ok(())

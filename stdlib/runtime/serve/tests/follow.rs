@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flow_learn::Registry;
+use flow_log::archive::FolderLake;
+use flow_log::block::HISTORY;
 use flow_log::embedded::{EmbeddedLog, Options};
+use flow_log::snapshot::compact;
 use flow_log::{Block, Cut, Log, Mark, Outcome, PartitionId, Sequence, TableId, TaskId, Writes};
 use flow_serve::{Follower, LiveReads, Reads};
 use flow_store::MemoryFeatureStore;
@@ -18,12 +21,13 @@ fn task() -> TaskId {
 }
 
 /// Commits a block with one feature's state, and one of the task's own.
-fn commit(log: &mut EmbeddedLog, sequence: u64, value: &str, arrived: i64, frontier: i64) {
+fn commit(log: &mut EmbeddedLog, sequence: u64, value: &str, arrived: i64, history: Option<i64>) {
     let mut writes = Writes::new();
     writes.put(TableId(0), b"key", value.as_bytes());
     writes.put(TableId(PRIVATE), b"key", b"private");
     let cut = Cut(BTreeMap::from([(PartitionId::new("sales", 0), Mark { next: sequence.cast_signed(), arrived })]));
-    let frontiers = BTreeMap::from([(Arc::from("frontier"), frontier)]);
+    let mut frontiers = BTreeMap::from([(Arc::from("frontier"), arrived + 1)]);
+    frontiers.extend(history.map(|at| (Arc::from(HISTORY), at)));
     let block = Block { sequence: Sequence(sequence), cut: cut.clone(), frontiers, writes };
     let mut transaction = log.begin().unwrap();
     transaction.block(&task(), &block).unwrap();
@@ -32,7 +36,9 @@ fn commit(log: &mut EmbeddedLog, sequence: u64, value: &str, arrived: i64, front
 }
 
 fn writer(folder: &Path) -> EmbeddedLog {
-    let mut log = EmbeddedLog::open(folder, Options::default()).unwrap();
+    // A segment a block.
+    let options = Options { segment_bytes: 1, ..Options::default() };
+    let mut log = EmbeddedLog::open(folder, options).unwrap();
     log.create("sales", 1).unwrap();
     log.own(&task()).unwrap();
     log
@@ -43,7 +49,8 @@ fn follower(folder: &Path) -> (Follower, Arc<LiveReads>) {
     let registry = Arc::new(Registry::new(folder.join("models")));
     let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, registry, Vec::new()));
     let log = EmbeddedLog::open(folder, Options::default()).unwrap();
-    (Follower::new(Box::new(log), task(), PRIVATE, store, Arc::clone(&reads)), reads)
+    let lake = FolderLake::open(&folder.join("lake")).unwrap();
+    (Follower::new(Box::new(log), Box::new(lake), task(), PRIVATE, store, Arc::clone(&reads)), reads)
 }
 
 fn state(reads: &LiveReads, table: u32) -> Option<String> {
@@ -63,20 +70,46 @@ fn a_copy_follows_and_is_ready_once_history_is_applied() {
     let (mut early, reads) = follower(folder.path());
     catch_up(&mut early);
     assert!(!reads.ready() && state(&reads, 0).is_none());
-    commit(&mut log, 1, "one", 50, 20);
+    commit(&mut log, 1, "one", 50, None);
     catch_up(&mut early);
     assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (false, Some("one"), 51));
-    // Time goes on past all that arrived: history is applied.
-    commit(&mut log, 2, "two", 50, 51);
+    // History is applied.
+    commit(&mut log, 2, "two", 50, Some(51));
     catch_up(&mut early);
     assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (true, Some("two"), 51));
     assert_eq!(state(&reads, PRIVATE), None);
     // Live events do not make it unready; who starts late catches up before it is ready.
-    commit(&mut log, 3, "three", 90, 60);
+    commit(&mut log, 3, "three", 90, Some(51));
     catch_up(&mut early);
     assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (true, Some("three"), 91));
     let (mut late, reads) = follower(folder.path());
     assert!(!reads.ready());
     catch_up(&mut late);
     assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (true, Some("three"), 91));
+}
+
+#[test]
+fn a_copy_begins_with_the_newest_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = writer(folder.path());
+    let mut lake = FolderLake::open(&folder.path().join("lake")).unwrap();
+    let (mut early, _) = follower(folder.path());
+    commit(&mut log, 1, "one", 50, Some(51));
+    catch_up(&mut early);
+    commit(&mut log, 2, "two", 60, Some(51));
+    compact(&mut log, &mut lake, &task()).unwrap();
+    commit(&mut log, 3, "three", 70, Some(51));
+    compact(&mut log, &mut lake, &task()).unwrap();
+    let (mut late, reads) = follower(folder.path());
+    catch_up(&mut late);
+    assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (true, Some("three"), 71));
+    assert_eq!(state(&reads, PRIVATE), None);
+    commit(&mut log, 4, "four", 80, Some(51));
+    catch_up(&mut late);
+    assert_eq!((reads.ready(), state(&reads, 0).as_deref(), reads.moment().now()), (true, Some("four"), 81));
+
+    // One that has stood still for longer than the changelog reaches says so.
+    compact(&mut log, &mut lake, &task()).unwrap();
+    let error = early.step().unwrap_err().to_string();
+    assert!(error.contains("stands at block 1") && error.contains("begins with block 4"), "{error}");
 }

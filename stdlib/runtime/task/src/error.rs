@@ -5,6 +5,7 @@ use std::fmt;
 use flow_core::aggregate::AggregateError;
 use flow_core::program::BuildError;
 use flow_log::LogError;
+use flow_log::archive::ArchiveError;
 use flow_operators::operator::OperatorError;
 
 /// Why a solution cannot be run here, or not any further.
@@ -52,6 +53,15 @@ impl std::error::Error for RunError {}
 impl From<LogError> for RunError {
     fn from(error: LogError) -> Self {
         Self::Log(error)
+    }
+}
+
+impl From<ArchiveError> for RunError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Log(error) => Self::Log(error),
+            error => Self::Environment(error.to_string()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod output;
 pub mod pipeline;
 pub mod replay;
 pub mod simulate;
+pub mod snapshots;
 pub mod spec;
 pub mod state;
 pub mod stream;

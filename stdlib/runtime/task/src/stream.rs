@@ -24,8 +24,10 @@ use crate::data::History;
 use crate::dataflow::{Dataflow, Tap};
 use crate::error::RunError;
 use crate::pipeline::{MICRO_BATCH, Pipeline, Produced};
+use crate::snapshots::{Compactor, Snapshots};
 use crate::spec::{SinkSpec, SourceSpec, streams};
 
+pub use flow_log::block::HISTORY;
 pub use inputs::{Inputs, from_topics};
 pub use letters::letter;
 
@@ -34,9 +36,6 @@ const COMMIT_ROWS: usize = 50_000;
 
 /// The frontier of a block: how far time has gone.
 const FRONTIER: &str = "frontier";
-
-/// The frontier of a block that is there once history is applied: T of that history.
-pub const HISTORY: &str = "history";
 
 /// Tables from here on are the task's own; those below are the states of features, which services read: whoever follows a
 /// changelog for a service leaves out the others.
@@ -71,6 +70,8 @@ pub struct TaskSetup {
     pub files: History,
     /// Where states of features go after each commit.
     pub store: Arc<dyn FeatureStore>,
+    /// Keeps the changelog short; without it all of it stays.
+    pub snapshots: Option<Snapshots>,
     /// Rows in a micro-batch; 0 is the usual size.
     pub micro_batch: usize,
     /// Rows after which it commits; 0 is the usual number.
@@ -116,6 +117,7 @@ impl Out {
 /// A running task.
 pub struct StreamTask {
     log: Box<dyn Log>,
+    compactor: Option<Compactor>,
     task: TaskId,
     inputs: Inputs,
     pipeline: Pipeline,
@@ -163,7 +165,8 @@ impl StreamTask {
     /// # Errors
     /// [`LogError::Owned`] where another process runs it; damaged state; a plan that cannot be built.
     pub fn open(mut log: Box<dyn Log>, setup: TaskSetup) -> Result<Self, RunError> {
-        let TaskSetup { worker, dataflow, sinks, features, generation, files, store, micro_batch, commit_rows } = setup;
+        let TaskSetup { worker, dataflow, sinks, features, generation, files, store, snapshots, .. } = setup;
+        let TaskSetup { micro_batch, commit_rows, .. } = setup;
         let task = task_of(&generation, &worker.name);
         log.own(&task)?;
         let sources = Arc::clone(&dataflow.sources);
@@ -188,8 +191,10 @@ impl StreamTask {
         let inputs = Inputs::open(log.as_mut(), &sources, files)?;
         let mut pipeline = Pipeline::new(dataflow);
         pipeline.tell_refusals(worker.keeps_features);
+        let compactor = snapshots.clone().map(|snapshots| Compactor::new(snapshots, task.clone()));
         let mut opened = Self {
             log,
+            compactor,
             task,
             inputs,
             pipeline,
@@ -205,20 +210,26 @@ impl StreamTask {
             commit_rows: if commit_rows == 0 { COMMIT_ROWS } else { commit_rows },
             history: None,
         };
-        opened.restore()?;
+        opened.restore(snapshots.as_ref())?;
         Ok(opened)
     }
 
-    /// Reads the changelog to its end, waiting for what an earlier owner may still have in the air.
-    fn restore(&mut self) -> Result<(), RunError> {
+    /// Reads the newest snapshot, then the changelog to its end, waiting for what an earlier owner may still have in the
+    /// air.
+    fn restore(&mut self, snapshots: Option<&Snapshots>) -> Result<(), RunError> {
         let mut frontier = i64::MIN;
         // Blocks hold whole values: only the last of each key counts.
         let mut state: BTreeMap<(TableId, Vec<u8>), Option<Vec<u8>>> = BTreeMap::new();
+        let snapshot = snapshots.map(|snapshots| snapshots.newest(&self.task)).transpose()?.flatten();
+        let snapshot_bytes = snapshot.as_ref().map_or(0, |block| block.writes.bytes());
+        let mut bytes = 0;
+        let mut blocks: Vec<Block> = snapshot.into_iter().collect();
         loop {
-            let mut blocks = Vec::new();
-            let restored = self.log.blocks(&self.task, self.sequence, 8 << 20, &mut blocks)?;
-            for block in blocks {
-                self.publish(&block)?;
+            let after = blocks.last().map_or(self.sequence, |block| block.sequence);
+            let restored = self.log.blocks(&self.task, after, 8 << 20, &mut blocks)?;
+            for block in blocks.drain(..) {
+                self.publish(self.sequence.next(), &block)?;
+                bytes += block.writes.bytes();
                 for write in block.writes.iter() {
                     state.insert((write.table, write.key.to_vec()), write.value.map(<[u8]>::to_vec));
                 }
@@ -232,6 +243,9 @@ impl StreamTask {
                 Restored::More(_) => {}
                 Restored::Waiting(_) => std::thread::sleep(Duration::from_millis(5)),
             }
+        }
+        if let Some(compactor) = &mut self.compactor {
+            compactor.restored(snapshot_bytes, bytes - snapshot_bytes);
         }
         let names: BTreeMap<TableId, String> = self.tables.iter().map(|(name, table)| (*table, name.clone())).collect();
         for ((table, key), value) in state {
@@ -252,8 +266,8 @@ impl StreamTask {
         self.inputs.rewind(&self.cut)
     }
 
-    /// Lets services see what a block changed in the states of features.
-    fn publish(&mut self, block: &Block) -> Result<(), RunError> {
+    /// Lets services see what a block changed in the states of features; a snapshot stands for all blocks from `from` on.
+    fn publish(&mut self, from: Sequence, block: &Block) -> Result<(), RunError> {
         if !self.keeps_features {
             return Ok(());
         }
@@ -264,7 +278,7 @@ impl StreamTask {
                 None => features.delete(write.table, write.key),
             }
         }
-        let applied = self.store.apply(&self.task, block.sequence, block.sequence, &features, &block.cut);
+        let applied = self.store.apply(&self.task, from, block.sequence, &features, &block.cut);
         match applied.map_err(|error| RunError::Environment(error.to_string()))? {
             Applied::Done | Applied::Stale => Ok(()),
             Applied::Gap { expected } => Err(RunError::Environment(format!(
@@ -346,7 +360,9 @@ impl StreamTask {
                 self.sequence = block.sequence;
                 self.cut = cut;
                 self.inputs.forget(&self.cut);
-                self.publish(&block)
+                self.publish(block.sequence, &block)?;
+                let compactor = self.compactor.as_mut();
+                compactor.map_or(Ok(()), |compactor| compactor.committed(block.writes.bytes()))
             }
             Outcome::Aborted(LogError::GivenUp) => {
                 self.pipeline.rollback()?;
@@ -452,8 +468,10 @@ impl StreamTask {
         &self.cut
     }
 
-    /// Gives the task back.
+    /// Gives the task back, once a snapshot that is being made is there.
     pub fn close(mut self) {
+        // One that could not be made is missed by nobody: the next run makes it.
+        let _ = self.compactor.as_mut().map_or(Ok(()), Compactor::finish);
         self.log.release(&self.task);
     }
 }

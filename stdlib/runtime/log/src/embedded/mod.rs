@@ -70,7 +70,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use self::commits::{AddError, Commits, State};
+use self::commits::{AddError, Commits, End, State};
 use self::reader::PartitionReader;
 use self::transaction::{EmbeddedTransaction, PartitionWriter};
 use crate::block::Block;
@@ -308,10 +308,13 @@ impl Log for EmbeddedLog {
         let mut reader = PartitionReader::new(&self.root, &partition);
         // Block n is record n − 1.
         let next = i64::try_from(after.0).unwrap_or(i64::MAX);
-        reader.seek(Start::At(Mark { next, arrived: i64::MIN }), &end)?;
+        still_there(&reader, &end, task, after)?;
+        let gone = |error, reader: &PartitionReader, done| still_there(reader, &end, task, done).err().unwrap_or(error);
+        reader.seek(Start::At(Mark { next, arrived: i64::MIN }), &end).map_err(|error| gone(error, &reader, after))?;
         let (mut done, mut taken) = (after, 0);
         while taken < bytes.max(1) && done < last {
-            let Some(batch) = reader.read(&end, Limits { records: 1, bytes })? else { break };
+            let read = reader.read(&end, Limits { records: 1, bytes });
+            let Some(batch) = read.map_err(|error| gone(error, &reader, done))? else { break };
             for (record, _, value) in batch.iter() {
                 let damaged = || LogError::Corrupt {
                     file: names::partition_folder(&self.root, &partition),
@@ -328,6 +331,29 @@ impl Log for EmbeddedLog {
             }
         }
         Ok(if done == last { Restored::Complete(last) } else { Restored::More(done) })
+    }
+
+    fn forget(&mut self, task: &TaskId, through: Sequence) -> Result<(), LogError> {
+        self.commits.refresh()?;
+        let partition = names::changelog(task);
+        let end = self.commits.state().end(&partition);
+        if end.mark.next == 0 {
+            return Ok(());
+        }
+        let through = i64::try_from(through.0).unwrap_or(i64::MAX);
+        let folder = names::partition_folder(&self.root, &partition);
+        let bases = PartitionReader::new(&self.root, &partition).bases(&end)?;
+        // A segment goes once all its blocks may; the last one stays, for it is written to.
+        for (base, _) in bases.iter().zip(bases.iter().skip(1)).filter(|(_, next)| **next <= through) {
+            let path = names::segment(&folder, *base);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(LogError::io("remove", &path, &error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, LogError> {
@@ -349,6 +375,13 @@ impl Log for EmbeddedLog {
             Err(error) => Ok(Outcome::Unknown(error)),
         }
     }
+}
+
+/// Checks that the block after `after` was not forgotten.
+fn still_there(reader: &PartitionReader, end: &End, task: &TaskId, after: Sequence) -> Result<(), LogError> {
+    let first = reader.bases(end)?.first().copied().unwrap_or(0);
+    let first = Sequence(u64::try_from(first).unwrap_or(0).saturating_add(1));
+    if after.next() < first { Err(LogError::Forgotten { task: task.clone(), first }) } else { Ok(()) }
 }
 
 /// Checks that `partition` is one of a topic that was created.

@@ -52,6 +52,11 @@ pub fn task_lock(root: &Path, task: &TaskId) -> PathBuf {
     root.join("tasks").join(escape(&task.flow)).join(format!("{}.lock", task.index))
 }
 
+/// A task as the name of a folder, relative to a folder of tasks.
+pub fn task_folder(task: &TaskId) -> String {
+    format!("{}/{}", escape(&task.flow), task.index)
+}
+
 /// The segment of a partition that begins at offset `base`.
 pub fn segment(folder: &Path, base: i64) -> PathBuf {
     folder.join(format!("{base:020}.seg"))

@@ -100,7 +100,7 @@ impl PartitionReader {
     }
 
     /// The first offsets of the partition's committed segments.
-    fn bases(&self, end: &End) -> Result<Vec<i64>, LogError> {
+    pub(super) fn bases(&self, end: &End) -> Result<Vec<i64>, LogError> {
         let unreadable = |e| LogError::io("list", &self.folder, &e);
         let mut bases = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {

@@ -81,6 +81,10 @@ impl<L: Log> Log for AbortingLog<L> {
         self.log.blocks(task, after, bytes, out)
     }
 
+    fn forget(&mut self, task: &TaskId, through: Sequence) -> Result<(), LogError> {
+        self.log.forget(task, through)
+    }
+
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, LogError> {
         Ok(Box::new(AbortingTransaction { transaction: self.log.begin()?, aborts: &self.aborts }))
     }

@@ -267,6 +267,9 @@ impl Log for SimulatedLog {
         let Some(state) = world.tasks.get_mut(task) else {
             return Ok(Restored::Complete(Sequence::NONE));
         };
+        if after < state.forgotten {
+            return Err(LogError::Forgotten { task: task.clone(), first: state.forgotten.next() });
+        }
         let (mut done, mut taken) = (after, 0);
         for block in state.changelog.visible(now).iter().filter_map(|entry| entry.block.as_ref()) {
             if block.sequence <= done {
@@ -290,6 +293,14 @@ impl Log for SimulatedLog {
             return Err(LogError::Gap { task: task.clone(), expected, found });
         }
         Ok(Restored::Complete(done))
+    }
+
+    fn forget(&mut self, task: &TaskId, through: Sequence) -> Result<(), LogError> {
+        let mut world = self.process.alive()?;
+        if let Some(state) = world.tasks.get_mut(task) {
+            state.forgotten = state.forgotten.max(through.min(state.sequence));
+        }
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, LogError> {

@@ -67,6 +67,8 @@ pub struct Task {
     /// The last committed block, seen or not.
     pub sequence: Sequence,
     pub changelog: Queue<Entry>,
+    /// Blocks up to here are no longer there.
+    pub forgotten: Sequence,
 }
 
 /// What a transaction holds.
