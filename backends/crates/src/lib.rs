@@ -49,7 +49,16 @@ impl Backend for Crates<'_> {
         for unit in &deployment.units {
             let made = match unit.kind {
                 UnitKind::Worker => fec_stream::files(deployment, unit, self.sources, &shared).map(owned),
-                UnitKind::Service | UnitKind::Job => continue,
+                UnitKind::Service => match fec_online::files(deployment, unit, self.sources, &shared) {
+                    Ok(files) => Ok(files),
+                    Err(error) => {
+                        let message = format!("the service `{}` has no crate yet: {}", unit.name, error.message);
+                        let warning = Diagnostic::warning(codes::W0003, unit.span.unwrap_or_default(), message);
+                        printed.diagnostics.push(warning);
+                        continue;
+                    }
+                },
+                UnitKind::Job => continue,
             };
             let package = package_name(&unit.binary, &printed.packages());
             let word = match unit.kind {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use fec_ir::Ir;
 use fec_plan::{deployment, workers};
-use flow_http::{Metrics, Server, serve};
+use flow_http::Server;
 use flow_learn::Registry;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Clock, Log, LogError, SystemClock};
@@ -30,7 +30,7 @@ use crate::dataflow::Parts;
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, ModelOutcome};
-use crate::service::{Emits, Health, LiveReads, Reads, Services};
+use crate::service::{Emits, LiveReads, Services};
 use crate::specs::{self, fingerprint};
 use crate::state::{Found, StateFolder};
 use crate::stream::setup;
@@ -242,13 +242,8 @@ fn start(
     address: SocketAddr,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Server, LocalError> {
-    let dynamic: Arc<dyn Reads> = Arc::clone(reads) as _;
     let emits: Arc<dyn Emits> = Arc::clone(&emitter) as _;
-    let routes = services.routes(&dynamic, &emits);
-    let own = Arc::clone(reads);
-    let metrics = move || format!("{}{}", own.metrics(), emitter.metrics());
-    let health = Health::new(Arc::clone(&services), dynamic, metrics);
-    let server = serve(address, &routes, Arc::new(health), Arc::new(Metrics::default()))
+    let server = flow_serve::serve(&services, reads, &emits, move || emitter.metrics(), address)
         .map_err(|error| LocalError::Environment(error.to_string()))?;
     tell(Event::Serving { url: format!("http://{}", server.address()) });
     Ok(server)

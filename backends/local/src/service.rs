@@ -71,7 +71,7 @@ impl Services {
         for source in &parts.ir.sources {
             if let Some(loaded) = parts.tables.get(&source.name) {
                 let (rows, version) = (loaded.rows.clone(), loaded.version.as_deref());
-                let keyed = Keyed::new(&source.name, &loaded.schema, rows, &loaded.key, version).map_err(served)?;
+                let keyed = Keyed::new(&source.name, &loaded.schema, rows, &loaded.key, version)?;
                 solution.tables.push(keyed);
             }
         }
@@ -91,7 +91,7 @@ impl Services {
                 path: service.path,
             });
         }
-        let engine = Arc::new(flow_serve::Services::new(solution).map_err(served)?);
+        let engine = Arc::new(flow_serve::Services::new(solution)?);
         Ok(Self { parts, engine })
     }
 }
@@ -117,14 +117,5 @@ impl Parts {
             views.push(FeatureView::new(&info.name, table.0, &reader, set_columns(plans, &info.name)));
         }
         Ok(views)
-    }
-}
-
-/// An error of the engine as one of this target.
-fn served(error: ServeError) -> LocalError {
-    match error {
-        ServeError::Plan(what) => LocalError::Plan(what),
-        ServeError::Unavailable(what) => LocalError::Environment(what),
-        ServeError::Operator(error) => LocalError::Operator(error),
     }
 }

@@ -190,6 +190,7 @@ codes! {
     // Warnings.
     W0001 "a needless `??`"
     W0002 "a binding that is not used yet"
+    W0003 "a process that has no crate yet"
 }
 
 #[cfg(test)]

@@ -120,7 +120,9 @@ pub fn template(deployment: &Deployment<'_>, unit: &Unit, kind: &Kind) -> PodTem
         name: Some("main".to_owned()),
         image: images::reference(deployment, unit),
         image_pull_policy: Some("IfNotPresent"),
-        args: Some(["--state", "$(FEC_STATE)", "--port", "$(FEC_PORT)"].map(str::to_owned).to_vec()),
+        args: Some(
+            ["--state", "$(FEC_STATE)", "--port", "$(FEC_PORT)", "--host", "0.0.0.0"].map(str::to_owned).to_vec(),
+        ),
         env: Some(variables(deployment)).filter(|list| !list.is_empty()),
         env_from: Some(vec![EnvFrom { config_map_ref: NameRef { name: settings_name(deployment) } }]),
         ports: Some(vec![ContainerPort { name: PORT_NAME, container_port: PORT, protocol: "TCP" }]),

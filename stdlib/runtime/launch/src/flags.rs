@@ -1,6 +1,7 @@
 //! The flags of generated binaries: those of `fec run`.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// How a process is run.
@@ -16,8 +17,20 @@ pub(crate) struct Flags {
     pub bind: BTreeMap<String, PathBuf>,
     /// Where committed rows are written as files at the end.
     pub out: Option<PathBuf>,
+    /// The port to serve on; 0 takes a free one.
+    pub port: Option<u16>,
+    /// The address to serve on.
+    pub host: Option<IpAddr>,
     /// Lines of JSON instead of text.
     pub json: bool,
+}
+
+impl Flags {
+    /// Where to serve: nowhere without a port.
+    pub fn address(&self) -> Option<SocketAddr> {
+        let host = self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        self.port.map(|port| SocketAddr::new(host, port))
+    }
 }
 
 /// What the command line asks for.
@@ -30,7 +43,8 @@ pub(crate) enum Wanted {
 }
 
 /// How a process is called.
-pub(crate) fn usage(name: &str) -> String {
+pub(crate) fn usage(name: &str, port: Option<u16>) -> String {
+    let port = port.map_or_else(|| "none".to_owned(), |port| port.to_string());
     format!(
         "Usage: {name} [OPTIONS]\n\n\
          Options:\n\
@@ -38,6 +52,8 @@ pub(crate) fn usage(name: &str) -> String {
          \x20     --state <DIR>         Where log, state and models are kept [default: .fec]\n\
          \x20     --root <DIR>          The folder that the solution's paths are relative to [default: .]\n\
          \x20     --bind <SOURCE=FILE>  Read a source from a file instead of its topic, file and history\n\
+         \x20     --port <N>            Serve here, and say whether it is healthy and ready; 0 takes a free port [default: {port}]\n\
+         \x20     --host <ADDRESS>      The address to serve on; 0.0.0.0 is all of them [default: 127.0.0.1]\n\
          \x20     --out <DIR>           Write what was committed here: sinks/NAME.jsonl and dead/SOURCE.jsonl\n\
          \x20     --format <FORMAT>     human or json [default: human]\n\
          \x20 -h, --help                Print this"
@@ -70,6 +86,16 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Wanted
                 };
                 flags.bind.insert(source.to_owned(), file.into());
             }
+            "--port" => {
+                let port = value()?;
+                let wrong = |_| format!("--port {port}: a port is a number from 0 to 65535");
+                flags.port = Some(port.parse().map_err(wrong)?);
+            }
+            "--host" => {
+                let host = value()?;
+                let wrong = |_| format!("--host {host}: an address is written as 127.0.0.1 or ::1");
+                flags.host = Some(host.parse().map_err(wrong)?);
+            }
             "--format" => match value()?.as_str() {
                 "json" => flags.json = true,
                 "human" => flags.json = false,
@@ -94,7 +120,12 @@ mod tests {
         let wanted = of(&["--once", "--state=s", "--bind", "a=b=c", "--out", "o", "--format", "json"]).unwrap();
         let bind = BTreeMap::from([("a".to_owned(), PathBuf::from("b=c"))]);
         let (state, out) = (Some("s".into()), Some("o".into()));
-        assert_eq!(wanted, Wanted::Run(Flags { once: true, state, out, bind, json: true, root: None }));
+        assert_eq!(wanted, Wanted::Run(Flags { once: true, state, out, bind, json: true, ..Flags::default() }));
+        let Ok(Wanted::Run(flags)) = of(&["--port", "0", "--host=0.0.0.0"]) else { panic!("it is a call") };
+        assert_eq!(flags.address().map(|address| address.to_string()).as_deref(), Some("0.0.0.0:0"));
+        assert_eq!(Flags::default().address(), None);
+        assert!(of(&["--port", "65536"]).unwrap_err().contains("65535"));
+        assert!(of(&["--host", "here"]).unwrap_err().contains("127.0.0.1"));
         assert_eq!(of(&["-h"]), Ok(Wanted::Help));
         assert_eq!(of(&["--out"]), Err("--out needs a value".to_owned()));
         assert_eq!(of(&["--once=1"]), Err("there is no option `--once`".to_owned()));

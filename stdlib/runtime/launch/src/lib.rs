@@ -1,6 +1,9 @@
 //! The entry points of generated binaries: flags, signals, what is printed, and the loop of each kind of process.
 
 mod flags;
+mod health;
+mod process;
+mod service;
 mod solution;
 mod tell;
 mod worker;
@@ -11,6 +14,7 @@ use flow_task::RunError;
 
 use flags::{Flags, Wanted};
 
+pub use service::Service;
 pub use solution::{Parameter, Solution};
 pub use worker::Worker;
 
@@ -18,19 +22,26 @@ pub use worker::Worker;
 #[must_use]
 pub fn worker(solution: Solution, worker: Worker) -> ExitCode {
     let name = worker.name.clone();
-    launched(&name, |flags| worker::run(&solution, worker, flags))
+    launched(&name, None, |flags| worker::run(&solution, worker, flags))
+}
+
+/// Runs a service with the flags of the command line.
+#[must_use]
+pub fn service(solution: Solution, service: Service) -> ExitCode {
+    let name = service.name.clone();
+    launched(&name, Some(service::PORT), |flags| service::run(&solution, service, flags))
 }
 
 /// Reads the flags, runs a process, and tells how it ended.
-fn launched(name: &str, run: impl FnOnce(&Flags) -> Result<(), RunError>) -> ExitCode {
+fn launched(name: &str, port: Option<u16>, run: impl FnOnce(&Flags) -> Result<(), RunError>) -> ExitCode {
     let flags = match flags::read(std::env::args().skip(1)) {
         Ok(Wanted::Run(flags)) => flags,
         Ok(Wanted::Help) => {
-            println!("{}", flags::usage(name));
+            println!("{}", flags::usage(name, port));
             return ExitCode::SUCCESS;
         }
         Err(wrong) => {
-            eprintln!("error: {wrong}\n\n{}", flags::usage(name));
+            eprintln!("error: {wrong}\n\n{}", flags::usage(name, port));
             return ExitCode::from(2);
         }
     };

@@ -21,11 +21,23 @@ impl Teller {
         }
     }
 
+    /// It answers, if not yet from all of history.
+    pub fn serving(&self, url: &str) {
+        if !self.json {
+            eprintln!("serving on {url} (ready once history is applied)");
+        }
+    }
+
+    /// Something worth a line.
+    pub fn note(&self, text: &str) {
+        eprintln!("note: {text}");
+    }
+
     /// History is applied.
-    pub fn ready(&self, ms: u128) -> Result<(), RunError> {
+    pub fn ready(&self, url: Option<&str>, ms: u128) -> Result<(), RunError> {
         let ms = u64::try_from(ms).unwrap_or(u64::MAX);
         if self.json {
-            return self.line(&json!({ "event": "ready", "url": null, "ms": ms }).to_string());
+            return self.line(&json!({ "event": "ready", "url": url, "ms": ms }).to_string());
         }
         self.line(&format!("ready after {ms} ms"))
     }

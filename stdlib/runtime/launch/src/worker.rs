@@ -2,17 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use flow_core::program::Now;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Log, LogError, TaskId};
 use flow_store::MemoryFeatureStore;
-use flow_task::data::{Places, read_all};
+use flow_task::data::read_all;
 use flow_task::feed::Feed;
 use flow_task::output;
-use flow_task::simulate::filled;
 use flow_task::snapshots::Snapshots;
 use flow_task::state::{Found, StateFolder};
 use flow_task::stream::{StreamTask, TaskSetup, Worker as Identity};
@@ -21,8 +20,13 @@ use flow_task::zone::zone;
 use flow_task::{Dataflow, RunError, SinkSpec, Tap};
 
 use crate::flags::Flags;
+use crate::health::Health;
+use crate::process::{places, stopped};
 use crate::solution::Solution;
 use crate::tell::Teller;
+
+/// How often it looks at how far it is.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A process that reads streams.
 pub struct Worker {
@@ -51,11 +55,17 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     let state = flags.state.clone().unwrap_or_else(|| PathBuf::from(".fec"));
     let (mut folder, found) = StateFolder::open(&state, &solution.name, &solution.fingerprint)?;
     if found == Found::Changed {
-        eprintln!(
-            "note: the solution has changed since this state was written: features and streams are rebuilt from history"
+        teller.note(
+            "the solution has changed since this state was written: features and streams are rebuilt from history",
         );
     }
     folder.save()?;
+    let health = Arc::new(Health::default());
+    let server = flags.address().map(|address| health.serve(address)).transpose()?;
+    let url = server.as_ref().map(|server| format!("http://{}", server.address()));
+    if let Some(url) = &url {
+        teller.serving(url);
+    }
     let open = || EmbeddedLog::open(folder.log(), Options::default());
     let mut log = open()?;
     let (files, tables) = read_all(&solution.sources, &places)?;
@@ -82,11 +92,19 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
         commit_rows: 0,
     };
     let mut task = StreamTask::open(Box::new(setup_log), setup)?;
+    health.look(&task, &solution.sources, &mut log)?;
     task.catch_up(&mut |_| {}, &stop)?;
     task.history_applied(task.arrived().map_or(0, |arrived| arrived.saturating_add(1)))?;
-    teller.ready(started.elapsed().as_millis())?;
+    health.set_ready();
+    health.look(&task, &solution.sources, &mut log)?;
+    teller.ready(url.as_deref(), started.elapsed().as_millis())?;
     let begun = Instant::now();
+    let mut looked = begun;
     while !flags.once && !stop.load(Ordering::Relaxed) {
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            health.look(&task, &solution.sources, &mut log)?;
+        }
         if feeds {
             feed.live(&mut log, begun.elapsed())?;
         }
@@ -95,6 +113,9 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     let (out, counters) = (flags.out.as_deref(), task.counters());
     let summary = output::finish(&mut log, (&solution.sources, &solution.sinks), &folder, &counters, out)?;
     teller.summary(&summary)?;
+    if let Some(server) = server {
+        server.stop();
+    }
     task.close();
     if feeds {
         log.release(&feeding);
@@ -109,31 +130,4 @@ fn owned(log: &mut dyn Log, task: &TaskId) -> Result<bool, RunError> {
         Err(LogError::Owned { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Where data lies.
-fn places(solution: &Solution, flags: &Flags) -> Result<Places, RunError> {
-    for name in flags.bind.keys() {
-        if !solution.sources.iter().any(|source| source.name == *name) {
-            let known: Vec<&str> = solution.sources.iter().map(|source| source.name.as_str()).collect();
-            let there = known.join(", ");
-            return Err(RunError::Environment(format!("--bind: there is no source `{name}`; there are {there}")));
-        }
-    }
-    Ok(Places {
-        root: flags.root.clone().unwrap_or_else(|| PathBuf::from(".")),
-        bound: flags.bind.clone(),
-        simulated: filled(&solution.sources, solution.simulation.as_ref())?,
-    })
-}
-
-/// Set by SIGINT and SIGTERM; a second signal ends the process at once, for which the log is made.
-fn stopped() -> Result<Arc<AtomicBool>, RunError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| RunError::Environment(format!("cannot listen for signals: {error}")))?;
-    }
-    Ok(stop)
 }

@@ -1,15 +1,17 @@
 //! Services over HTTP.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use flow_core::calendar::parse_timestamp;
 use flow_core::json::{write_json, write_string};
 use flow_core::types::Kind;
-use flow_http::{Answer, Call, Endpoint, Route, Status};
+use flow_http::{Answer, Call, Endpoint, Metrics, Route, Server, ServerError, Status};
 use serde_json::{Map, json};
 
 use crate::body::{Parameters, Refusal};
 use crate::emits::Emits;
+use crate::live::LiveReads;
 use crate::reads::{Moment, Reads};
 use crate::services::Services;
 
@@ -32,6 +34,25 @@ impl Services {
         }
         routes
     }
+}
+
+/// Serves the services that have a route, with health and metrics, on `address`; `metrics` gives further lines in the text
+/// format of Prometheus.
+///
+/// # Errors
+/// A port that cannot be had.
+pub fn serve(
+    services: &Arc<Services>,
+    reads: &Arc<LiveReads>,
+    emits: &Arc<dyn Emits>,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+    address: SocketAddr,
+) -> Result<Server, ServerError> {
+    let dynamic: Arc<dyn Reads> = Arc::clone(reads) as _;
+    let routes = services.routes(&dynamic, emits);
+    let own = Arc::clone(reads);
+    let health = Health::new(Arc::clone(services), dynamic, move || format!("{}{}", own.metrics(), metrics()));
+    flow_http::serve(address, &routes, Arc::new(health), Arc::new(Metrics::default()))
 }
 
 struct ServiceEndpoint {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flow_core::fault::Fault;
 use flow_operators::operator::OperatorError;
+use flow_task::RunError;
 
 /// Why a service cannot do what its plan says.
 #[derive(Debug)]
@@ -28,6 +29,16 @@ impl fmt::Display for ServeError {
 }
 
 impl std::error::Error for ServeError {}
+
+impl From<ServeError> for RunError {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Plan(what) => Self::Plan(what),
+            ServeError::Unavailable(what) => Self::Environment(what),
+            ServeError::Operator(error) => Self::Operator(error),
+        }
+    }
+}
 
 impl From<OperatorError> for ServeError {
     fn from(error: OperatorError) -> Self {

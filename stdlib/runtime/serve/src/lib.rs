@@ -20,7 +20,7 @@ mod sets;
 mod tables;
 
 pub use emits::{Emits, Emitted};
-pub use endpoint::Health;
+pub use endpoint::{Health, serve};
 pub use error::{RequestError, ServeError};
 pub use flow_operators::expression::Generated;
 pub use follow::Follower;

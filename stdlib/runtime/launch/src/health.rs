@@ -1,0 +1,85 @@
+//! What a worker says about itself.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use flow_http::{Metrics, Server, Status};
+use flow_log::{Log, PartitionId};
+use flow_task::RunError;
+use flow_task::spec::{SourceSpec, streams};
+use flow_task::stream::StreamTask;
+use serde_json::json;
+
+/// Whether a worker has applied its history, and how far it is.
+#[derive(Default)]
+pub(crate) struct Health {
+    ready: AtomicBool,
+    metrics: RwLock<String>,
+}
+
+impl Health {
+    /// Serves `/healthz`, `/readyz` and `/metrics`.
+    ///
+    /// # Errors
+    /// A port that cannot be had.
+    pub fn serve(self: &Arc<Self>, address: SocketAddr) -> Result<Server, RunError> {
+        let status: Arc<dyn Status> = Arc::clone(self) as _;
+        flow_http::serve(address, &[], status, Arc::new(Metrics::default()))
+            .map_err(|error| RunError::Environment(error.to_string()))
+    }
+
+    /// History is applied.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// Looks at how far a task is in `log`.
+    ///
+    /// # Errors
+    /// A log that cannot be read.
+    pub fn look(&self, task: &StreamTask, sources: &[SourceSpec], log: &mut dyn Log) -> Result<(), RunError> {
+        let mut text = String::new();
+        let seconds = task.arrived().unwrap_or(0) as f64 / 1e6;
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "# TYPE fec_applied_time_seconds gauge\nfec_applied_time_seconds {seconds}");
+        text.push_str("# TYPE fec_records_total counter\n");
+        for (source, counts) in task.counters() {
+            for (outcome, count) in [
+                ("accepted", counts.accepted),
+                ("late", counts.late),
+                ("ahead", counts.ahead),
+                ("repeated", counts.repeated),
+            ] {
+                let _ = writeln!(text, "fec_records_total{{source=\"{source}\",outcome=\"{outcome}\"}} {count}");
+            }
+        }
+        text.push_str("# TYPE fec_lag_records gauge\n");
+        for (_, source) in streams(sources) {
+            let mut lag = 0;
+            for index in 0..log.partitions(&source.topic)?.unwrap_or(0) {
+                let partition = PartitionId::new(source.topic.as_str(), index);
+                lag += log.end(&partition)?.next - task.cut().mark(&partition).next;
+            }
+            let _ = writeln!(text, "fec_lag_records{{source=\"{}\"}} {lag}", source.name);
+        }
+        *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = text;
+        Ok(())
+    }
+}
+
+impl Status for Health {
+    fn ready(&self) -> (bool, serde_json::Value) {
+        let ready = self.ready.load(Ordering::Acquire);
+        (ready, json!({ "ready": ready }))
+    }
+
+    fn openapi(&self) -> String {
+        json!({ "openapi": "3.1.0", "info": { "title": "worker", "version": "1" }, "paths": {} }).to_string()
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,126 @@
+//! A service: requests answered from a copy of the feature state, which another process keeps.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use flow_core::program::Now;
+use flow_learn::Registry;
+use flow_log::archive::FolderLake;
+use flow_log::embedded::{EmbeddedLog, Options};
+use flow_serve::{Emits, Emitted, Follower, Keyed, LiveReads, Reads, Services};
+use flow_store::MemoryFeatureStore;
+use flow_task::RunError;
+use flow_task::data::read_tables;
+use flow_task::feed::Feed;
+use flow_task::state::{Found, StateFolder};
+use flow_task::stream::{FIRST_PRIVATE, task_of};
+use flow_task::tables::Tables;
+use flow_task::wiring::Given;
+use flow_task::zone::zone;
+
+use crate::flags::Flags;
+use crate::process::{places, stopped};
+use crate::solution::Solution;
+use crate::tell::Teller;
+
+/// Where it serves unless somebody says otherwise: as `fec run` does.
+pub(crate) const PORT: u16 = 8080;
+
+/// How often it looks for a newer version of a model.
+const MODELS: Duration = Duration::from_millis(500);
+
+/// How long it waits for the next commit of the worker that keeps the features.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A process that answers requests.
+pub struct Service {
+    /// The unit's name.
+    pub name: String,
+    /// The worker that keeps the features that it reads.
+    pub keeper: String,
+    /// Makes what is answered from; tables are filled in by the process.
+    pub answers: fn(&Given) -> Result<flow_serve::Solution, RunError>,
+}
+
+/// Runs it.
+pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Result<(), RunError> {
+    let started = Instant::now();
+    let teller = Teller { json: flags.json };
+    let stop = stopped()?;
+    let zone = Arc::new(zone(&solution.timezone)?);
+    let slots = solution.slots(&zone)?;
+    let places = places(solution, flags)?;
+    let state = flags.state.clone().unwrap_or_else(|| PathBuf::from(".fec"));
+    // The folder's own file is written by whoever keeps state in it: this process only reads.
+    let (folder, found) = StateFolder::open(&state, &solution.name, &solution.fingerprint)?;
+    if found == Found::Changed {
+        teller.note("the solution has changed since this state was written: waiting until features are rebuilt");
+    }
+    let feed = Feed::open(&solution.sources, solution.simulation.as_ref(), &places)?;
+    let tables = feed.tables(&solution.sources, read_tables(&solution.sources, &places)?)?;
+    let given = Given { sources: Arc::clone(&solution.sources), tables, slots, zone, now: Now::Row };
+    let mut answers = (service.answers)(&given)?;
+    answers.tables = keyed(solution, &given.tables)?;
+    let store = Arc::new(MemoryFeatureStore::new());
+    let registry = Arc::new(Registry::new(folder.models()));
+    let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, registry, answers.models.clone()));
+    reads.reload(&mut |note| teller.note(&note));
+    let services = Arc::new(Services::new(answers)?);
+    let task = task_of(&folder.generation(), &service.keeper);
+    let log = EmbeddedLog::open(folder.log(), Options::default())?;
+    let lake = FolderLake::open(&folder.lake())?;
+    let mut follower = Follower::new(Box::new(log), Box::new(lake), task, FIRST_PRIVATE, store, Arc::clone(&reads));
+    let address =
+        flags.address().or_else(|| (!flags.once).then(|| Flags { port: Some(PORT), ..flags.clone() }.address())?);
+    let emits: Arc<dyn Emits> = Arc::new(Silent);
+    let listen = |address| flow_serve::serve(&services, &reads, &emits, String::new, address);
+    let server = address.map(listen).transpose().map_err(|error| RunError::Environment(error.to_string()))?;
+    let url = server.as_ref().map(|server| format!("http://{}", server.address()));
+    if let Some(url) = &url {
+        teller.serving(url);
+    }
+    let mut told = false;
+    let mut looked = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        let more = follower.step()?;
+        if !told && reads.ready() {
+            told = true;
+            teller.ready(url.as_deref(), started.elapsed().as_millis())?;
+            if flags.once {
+                break;
+            }
+        }
+        if looked.elapsed() >= MODELS {
+            looked = Instant::now();
+            reads.reload(&mut |note| teller.note(&note));
+        }
+        if !more {
+            std::thread::sleep(PAUSE);
+        }
+    }
+    if let Some(server) = server {
+        server.stop();
+    }
+    Ok(())
+}
+
+/// The tables of the solution by their keys.
+fn keyed(solution: &Solution, tables: &Tables) -> Result<Vec<Keyed>, RunError> {
+    let mut all = Vec::new();
+    for source in solution.sources.iter() {
+        if let Some(loaded) = tables.get(&source.name) {
+            let (rows, version) = (loaded.rows.clone(), loaded.version.as_deref());
+            all.push(Keyed::new(&source.name, &loaded.schema, rows, &loaded.key, version)?);
+        }
+    }
+    Ok(all)
+}
+
+/// Takes what nobody emits: a service whose statements emit is not printed.
+struct Silent;
+
+impl Emits for Silent {
+    fn take(&self, _emitted: Vec<Emitted>, _left_out: usize, _now: i64) {}
+}
