@@ -3,15 +3,22 @@
 import json
 import os
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
-from checks import ROOT, SEED, TARGET, Layer, fec, lines, scratch, shown, start
+from checks import FEC, ROOT, SEED, TARGET, Layer, fec, lines, scratch, shown, start, wait_for
+from server import Server
 
 SOLUTION = "examples/fraud"
 KILLS = int(os.environ.get("FEC_KILLS", "4"))
 BUILT = TARGET / "compiled"
+# Where solutions are compiled to, one after the other: what is built of the runtime is that of all of them.
+OUT = TARGET / "compiled-solution"
 layer = Layer("crates")
 
 
@@ -109,19 +116,125 @@ def wrong(name):
     layer.check("a bind of an unknown source is refused", done.returncode == 3 and "nobody" in done.stderr, done.stderr)
 
 
+def tree(crates):
+    """A service needs no reader of columns and no client of a cluster."""
+    done = cargo(crates, "tree", "--locked", "--offline", "-p", "scoring-score", "-e", "normal", "--prefix", "none")
+    heavy = sorted({line.split()[0] for line in done.stdout.splitlines() if line.split()[0].startswith(("arrow", "parquet", "kube"))})
+    layer.equal("the service stands on no arrow, parquet or kube", (done.returncode, heavy), (0, []))
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def readiness(port):
+    """What `/readyz` says; nothing where nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as refused:
+        return json.loads(refused.read())
+    except OSError:
+        return None
+
+
+def alike(what, ours, theirs, requests):
+    """Whether two processes answer each request with the same status, time, cut and bytes; gives the answers."""
+    answers, different = [], []
+    for method, path, body in requests:
+        got, wanted = (server.request(method, path, body) for server in (ours, theirs))
+        parts = [(status, headers.get("fec-time"), headers.get("fec-cut"), headers.get("content-type"), text) for status, headers, text in (got, wanted)]
+        answers.append(parts[1])
+        if parts[0] != parts[1]:
+            different.append((path, body, *parts))
+    layer.check(what, not different, f"{len(different)} of {len(requests)}: {shown(different[:2])}")
+    return answers
+
+
+def payments(folder):
+    """Payments of cards that have a past, of cards that have none, and what is no payment."""
+    chance = random.Random(SEED)
+    past = [json.loads(line) for line in chance.sample((folder / "payments.jsonl").read_text(encoding="utf-8").splitlines(), 150)]
+    good = [json.dumps({**one, "amount": f"{chance.uniform(0.5, 4_000):.2f}", "country": chance.choice(["FR", "DE", one["country"]])}) for one in past]
+    good.append(json.dumps({**past[0], "card": "nobody"}))
+    bad = ["{", "[]", "{}", json.dumps({**past[0], "amount": "much"}), json.dumps({**past[1], "at": 5}), json.dumps({**past[2], "amount": "1.234"})]
+    return [("POST", "/score", body) for body in good + bad] + [("GET", "/score", None), ("GET", "/nowhere", None), ("GET", "/openapi.json", None)]
+
+
+def binds(folder):
+    words = []
+    for name in ["payments.jsonl", "chargebacks.jsonl", "merchants.csv"]:
+        words += ["--bind", f"{name.split('.')[0]}={folder / name}"]
+    return words
+
+
+def served():
+    """The compiled service beside the compiled worker, against `fec run` over the same events."""
+    events = scratch("crates-events")
+    done = fec("simulate", SOLUTION, "--rows", "20000", "--seed", SEED % 1000, "-o", events)
+    if not layer.check("events are simulated", done.returncode == 0, done.stderr[-600:]):
+        return
+    words = binds(events)
+    state = scratch("crates-service") / "state"
+    port = free_port()
+    service = [binary("scoring-score"), "--root", ROOT / SOLUTION, *words]
+    late = Server(service, state, port)
+    first = wait_for(lambda: readiness(port), 20)
+    layer.check("a service that is alone answers, and is not ready", isinstance(first, dict) and first.get("ready") is False, shown(first))
+    worker = [binary("scoring-alerts"), "--root", ROOT / SOLUTION, *words]
+    keeper = Server(worker, state, 0)
+    if not layer.check("the service is ready once the worker has applied history", late.ready(60) and keeper.ready(60), shown(late.errors)):
+        return
+    metrics = keeper.request("GET", "/metrics")[2]
+    layer.check("the worker tells how far it is", "fec_lag_records{source=\"payments\"}" in metrics and "fec_applied_time_seconds" in metrics, shown(metrics))
+    layer.equal("the worker is ready", keeper.request("GET", "/readyz")[0], 200)
+
+    whole = Server([FEC, "run", SOLUTION, *words], scratch("crates-whole") / "state", 0)
+    whole_state = whole.child.args[whole.child.args.index("--state") + 1]
+    if not layer.check("fec run trains its model", wait_for(lambda: whole.ready(60) and whole.models().get("scorer"), 240, 0.5), shown(whole.errors)):
+        return
+    shutil.copytree(f"{whole_state}/models", state / "models-new")
+    os.rename(state / "models-new", state / "models")
+    layer.check("a published model is picked up by a service that runs", wait_for(lambda: late.models() == whole.models(), 30, 0.2), shown(late.models()))
+    requests = payments(events)
+    answers = alike("it answers as fec run does, byte for byte", late, whole, requests)
+    layer.check("answers differ from each other", len({answer[-1] for answer in answers if answer[0] == 200}) > 1, shown(answers[:3]))
+    layer.check("what is no payment is refused", {answer[0] for answer in answers} >= {200, 400, 404, 405, 422}, shown(sorted({answer[0] for answer in answers})))
+
+    chance = random.Random(SEED)
+    for _ in range(KILLS):
+        for server, command in ((late, service), (keeper, worker)):
+            server.stop(signal.SIGKILL)
+            again = start([*map(str, command), "--port", "0", "--state", str(state)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(chance.uniform(0.01, 0.4))
+            again.kill()
+            again.wait()
+    late, keeper = Server(service, state, 0), Server(worker, state, 0)
+    if layer.check(f"both start again after {KILLS} kills each", late.ready(60) and keeper.ready(60), shown(late.errors + keeper.errors)):
+        alike("it answers the same after the kills", late, whole, requests)
+    taken = subprocess.run([*map(str, service), "--state", str(state), "--port", late.ready()["url"].rsplit(":")[-1]], capture_output=True, text=True, timeout=60)
+    layer.check("a port in use is refused in words", taken.returncode == 3 and "in use" in taken.stderr, taken.stderr)
+    layer.equal("the service ends cleanly", late.stop(), 0)
+    layer.equal("the worker ends cleanly", keeper.stop(), 0)
+    whole.stop()
+
+
 def main():
-    out = scratch("crates") / "out"
-    done = fec("compile", SOLUTION, "-o", out)
+    done = fec("compile", SOLUTION, "-o", OUT)
     if not layer.check("the example compiles", done.returncode == 0, done.stderr[-600:]):
         return
-    crates = out / "crates"
+    crates = OUT / "crates"
     hygiene(crates)
     if not built(crates):
         return
+    tree(crates)
     wanted = equal("scoring-alerts")
     if wanted is not None:
         killed("scoring-alerts", wanted)
     wrong("scoring-alerts")
+    served()
 
 
 main()

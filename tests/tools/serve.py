@@ -5,73 +5,20 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
-import urllib.parse
 
 from checks import FEC, ROOT, Layer, command_line, fec, scratch, shown, start, wait_for
+from server import Server
 
 SOLUTION = "examples/fraud"
 PAYMENT = {"id": "test-1", "card": "test-card", "merchant": "test-merchant", "amount": "12.50", "country": "FR", "at": "2026-01-01T00:00:00Z"}
 layer = Layer("serve")
 
 
-class Server:
-    """A running `fec run` and the lines that it has said."""
-
-    def __init__(self, state, port=0, solution=SOLUTION, *more):
-        self.began = time.monotonic()
-        command = [FEC, "run", solution, "--port", str(port), "--state", str(state), "--format", "json", *map(str, more)]
-        self.child = start(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.told, self.errors = [], []
-        threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=lambda: self.errors.extend(self.child.stderr), daemon=True).start()
-
-    def _read(self):
-        for line in self.child.stdout:
-            self.told.append(json.loads(line))
-
-    def ready(self, seconds=60):
-        """The URL, once it is told."""
-        def told():
-            return self.child.poll() is not None or [line for line in self.told if line.get("event") == "ready"]
-
-        found = wait_for(told, seconds)
-        return found[0] if isinstance(found, list) and found else None
-
-    def request(self, method, path, body=None, headers=None):
-        """Status, headers and text of one request."""
-        url = urllib.parse.urlsplit(self.ready()["url"])
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=10)
-        try:
-            connection.request(method, path, body, {"content-type": "application/json", **(headers or {})})
-            answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
-        finally:
-            connection.close()
-
-    def score(self, payment):
-        """Status and object of one payment."""
-        status, _, text = self.request("POST", "/score", payment if isinstance(payment, str) else json.dumps(payment))
-        try:
-            return status, json.loads(text)
-        except ValueError:
-            return status, text
-
-    def models(self):
-        """What /readyz says of the models."""
-        status, _, text = self.request("GET", "/readyz")
-        return json.loads(text).get("models", {}) if status == 200 else {}
-
-    def stop(self, number=signal.SIGTERM, seconds=30):
-        """Its exit code after a signal; nothing if it does not end in time."""
-        self.child.send_signal(number)
-        try:
-            return self.child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            return None
+def running(state, port=0, solution=SOLUTION, *more):
+    """A running `fec run`."""
+    return Server([FEC, "run", solution], state, port, *more)
 
 
 def answers(server):
@@ -170,7 +117,7 @@ def emits():
                 answered.append(name)
 
     for start_number in range(2):
-        server = Server(state, 0, solution, "--out", out)
+        server = running(state, 0, solution, "--out", out)
         if not layer.check("a solution with nothing but a service gets ready", server.ready(), "".join(server.errors)[-800:]):
             return
         threads = [threading.Thread(target=ask, args=(server, f"{start_number}-{thread}", 100_000)) for thread in range(4)]
@@ -195,7 +142,7 @@ def emits():
 def main():
     os.chdir(ROOT)
     state = scratch("serve") / "state"
-    server = Server(state)
+    server = running(state)
     if not layer.check("it gets ready", server.ready(), "".join(server.errors)[-800:]):
         return
     answers(server)
@@ -204,12 +151,12 @@ def main():
     one_owner(server, state)
     drains(server)
 
-    server = Server(state)
+    server = running(state)
     if layer.check("it starts again on its state", server.ready(), "".join(server.errors)[-800:]):
         layer.check("the model is there at once", wait_for(lambda: server.models().get("scorer"), 30, 0.2), shown(server.models()))
         layer.equal("a payment is answered", server.score(PAYMENT)[0], 200)
         server.stop(signal.SIGKILL)
-    server = Server(state)
+    server = running(state)
     if layer.check("it starts again after kill -9", server.ready(), "".join(server.errors)[-800:]):
         layer.equal("a payment is answered after kill -9", server.score(PAYMENT)[0], 200)
         layer.equal("SIGINT ends it well", server.stop(signal.SIGINT), 0)

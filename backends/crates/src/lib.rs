@@ -1,6 +1,7 @@
 //! A solution as a Cargo workspace: one crate that all processes share, one for each process, the runtime beside them.
 
 use fec_diagnostics::{Diagnostic, Sources, Span, codes};
+use fec_model::model::{Format, Shape, Source};
 use fec_plan::{Backend, Deployment, FileKind, Generated, OutputFile, UnitKind};
 use fec_rust::Error;
 use fec_rust::ident::snake;
@@ -42,7 +43,7 @@ impl Backend for Crates<'_> {
         let made = fec_stream::shared_files(deployment, self.sources, self.fingerprint).map(owned);
         let description = format!("What the processes of `{}` share.", ir.name);
         printed.add(
-            Crate { package, binary: None, description, runtime: Vec::new(), siblings: Vec::new() },
+            Crate { package, binary: None, description, runtime: Vec::new(), siblings: Vec::new(), parquet: false },
             None,
             made,
         );
@@ -69,13 +70,21 @@ impl Backend for Crates<'_> {
             let description = format!("The {word} `{}` of `{}`.", unit.name, ir.name);
             let siblings = printed.packages().into_iter().take(1).collect();
             let binary = Some(unit.binary.clone());
-            printed.add(Crate { package, binary, description, runtime: Vec::new(), siblings }, unit.span, made);
+            // Whatever lies in the folder of a history is read; a service reads tables alone.
+            let parquet = unit.kind != UnitKind::Service || ir.sources.iter().any(is_parquet_table);
+            let one = Crate { package, binary, description, runtime: Vec::new(), siblings, parquet };
+            printed.add(one, unit.span, made);
         }
         let mut files = fec_workspace::files(&printed.crates);
         files.append(&mut printed.files);
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Generated { files, diagnostics: printed.diagnostics }
     }
+}
+
+/// Whether a source is a table that lies in Parquet files.
+fn is_parquet_table(source: &Source) -> bool {
+    source.shape != Shape::Stream && source.format == Format::Parquet
 }
 
 /// Files of a crate below its `src`, by name.

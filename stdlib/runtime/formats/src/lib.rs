@@ -9,7 +9,11 @@ pub mod encode;
 pub mod error;
 pub mod file;
 mod json;
+#[cfg(feature = "parquet")]
 pub mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "without_parquet.rs"]
+mod parquet;
 mod scalar;
 
 pub use decode::{Decoded, Decoder, Encoding, Positions, Refused};
