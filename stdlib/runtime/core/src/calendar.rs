@@ -191,6 +191,16 @@ mod tests {
     fn known_days() {
         assert_eq!(days_of(1970, 1, 1), 0);
         assert_eq!(days_of(2000, 3, 1), 11_017);
+        // Of the centuries only every fourth has the 29th of February.
+        for (year, february_28) in [(1900, -25_509), (2000, 11_015), (2100, 47_540), (2400, 157_112)] {
+            let is_leap = year % 400 == 0;
+            assert_eq!(days_of(year, 2, 28), february_28);
+            assert_eq!(days_of(year, 3, 1), february_28 + 1 + i64::from(is_leap), "{year}");
+            assert_eq!(date_of(february_28 + 1), if is_leap { (year, 2, 29) } else { (year, 3, 1) });
+            let day = format!("{year}-02-29");
+            assert_eq!(parse_date(day.as_bytes()).is_some(), is_leap, "{day}");
+            assert_eq!(parse_timestamp(format!("{day}T00:00:00Z").as_bytes()).is_some(), is_leap, "{day}");
+        }
         assert_eq!(date_of(-1), (1969, 12, 31));
         assert_eq!(day_of_week(0), 4);
         assert_eq!(day_of_week(days_of(2026, 1, 4)), 7);

@@ -220,6 +220,17 @@ fn a_commit_file_cut_anywhere_holds_whole_transactions() {
     let values: Vec<_> = all(&log, 0).into_iter().map(|r| r.3).collect();
     assert_eq!(values, [vec![0], vec![1], b"new".to_vec()]);
     assert_eq!(all(&log, 1).len(), 2);
+    // Nothing of a torn record stays behind the next one, however long it was.
+    let whole = fs::metadata(&path).unwrap().len();
+    let mut torn = fs::read(&path).unwrap();
+    torn.extend(b"CMT\x01\xff\xff\x00\x00");
+    torn.extend([7; 5_000]);
+    fs::write(&path, &torn).unwrap();
+    let mut t = log.begin().unwrap();
+    t.append(&p(0), b"k", b"newer", 1).unwrap();
+    assert_eq!(t.commit(), Outcome::Committed);
+    assert!(fs::metadata(&path).unwrap().len() < whole + 1_000);
+    assert_eq!(all(&log, 0).len(), 4);
 }
 
 /// A partition that lost committed bytes says so, wherever it was cut.
