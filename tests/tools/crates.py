@@ -221,6 +221,36 @@ def served():
     whole.stop()
 
 
+def whole(name, by_jobs=()):
+    """The workspace of another solution; its workers together write what `fec run` writes, but for the sinks of its jobs."""
+    solution = f"tests/solutions/{name}"
+    done = fec("compile", solution, "-o", OUT)
+    crates = OUT / "crates"
+    if not layer.check(f"{name} compiles", done.returncode == 0, done.stderr[-600:]) or not built(crates):
+        return
+    out, own, state = scratch(f"{name}-run") / "out", scratch(f"{name}-own") / "out", scratch(f"{name}-own") / "state"
+    done = fec("run", solution, "--once", "--state", scratch(f"{name}-run") / "state", "--out", out)
+    if not layer.check(f"fec run runs {name}", done.returncode == 0, done.stderr[-600:]):
+        return
+    workers = [path.parent.parent for path in sorted(crates.glob("*/src/main.rs")) if "flow_launch::worker" in path.read_text(encoding="utf-8")]
+    for crate in workers:
+        manifest = (crate / "Cargo.toml").read_text(encoding="utf-8")
+        called = manifest.split("[[bin]]\nname = \"")[1].split('"')[0] if "[[bin]]" in manifest else crate.name
+        words = [binary(called), "--root", ROOT / solution, "--once", "--state", state, "--out", own]
+        done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=600)
+        layer.check(f"{called} runs", done.returncode == 0, done.stderr[-600:])
+    got, wanted = ({path: text for path, text in files(folder).items() if path not in by_jobs} for folder in (own, out))
+    layer.equal(f"the workers of {name} write what fec run writes, byte for byte", differing(got, wanted), [])
+    layer.check(f"{name}: something was written", any(wanted.values()), shown(list(wanted)))
+
+
+def printed(name):
+    """The workspace of a solution that is there for what is in its text."""
+    done = fec("compile", f"tests/solutions/{name}", "-o", OUT)
+    if layer.check(f"{name} compiles", done.returncode == 0, done.stderr[-600:]):
+        built(OUT / "crates")
+
+
 def main():
     done = fec("compile", SOLUTION, "-o", OUT)
     if not layer.check("the example compiles", done.returncode == 0, done.stderr[-600:]):
@@ -235,6 +265,10 @@ def main():
         killed("scoring-alerts", wanted)
     wrong("scoring-alerts")
     served()
+    whole("flights")
+    whole("returns", by_jobs={"sinks/best.jsonl"})
+    for name in ["conversions", "decisions", "names"]:
+        printed(name)
 
 
 main()

@@ -179,7 +179,9 @@ impl Tree {
         let all = |parts: &[Tree], most: usize| -> Option<String> {
             let texts = parts.iter().map(Self::flat).collect::<Option<Vec<_>>>()?;
             let text = texts.join(", ");
-            (width(&text) <= most).then_some(text)
+            // A name or literal that stands alone may fill the line.
+            let is_alone = matches!(parts, [Self::Atom(_)]);
+            (is_alone || width(&text) <= most).then_some(text)
         };
         match self {
             Self::Atom(text) => Some(text.clone()),
@@ -212,7 +214,11 @@ fn parts(parts: &[Tree], indent: usize, column: usize, is_array: bool) -> String
     if let [part] = parts
         && part.hugs()
     {
-        return part.broken(indent, column);
+        let broken = part.broken(indent, column);
+        let first = broken.lines().next().map_or(0, width);
+        if first <= SHORT && column + first <= WIDTH {
+            return broken;
+        }
     }
     let pad = " ".repeat(indent + STEP);
     let flats: Option<Vec<String>> = parts.iter().map(Tree::flat).collect();

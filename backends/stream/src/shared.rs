@@ -119,7 +119,9 @@ fn source_tree(file: &mut RustFile, source: &Source) -> Tree {
 /// What every output holds.
 pub(crate) fn sinks_file(ir: &Ir, sources: &Sources) -> String {
     let mut file = RustFile::new("Where rows go.").public();
-    file.import("std::sync", "Arc");
+    if !ir.sinks.is_empty() {
+        file.import("std::sync", "Arc");
+    }
     file.import("flow_task::spec", "SinkSpec");
     let names = sink_functions(ir);
     let all = list("vec!", names.iter().map(|name| atom(format!("{name}()"))));
