@@ -251,6 +251,21 @@ def printed(name):
         built(OUT / "crates")
 
 
+def changed():
+    """A rule that changes is one crate to build, and no reason to build state anew."""
+    copy = scratch("crates-changed") / "fraud"
+    shutil.copytree(ROOT / SOLUTION, copy)
+    text = (copy / "fraud.asol").read_text(encoding="utf-8")
+    (copy / "fraud.asol").write_text(text.replace("risk > 0.9", "risk > 0.8"), encoding="utf-8")
+    done = fec("compile", copy, "-o", OUT)
+    began = time.monotonic()
+    told = cargo(OUT / "crates", "build", "--release", "--locked", "--offline")
+    took = time.monotonic() - began
+    compiled = [line.split()[1] for line in told.stderr.splitlines() if line.split()[:1] == ["Compiling"]]
+    if layer.equal("a changed rule builds one crate", (done.returncode, told.returncode, compiled), (0, 0, ["scoring-score"])):
+        print(f"      in {took:.1f} s")
+
+
 def main():
     done = fec("compile", SOLUTION, "-o", OUT)
     if not layer.check("the example compiles", done.returncode == 0, done.stderr[-600:]):
@@ -265,6 +280,7 @@ def main():
         killed("scoring-alerts", wanted)
     wrong("scoring-alerts")
     served()
+    changed()
     whole("flights")
     whole("returns", by_jobs={"sinks/best.jsonl"})
     for name in ["conversions", "decisions", "names"]:

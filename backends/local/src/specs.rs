@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
+use fec_ir::ir::FlowPlan;
 use fec_ir::{Ir, NodeId};
 use fec_model::model::{self, Sink, Source, TimeUnit};
+use fec_plan::workers::computed;
+use fec_plan::{deployment, workers};
 use flow_core::functions::TimeUnit as CoreUnit;
 use flow_formats::Format;
 use flow_task::simulate::Simulation;
 use flow_task::{Shape, SinkSpec, SourceSpec, Tap};
+
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::error::LocalError;
 use crate::types::Enums;
@@ -92,27 +98,79 @@ pub fn simulation(ir: &Ir) -> Option<Simulation> {
     })
 }
 
-/// A hash of the plan that does not change when the text only moves.
+/// A hash of what the workers of a plan compute and keep: state that was written under another begins anew. It does not
+/// change when the text only moves, nor with what services and jobs do.
 ///
 /// # Errors
 /// A plan that cannot be written down, which none is.
 pub fn fingerprint(ir: &Ir) -> Result<String, LocalError> {
-    fn without_spans(value: &mut serde_json::Value) {
+    let mut parts = vec![common(ir)?, json(&ir.sinks)?];
+    for info in &ir.features {
+        let node = ir.graph.get(info.node).map(|node| &node.name);
+        parts.push(json(&(&info.name, &info.keys, &info.columns, node))?);
+    }
+    for work in workers(&deployment(ir, None)) {
+        let sinks: Vec<&String> = work.sinks.iter().map(|(_, sink)| sink).collect();
+        parts.push(json(&(&work.name, work.number, work.of, work.keeps_features, sinks))?);
+        // State lies in tables that are numbered in the order of the operators.
+        parts.extend(computed(ir, &work).into_iter().map(|id| node(ir, id)).collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(hashed(LAYOUT, parts))
+}
+
+/// A hash of what a job computes: one that has changed works on the same events again.
+///
+/// # Errors
+/// As [`fingerprint`].
+pub fn job_fingerprint(ir: &Ir, job: &FlowPlan) -> Result<String, LocalError> {
+    let mut parts = vec![common(ir)?, json(&(&job.path, &job.params, job.settings.tolerate))?];
+    for id in ir.graph.upstream(&job.nodes) {
+        parts.push(node(ir, id)?);
+    }
+    Ok(hashed(b"a job", parts))
+}
+
+/// What every expression may depend on.
+fn common(ir: &Ir) -> Result<Value, LocalError> {
+    json(&(&ir.name, &ir.timezone, &ir.enums, &ir.types, &ir.params, &ir.sources))
+}
+
+/// A node, and the names of those that it reads: their numbers change with what stands beside them.
+fn node(ir: &Ir, id: NodeId) -> Result<Value, LocalError> {
+    let Some(node) = ir.graph.get(id) else { return Ok(Value::Null) };
+    let name = |id: &NodeId| ir.graph.get(*id).map(|node| node.name.clone());
+    let inputs: Vec<_> = ir.graph.inputs(id).iter().map(name).collect();
+    let bindings: Vec<_> = ir.graph.bindings(id).iter().map(name).collect();
+    let mut value = json(node)?;
+    if let Value::Object(fields) = &mut value {
+        // Who else runs it is no part of what it does.
+        fields.remove("planes");
+    }
+    json(&(value, inputs, bindings))
+}
+
+/// A part of a plan as JSON, without what only tells where and why it was written.
+fn json(part: &impl Serialize) -> Result<Value, LocalError> {
+    fn without_spans(value: &mut Value) {
         match value {
-            serde_json::Value::Object(object) => {
-                object.remove("span");
-                object.remove("docs");
-                object.remove("tests");
+            Value::Object(object) => {
+                for field in ["span", "docs"] {
+                    object.remove(field);
+                }
                 object.values_mut().for_each(without_spans);
             }
-            serde_json::Value::Array(list) => list.iter_mut().for_each(without_spans),
+            Value::Array(list) => list.iter_mut().for_each(without_spans),
             _ => {}
         }
     }
-    let mut value = serde_json::to_value(ir).map_err(|error| LocalError::Plan(error.to_string()))?;
+    let mut value = serde_json::to_value(part).map_err(|error| LocalError::Plan(error.to_string()))?;
     without_spans(&mut value);
+    Ok(value)
+}
+
+fn hashed(what: &[u8], parts: Vec<Value>) -> String {
     let mut hash = flow_core::trees::Fnv128::default();
-    hash.write(LAYOUT);
-    hash.write(value.to_string().as_bytes());
-    Ok(format!("{:032x}", hash.finish()))
+    hash.write(what);
+    hash.write(Value::Array(parts).to_string().as_bytes());
+    format!("{:032x}", hash.finish())
 }

@@ -69,9 +69,15 @@ fn has(ir: &Ir, unit: &Unit, emit: NodeId) -> bool {
 
 /// Everything that a worker computes.
 fn nodes(ir: &Ir, work: &Work) -> BTreeSet<NodeId> {
+    computed(ir, work).into_iter().collect()
+}
+
+/// Everything that a worker computes, in an order in which it can.
+#[must_use]
+pub fn computed(ir: &Ir, work: &Work) -> Vec<NodeId> {
     let emits = work.sinks.iter().flat_map(|(tap, _)| sink_emits(ir, *tap));
     let roots: Vec<NodeId> = emits.chain(work.features.iter().copied()).collect();
-    ir.graph.upstream(&roots).into_iter().chain(roots).collect()
+    ir.graph.upstream(&roots)
 }
 
 impl DataflowPlan {

@@ -21,6 +21,7 @@ use crate::data::History;
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, Halt, JobInput, JobOutcome, ModelOutcome};
+use crate::specs::job_fingerprint;
 use crate::specs::sinks;
 use crate::state::StateFolder;
 use crate::tables::Tables;
@@ -94,6 +95,7 @@ pub struct Jobs {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     plans: BTreeMap<String, Planned>,
+    fingerprints: BTreeMap<String, String>,
     waiting: VecDeque<Due>,
     running: BTreeMap<String, Running>,
     /// Runs that do not come by schedule go one after the other.
@@ -109,6 +111,7 @@ impl Jobs {
     /// A job that cannot be built, or a time zone that this machine does not know.
     pub fn new(shared: Arc<Shared>, clock: Arc<dyn Clock>) -> Result<Self, LocalError> {
         let mut plans = BTreeMap::new();
+        let mut fingerprints = BTreeMap::new();
         let (nothing, halt) = (History::default(), Halt::default());
         for flow in job::jobs(&shared.ir) {
             let input = JobInput {
@@ -121,19 +124,35 @@ impl Jobs {
                 halt: &halt,
             };
             job::check(input, flow)?;
+            fingerprints.insert(flow.path.clone(), job_fingerprint(&shared.ir, flow)?);
             if let Some((cron, zone)) = &flow.settings.schedule {
                 plans.insert(flow.path.clone(), Planned { schedule: Schedule::new(cron, zone)?, next: None });
             }
         }
         let (tell, told) = channel();
-        Ok(Self { shared, clock, plans, waiting: VecDeque::new(), running: BTreeMap::new(), first: 0, tell, told })
+        Ok(Self {
+            shared,
+            clock,
+            plans,
+            fingerprints,
+            waiting: VecDeque::new(),
+            running: BTreeMap::new(),
+            first: 0,
+            tell,
+            told,
+        })
+    }
+
+    /// What a job has worked on once it is done: the job as it is now, up to an instant.
+    fn worked(&self, job: &str, at: i64) -> String {
+        let fingerprint = self.fingerprints.get(job).map(String::as_str).unwrap_or_default();
+        format!("{at} {fingerprint}")
     }
 
     /// Wants every job to run once for what is there now, but those that have done so before.
     pub fn begin(&mut self, inputs: &Inputs) {
-        let worked = inputs.at.to_string();
         for flow in job::jobs(&self.shared.ir) {
-            if self.shared.folder.done(&flow.path) != Some(worked.as_str()) {
+            if self.shared.folder.done(&flow.path) != Some(self.worked(&flow.path, inputs.at).as_str()) {
                 self.waiting.push_back(Due { job: flow.path.clone(), inputs: inputs.clone(), now: inputs.at });
                 self.first += 1;
             }
@@ -281,7 +300,7 @@ impl Jobs {
                 for model in models {
                     tell(Event::Model(model));
                 }
-                folder.set_done(job, &running.due.inputs.at.to_string())
+                folder.set_done(job, &self.worked(job, running.due.inputs.at))
             }
             Err(LocalError::Stopped) if running.is_late => {
                 let flow = job::jobs(&self.shared.ir).find(|flow| flow.path == job);
