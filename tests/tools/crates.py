@@ -1,5 +1,8 @@
 """The generated crates: they build with nothing but a filled cache, and their processes give what `fec run` gives."""
 
+import gzip
+import hashlib
+import io
 import json
 import os
 import random
@@ -7,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import time
 import urllib.error
 import urllib.request
@@ -266,6 +270,76 @@ def changed():
         print(f"      in {took:.1f} s")
 
 
+CANARY = "canary-of-the-image-layer"
+
+
+def imaged():
+    """The images of the example: whole, the same twice, without a secret, and enough for their binaries."""
+    os.environ.update(CARGO_TARGET_DIR=str(BUILT), KAFKA_BROKERS=CANARY, FEC_SECRET_KAFKA=CANARY)
+    digests = []
+    for _ in range(2):
+        done = fec("compile", SOLUTION, "--target", "prod", "-o", OUT, "--images", timeout=3600)
+        if not layer.check("images are built", done.returncode == 0, done.stderr[-900:]):
+            return
+        digests.append({path: hashlib.sha256(text).hexdigest() for path, text in files(OUT / "images").items()})
+    layer.equal("images are the same twice", digests[0], digests[1])
+    blobs = {path.name: path.read_bytes() for path in (OUT / "images/oci/blobs/sha256").iterdir()}
+    layer.equal("every blob has its digest", [name for name, text in blobs.items() if hashlib.sha256(text).hexdigest() != name], [])
+    index = json.loads((OUT / "images/oci/index.json").read_text(encoding="utf-8"))
+    names = sorted(one["annotations"]["io.containerd.image.name"] for one in index["manifests"])
+    layer.equal("images have the names that pods ask for", names, sorted(wanted_images()))
+    listed = {entry["path"] for entry in json.loads((OUT / "manifest.json").read_text(encoding="utf-8"))["files"]}
+    layer.equal("every file of an image is listed", sorted(path for path in digests[0] if f"images/{path}" not in listed), [])
+    for one in index["manifests"]:
+        manifest = json.loads(blobs[one["digest"].split(":")[1]])
+        config = json.loads(blobs[manifest["config"]["digest"].split(":")[1]])
+        sizes = [len(blobs[part["digest"].split(":")[1]]) == part["size"] for part in [*manifest["layers"], manifest["config"]]]
+        layer.check("parts have their sizes, and nobody is root", all(sizes) and config["config"]["User"] == "65532:65532", shown(config["config"]))
+        root = scratch("crates-image")
+        for part in manifest["layers"]:
+            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blobs[part["digest"].split(":")[1]]))) as archive:
+                found = [member.name for member in archive if member.isfile() and CANARY.encode() in archive.extractfile(member).read()]
+                layer.equal("no secret is in a layer", found, [])
+                archive.extractall(root, filter="tar")
+        inside(root, config["config"]["Entrypoint"][0])
+
+
+def wanted_images():
+    """The images that the manifests of workers and services name."""
+    found = set()
+    for path in (OUT / "kubernetes").glob("*.yaml"):
+        found.update(line.split("image:")[1].strip().strip('"') for line in path.read_text(encoding="utf-8").splitlines() if " image:" in line)
+    return found
+
+
+def inside(root, entrypoint):
+    """A binary of an image, with nothing around it but the image."""
+    name = entrypoint.rsplit("/")[-1]
+    if os.geteuid() != 0:
+        layer.skip(f"{name} runs in its image", "only root can change its root folder")
+        return
+    (root / "tmp").chmod(0o1777)
+
+    def enter():
+        os.chroot(root)
+        os.chdir("/solution")
+        os.setgroups([])
+        os.setgid(65532)
+        os.setuid(65532)
+
+    def run(*words):
+        return subprocess.run([entrypoint, *words], preexec_fn=enter, env={}, capture_output=True, text=True, timeout=120)
+
+    helped = run("--help")
+    layer.check(f"{name} starts in its image", helped.returncode == 0 and "--state" in helped.stdout, helped.stdout + helped.stderr)
+    if name == "scoring-alerts":
+        own = scratch("crates-image-own") / "out"
+        outside = once(name, scratch("crates-image-own") / "state", own)
+        done = run("--once", "--state", "/tmp/state", "--out", "/tmp/out", "--format", "json")
+        if layer.check(f"{name} runs in its image", done.returncode == 0, done.stderr[-600:]):
+            layer.equal("it writes there what it writes outside", (differing(files(root / "tmp/out"), files(own)), summary(done)), ([], summary(outside)))
+
+
 def main():
     done = fec("compile", SOLUTION, "-o", OUT)
     if not layer.check("the example compiles", done.returncode == 0, done.stderr[-600:]):
@@ -281,6 +355,7 @@ def main():
     wrong("scoring-alerts")
     served()
     changed()
+    imaged()
     whole("flights")
     whole("returns", by_jobs={"sinks/best.jsonl"})
     for name in ["conversions", "decisions", "names"]:

@@ -59,7 +59,11 @@ impl Backend for Crates<'_> {
                         continue;
                     }
                 },
-                UnitKind::Job => continue,
+                UnitKind::Job => {
+                    let message = format!("the job `{}` has no crate yet: jobs are not printed", unit.name);
+                    printed.diagnostics.push(Diagnostic::warning(codes::W0003, unit.span.unwrap_or_default(), message));
+                    continue;
+                }
             };
             let package = package_name(&unit.binary, &printed.packages());
             let word = match unit.kind {

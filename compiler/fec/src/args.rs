@@ -168,6 +168,9 @@ pub struct Compile {
     /// The folder to write: new, empty, or written by an earlier compile
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+    /// Build the crates with cargo, and write a container image of each binary
+    #[arg(long)]
+    pub images: bool,
 }
 
 /// `graph`.

@@ -1,5 +1,7 @@
 //! `fec compile`.
 
+use std::path::Path;
+
 use fec_diagnostics::{Diagnostic, Sources, has_errors, in_source_order, json_report};
 use fec_ir::Ir;
 use fec_local::specs::fingerprint;
@@ -8,11 +10,12 @@ use serde_json::json;
 
 use crate::args::{Compile, Format};
 use crate::compile::manifest::{self, Entry, Manifest};
-use crate::compile::{backends, tree};
+use crate::compile::{backends, images, tree};
 use crate::load;
 use crate::output::{Failure, WRONG, line, local, report};
 
-/// Compiles a solution for a target into a folder. Nothing but the solution is read, and no network is used.
+/// Compiles a solution for a target into a folder. Nothing but the solution is read, no network is used, and no other
+/// program is started but for images.
 pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
     tree::check(&args.output)?;
     let compiled = load::compiled_for(&args.solution, args.target.as_deref())?;
@@ -21,18 +24,17 @@ pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
     let target = ir.targets.iter().find(|target| target.name == wanted);
     let sources = load::relative(&compiled.files);
     let fingerprint = fingerprint(ir).map_err(local)?;
-    let (mut files, found) = generate(&deployment(ir, target), &sources, &fingerprint);
+    let deployment = deployment(ir, target);
+    let (mut files, found) = generate(&deployment, &sources, &fingerprint);
     tell(&found, &sources, format)?;
     files.push(plan(ir)?);
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    if let Some(twice) = files.windows(2).find_map(|pair| match pair {
-        [a, b] if a.path == b.path => Some(&a.path),
-        _ => None,
-    }) {
-        return Err(Failure::environment(format!("`{twice}` was generated twice, which is a defect of this command")));
+    files.extend(images::recipe(&deployment));
+    let name = target.map(|target| target.name.as_str());
+    let mut list = written(ir, name, &args.output, &files, &sources)?;
+    if args.images {
+        files.extend(images::made(&args.output, &compiled.files.root, &deployment)?);
+        list = written(ir, name, &args.output, &files, &sources)?;
     }
-    let list = listed(ir, target.map(|target| target.name.as_str()), &mut files, &sources)?;
-    tree::write(&args.output, &files)?;
     match format {
         Format::Human => line(format!("{} files in {}", list.files.len(), args.output.display())),
         Format::Json => {
@@ -41,6 +43,27 @@ pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
             line(json!({ "files": told }))
         }
     }
+}
+
+/// Writes files into the output folder, with their list.
+fn written(
+    ir: &Ir,
+    target: Option<&str>,
+    out: &Path,
+    files: &[OutputFile],
+    sources: &Sources,
+) -> Result<Manifest, Failure> {
+    let mut files = files.to_vec();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    if let Some(twice) = files.windows(2).find_map(|pair| match pair {
+        [a, b] if a.path == b.path => Some(&a.path),
+        _ => None,
+    }) {
+        return Err(Failure::environment(format!("`{twice}` was generated twice, which is a defect of this command")));
+    }
+    let list = listed(ir, target, &mut files, sources)?;
+    tree::write(out, &files)?;
+    Ok(list)
 }
 
 /// The files of all backends, and what they found.
