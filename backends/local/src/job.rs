@@ -260,7 +260,11 @@ impl<'a> Run<'a> {
         if count as u128 * 1_000_000 <= u128::from(most) * self.outcome.rows as u128 {
             return Ok(());
         }
-        let first = bad.clone().next().map(|letter| format!("{} ({})", letter.detail, letter.reason.code()));
+        let first = bad.clone().next().map(|letter| {
+            let source = self.input.ir.sources.get(letter.order.event_origin().source as usize);
+            let source = source.map_or("a part of a split", |source| source.name.as_str());
+            format!("offset {} of `{source}`, {}", letter.order.offset, letter.detail)
+        });
         Err(LocalError::Program(format!(
             "job `{}`: {count} of {} rows cannot be computed, the first: {}; correct them, or allow some with @tolerate",
             job.path,

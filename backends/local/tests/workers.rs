@@ -262,6 +262,7 @@ fn processes_batches_and_kills_change_nothing() {
     for flow in ["sales", "bursts", "by_shop"] {
         assert!(letters.contains(&format!("\"flow\":\"{flow}\"")), "no letter of {flow}");
     }
+    assert!(letters.contains("sold_1h` needs a cell that cannot be had"), "no letter names its column");
     let mut once: Vec<&str> = letters.lines().collect();
     once.sort_unstable();
     once.dedup();

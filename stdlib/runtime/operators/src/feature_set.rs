@@ -67,14 +67,21 @@ impl FeatureSet {
         Ok(Self { name, schema, set, needs, scalars, order, lifetime })
     }
 
-    /// The first fault that an aggregate needs of a row: aggregates in their order, of each the filter first.
-    pub(crate) fn fault(&self, arguments: &[Column], row: usize) -> Option<Fault> {
+    /// The first fault that an aggregate needs of a row, and which aggregate that is: aggregates in their order, of each
+    /// the filter first.
+    pub(crate) fn fault(&self, arguments: &[Column], row: usize) -> Option<(Fault, usize)> {
         let cell = |slot: usize| arguments.get(slot).map_or(Ok(Cell::Absent), |column| column.cell(row));
-        self.needs.iter().find_map(|(filter, slots)| match filter.map(cell) {
-            Some(Err(fault)) => Some(fault),
-            None | Some(Ok(Cell::Bool(true))) => slots.iter().find_map(|slot| cell(*slot).err()),
+        self.needs.iter().enumerate().find_map(|(number, (filter, slots))| match filter.map(cell) {
+            Some(Err(fault)) => Some((fault, number)),
+            None | Some(Ok(Cell::Bool(true))) => slots.iter().find_map(|slot| Some((cell(*slot).err()?, number))),
             Some(Ok(_)) => None,
         })
+    }
+
+    /// The column that an aggregate gives; none where only other columns are made of it.
+    pub(crate) fn column_of(&self, aggregate: usize) -> Option<&str> {
+        let column = self.order.iter().position(|at| *at == aggregate)?;
+        self.schema.fields.get(column).map(|field| field.name.as_str())
     }
 
     /// The same set, whose dead letters somebody else tells.

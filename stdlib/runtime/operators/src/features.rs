@@ -149,7 +149,7 @@ impl Features {
         row: usize,
         arguments: &'a [Column],
         cells: &mut Vec<Cell<'a>>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Refused> {
         cells.clear();
         // A fault counts only where the aggregate's filter lets the row in: the block then misses the cell.
         cells.extend(arguments.iter().map(|column| column.cell(row).unwrap_or(Cell::Absent)));
@@ -165,7 +165,9 @@ impl Features {
                 // Rows to come may have looked the place up: it is given back after them.
                 self.state.empty(slot);
             }
-            return Err(self.set.fault(arguments, row).unwrap_or(fault));
+            let found = self.set.fault(arguments, row);
+            let (fault, aggregate) = found.map_or((fault, None), |(fault, aggregate)| (fault, Some(aggregate)));
+            return Err(Refused { fault, needed: Needed::Aggregate(aggregate) });
         }
         state.newest = state.newest.max(time);
         self.expiry.note(slot, before, state.newest);
@@ -226,6 +228,20 @@ enum KeyPlace {
     Fault(Fault),
 }
 
+/// Why a set does not count a row.
+struct Refused {
+    fault: Fault,
+    needed: Needed,
+}
+
+/// What needs a cell that cannot be had.
+enum Needed {
+    /// A part of the key.
+    Key,
+    /// An aggregate, by its number where it is known.
+    Aggregate(Option<usize>),
+}
+
 /// What one read port has given so far.
 struct Reading {
     keys: Keys,
@@ -278,13 +294,20 @@ impl Operator for Features {
             let row = row as usize;
             let Some(at) = (port as usize).checked_sub(1) else {
                 let left_out = match places.get(row) {
-                    Some(KeyPlace::Fault(fault)) => Err(*fault),
+                    Some(KeyPlace::Fault(fault)) => Err(Refused { fault: *fault, needed: Needed::Key }),
                     Some(KeyPlace::At(slot)) => self.update(*slot, updates, row, &arguments, &mut cells),
                     Some(KeyPlace::None) | None => continue,
                 };
-                if let Err(fault) = left_out {
+                if let Err(Refused { fault, needed }) = left_out {
                     is_refused = true;
-                    let detail = "a key or an aggregate of the feature set needs a cell that cannot be computed";
+                    let who = match needed {
+                        Needed::Key => "the key of the feature set".to_owned(),
+                        Needed::Aggregate(number) => match number.and_then(|number| self.set.column_of(number)) {
+                            Some(column) => format!("`{column}`"),
+                            None => "an aggregate of the feature set".to_owned(),
+                        },
+                    };
+                    let detail = format!("{who} needs a cell that cannot be had: {fault}");
                     cx.dead(&self.set.name, Order::of(updates, row), Reason::Fault(fault), detail);
                 }
                 continue;

@@ -119,15 +119,20 @@ impl Operator for Group {
         for row in 0..batch.rows {
             let place = Order::of(&batch, row);
             let needed = match keys.encode(row, &mut key) {
-                KeyState::Fault(fault) => Err(fault),
-                KeyState::Present | KeyState::Absent => {
-                    columns.iter().map(|column| column.cells(row)).collect::<Result<Vec<_>, _>>()
-                }
+                KeyState::Fault(fault) => Err((fault, None)),
+                KeyState::Present | KeyState::Absent => columns
+                    .iter()
+                    .enumerate()
+                    .map(|(number, column)| column.cells(row).map_err(|fault| (fault, Some(number))))
+                    .collect::<Result<Vec<_>, _>>(),
             };
             let cells = match needed {
                 Ok(cells) => cells,
-                Err(fault) => {
-                    let detail = "a key or an aggregate of `group` needs a cell that cannot be computed";
+                Err((fault, aggregate)) => {
+                    // Its columns are the keys, then the aggregates.
+                    let column = aggregate.and_then(|number| spec.output.fields.get(spec.keys.len() + number));
+                    let who = column.map_or("a key of `group`".to_owned(), |column| format!("`{}`", column.name));
+                    let detail = format!("{who} needs a cell that cannot be had: {fault}");
                     cx.dead(&spec.flow, place, Reason::Fault(fault), detail);
                     continue;
                 }
