@@ -142,8 +142,16 @@ pub(crate) fn present(random: &mut Random, scope: &[Col], ty: &Ty, depth: i64) -
         return simple.unwrap_or_else(|| bare(random, ty));
     }
     let deeper = depth - 1;
-    match (ty, random.below(6)) {
+    let choices = if random.is_rich() { 9 } else { 6 };
+    match (ty, random.below(choices)) {
         (Ty::Bool, _) => condition(random, scope, depth),
+        (Ty::Int, 6) => format!("bump({})", present(random, scope, ty, deeper)),
+        (Ty::Text, 6) => format!("either({}, {})", absent(random, scope, ty), present(random, scope, ty, deeper)),
+        (Ty::Mood, 6 | 7) => {
+            let number = present(random, scope, &Ty::Int, deeper);
+            format!("grade({number}, {})", present(random, scope, ty, 0))
+        }
+        (ty, 7 | 8) => matched(random, scope, ty, deeper),
         (ty, 0) => {
             let c = condition(random, scope, deeper);
             format!("(if {c} then {} else {})", present(random, scope, ty, deeper), present(random, scope, ty, deeper))
@@ -165,9 +173,58 @@ pub(crate) fn present(random: &mut Random, scope: &[Col], ty: &Ty, depth: i64) -
     }
 }
 
+/// What is declared for expressions to call: functions, rules, a parameter.
+pub(crate) const CALLED: &str = r"
+param spare: int = 4
+
+func bump(x: int) -> int = if x > 5 then x - 3 else x * 2 + spare
+func either(a: string?, b: string) -> string = match a {
+  null -> b
+  else -> a ?? b
+}
+
+rules grade(n: int, m: Mood) -> Mood first {
+  n > 6 and m != off -> Wild
+  n < 2 or m == calm -> off
+  else -> m
+}
+";
+
+/// A column of a type that may be absent, where there is one.
+fn absent(random: &mut Random, scope: &[Col], ty: &Ty) -> String {
+    let fitting: Vec<&Col> = scope.iter().filter(|column| column.ty == *ty).collect();
+    if fitting.is_empty() { "null".into() } else { random.pick(&fitting).name.clone() }
+}
+
+/// A `match` over a column, which may be absent.
+fn matched(random: &mut Random, scope: &[Col], ty: &Ty, deeper: i64) -> String {
+    // A member says nothing of its enumeration: one column of it stays in the rows.
+    let fits = |column: &&Col| {
+        matches!(column.ty, Ty::Int | Ty::Text | Ty::Mood | Ty::Bool) && (column.ty != Ty::Mood || *ty != Ty::Mood)
+    };
+    let fitting: Vec<&Col> = scope.iter().filter(fits).collect();
+    if fitting.is_empty() {
+        return read(random, scope, ty).unwrap_or_else(|| bare(random, ty));
+    }
+    let column = (*random.pick(&fitting)).clone();
+    let pattern = match &column.ty {
+        Ty::Int => (*random.pick(&["0", "1..5", "..=3", "7"])).to_owned(),
+        other => literal(random, other),
+    };
+    // Within a row it is known what the column is: asking again is a mistake.
+    let rest: Vec<Col> = scope.iter().filter(|other| other.name != column.name).cloned().collect();
+    let scope = rest.as_slice();
+    let mut rows = vec![format!("{pattern} -> {}", present(random, scope, ty, deeper))];
+    rows.push(format!("else -> {}", present(random, scope, ty, deeper)));
+    format!("(match {} {{ {} }})", column.name, rows.join(", "))
+}
+
 /// A condition.
 pub(crate) fn condition(random: &mut Random, scope: &[Col], depth: i64) -> String {
     let deeper = (depth - 1).max(0);
+    if scope.is_empty() {
+        return format!("spare > {}", random.below(9));
+    }
     if depth > 0 {
         match random.below(6) {
             0 => return format!("({} and {})", condition(random, scope, deeper), condition(random, scope, deeper)),

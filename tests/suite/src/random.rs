@@ -2,13 +2,24 @@
 
 /// A generator.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub struct Random(u64, bool);
 
 impl Random {
     /// The generator of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(seed ^ 0x6173_6f6c)
+        Self(seed ^ 0x6173_6f6c, false)
+    }
+
+    /// Lets programs have what the generator learnt later, or not.
+    pub fn set_rich(&mut self, rich: bool) {
+        self.1 = rich;
+    }
+
+    /// Whether programs have it.
+    #[must_use]
+    pub fn is_rich(&self) -> bool {
+        self.1
     }
 
     fn next(&mut self) -> u64 {

@@ -12,7 +12,7 @@ use fec_local::dataflow::features::{descriptor, set_columns};
 use fec_local::dataflow::sinks::{stream_sinks, taken};
 use fec_local::environment::Environment;
 use fec_local::error::LocalError;
-use fec_local::job::consolidated;
+use fec_local::job::{self, Halt, JobInput, consolidated};
 use fec_local::pipeline::StateEntry;
 use fec_local::replay::{Replay, replay, states};
 use fec_local::service::{RequestError, Services};
@@ -158,6 +158,19 @@ impl Ready {
         Ok(Arc::clone(self.services.insert(Arc::new(services))))
     }
 
+    /// What the job of a statement gives to a sink, run as `fec run` runs it, at T.
+    fn job(&self, statement: NodeId, sink: &str, at: i64) -> Result<Vec<Batch>, String> {
+        let flow = self.ir.flows.iter().find(|flow| flow.nodes.contains(&statement)).ok_or("no job")?;
+        // Bad rows are looked at elsewhere: here they do not end the job.
+        let mut flow = flow.clone();
+        flow.settings.tolerate = Some(u64::from(u32::MAX));
+        let halt = Halt::default();
+        let Self { ir, environment, history, tables, .. } = self;
+        let input = JobInput { ir, environment, history, tables, at, now: at, halt: &halt };
+        let outcome = job::run(input, &flow, &mut |_, _, _| {}).map_err(words)?;
+        Ok(outcome.emitted.into_iter().filter(|(name, _)| name == sink).map(|(_, rows)| rows).collect())
+    }
+
     fn state(&mut self, t: i64, how: Replay<'_>) -> Result<&[StateEntry], String> {
         if !self.states.contains_key(&t) {
             let nodes: Vec<NodeId> = self.ir.features.iter().map(|set| set.node).collect();
@@ -214,7 +227,9 @@ impl Subject for Replayed {
 
     fn sink(&mut self, program: &Program, sink: &str) -> Result<Vec<Written>, String> {
         let stream = self.replay(None, false);
-        let job = self.replay(None, true);
+        // A job is one process that takes in all of history: nothing of it is ever restored.
+        let job = Replay { restart_after: None, ..self.replay(None, true) };
+        let is_whole_job = self.how.restart_after.is_some();
         let ready = self.ready(program)?;
         let declared = ready.ir.sink(sink).cloned().ok_or("no sink")?;
         let schema = ready.environment.names.enums.schema(&declared.columns);
@@ -233,6 +248,9 @@ impl Subject for Replayed {
         let Some(id) = emit.copied() else { return Err(format!("nothing writes to `{sink}`")) };
         let given = BTreeMap::new();
         let replayed = replay(ready.parts(&given, None), &[id], &[], &ready.history, job).map_err(words)?;
+        if is_whole_job {
+            return written(&taken(&declared, concat(&ready.job(id, sink, replayed.at)?)).map_err(words)?, &schema);
+        }
         let rows = concat(replayed.produced.rows.get(&tap(id)).map_or(&[][..], Vec::as_slice));
         let changes = ready.ir.graph.get(id).is_some_and(|node| node.changes);
         let rows = if changes { consolidated(&rows) } else { rows };

@@ -7,11 +7,10 @@ use flow_core::batch::Batch;
 use flow_core::types::Schema;
 
 use crate::collected::Collected;
-use crate::compare::compare_columns;
 use crate::expression::Expr;
 use crate::keys::{KeyState, Keys};
 use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::{Order, sort_standing};
+use crate::order::{Order, sort_standing, standing};
 
 /// Which row of a key stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +53,8 @@ impl Operator for Distinct {
         let keys = Keys::of(&self.keys, &batch, &cx.env);
         let mut rows: Vec<usize> = (0..batch.rows).collect();
         rows.sort_by(|left, right| {
-            let places = |row: usize| (batch.time.get(row).copied(), Order::of(&batch, row));
-            places(*left).cmp(&places(*right)).then_with(|| compare_columns(&batch.columns, *left, *right))
+            let time = |row: usize| batch.time.get(row).copied();
+            time(*left).cmp(&time(*right)).then_with(|| standing(&batch, *left, *right))
         });
         if self.which == Which::Last {
             rows.reverse();

@@ -1,5 +1,7 @@
 //! Arrival order: the total order in which rows take effect.
 
+use std::cmp::Ordering;
+
 use flow_core::aggregate;
 use flow_core::batch::{Batch, Origin};
 
@@ -99,10 +101,19 @@ pub fn sorted(batch: Batch) -> Batch {
     batch.take(&rows)
 }
 
-/// Puts rows of `batch` into the order that they have where no `sort` or `top` gave another: by place, then by columns.
+/// How two rows of `batch` stand where no `sort` or `top` gave another order: by place. Rows of one event come in the order
+/// of their lineage, and keep it; rows without a place stand by their columns.
+pub fn standing(batch: &Batch, left: usize, right: usize) -> Ordering {
+    let place = Order::of(batch, left);
+    // Rows that have no place, such as those of a group, all stand at the first one.
+    let is_placed = place != Order::default();
+    place.cmp(&Order::of(batch, right)).then_with(|| match is_placed {
+        true => left.cmp(&right),
+        false => compare_columns(&batch.columns, left, right),
+    })
+}
+
+/// Puts rows of `batch` into the order of [`standing`].
 pub fn sort_standing(batch: &Batch, rows: &mut [usize]) {
-    rows.sort_by(|left, right| {
-        let places = |row: usize| Order::of(batch, row);
-        places(*left).cmp(&places(*right)).then_with(|| compare_columns(&batch.columns, *left, *right))
-    });
+    rows.sort_by(|left, right| standing(batch, *left, *right));
 }

@@ -11,7 +11,7 @@ use crate::collected::Collected;
 use crate::compare::{compare_columns, compare_in, compare_rows};
 use crate::expression::{Environment, Expr, evaluate_all};
 use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::Order;
+use crate::order::{Order, sort_standing};
 
 /// A sort key.
 #[derive(Clone)]
@@ -214,10 +214,14 @@ impl Operator for Take {
     fn finish(&mut self, _cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
         let batch = self.rows.take();
         let mut rows: Vec<usize> = (0..batch.rows).collect();
-        if !self.is_sorted {
+        if self.is_sorted {
+            rows.truncate(self.count);
+        } else {
             rows.sort_by(|left, right| compare_rows(&batch, *left, *right));
+            rows.truncate(self.count);
+            // They are chosen by time, and stand where they stood.
+            sort_standing(&batch, &mut rows);
         }
-        rows.truncate(self.count);
         Ok(vec![batch.take(&rows)])
     }
 }

@@ -114,7 +114,8 @@ fn top_ranks_within_its_groups() {
 #[test]
 fn take_goes_by_the_standing_order() {
     let rows = batch(&[("z", 1, 9, 1), ("b", 1, 3, 1), ("a", 1, 3, 1)]);
-    assert_eq!(run(Take::new(schema(), 2, false), std::slice::from_ref(&rows)).0, ["a 1", "b 1"]);
+    assert_eq!(run(Take::new(schema(), 2, false), std::slice::from_ref(&rows)).0, ["b 1", "a 1"]);
+    assert_eq!(run(Take::new(schema(), 1, false), std::slice::from_ref(&rows)).0, ["a 1"]);
     assert_eq!(run(Take::new(schema(), 2, true), &[rows]).0, ["z 1", "b 1"]);
 }
 
