@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use fec_crates::Crates;
-use fec_diagnostics::Sources;
+use fec_diagnostics::{Sources, codes};
 use fec_ir::{Ir, lower, optimise};
 use fec_model::{CheckOptions, check};
 use fec_plan::{Backend, FileKind, Generated, deployment};
@@ -35,7 +35,9 @@ fn the_example_becomes_few_short_crates_and_always_the_same() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fraud/fraud.asol");
     let solution = std::fs::read_to_string(path).unwrap();
     let generated = generate("fraud.asol", &solution);
-    assert_eq!(generated.diagnostics, []);
+    let told: Vec<&str> = generated.diagnostics.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(told, ["the job `scoring-train` has no crate yet: jobs are not printed"]);
+    assert!(generated.diagnostics.iter().all(|one| one.code == codes::W0003));
     assert_eq!(generated.files, generate("fraud.asol", &solution).files);
     if let Some(keep) = std::env::var_os("KEEP") {
         for file in &generated.files {
@@ -54,6 +56,10 @@ fn the_example_becomes_few_short_crates_and_always_the_same() {
     assert!(lines <= 1_500, "{lines} lines");
     assert!(text(&generated, "crates/scoring-alerts/Cargo.toml").contains("fraud = { path = \"../fraud\" }"));
     assert!(text(&generated, "crates/scoring-alerts/src/rules.rs").contains("fraud.asol:"));
+    let service = text(&generated, "crates/scoring-score/Cargo.toml");
+    assert!(service.contains("flow-launch.workspace = true"), "a service reads no Parquet: {service}");
+    let worker = text(&generated, "crates/scoring-alerts/Cargo.toml");
+    assert!(worker.contains("flow-launch = { workspace = true, features = [\"parquet\"] }"), "{worker}");
 }
 
 #[test]
