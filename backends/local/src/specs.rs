@@ -1,12 +1,14 @@
 //! The sources, sinks and the simulation of a plan in the runtime's words, and the plan's fingerprint.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fec_ir::ir::FlowPlan;
 use fec_ir::{Ir, NodeId};
 use fec_model::model::{self, Sink, Source, TimeUnit};
+use fec_plan::dataflow::{Wanted, dataflow};
 use fec_plan::workers::computed;
-use fec_plan::{deployment, workers};
+use fec_plan::{Work, deployment, workers};
 use flow_core::functions::TimeUnit as CoreUnit;
 use flow_formats::Format;
 use flow_task::simulate::Simulation;
@@ -114,8 +116,22 @@ pub fn fingerprint(ir: &Ir) -> Result<String, LocalError> {
         parts.push(json(&(&work.name, work.number, work.of, work.keeps_features, sinks))?);
         // State lies in tables that are numbered in the order of the operators.
         parts.extend(computed(ir, &work).into_iter().map(|id| node(ir, id)).collect::<Result<Vec<_>, _>>()?);
+        parts.push(json(&operators(ir, &work)?)?);
     }
     Ok(hashed(LAYOUT, parts))
+}
+
+/// The names of a worker's operators in their order: which nodes become operators depends on who else reads them.
+///
+/// # Errors
+/// A plan that no checked solution has.
+pub fn operators(ir: &Ir, work: &Work) -> Result<Vec<Option<String>>, LocalError> {
+    let taps: Vec<NodeId> = work.sinks.iter().map(|(tap, _)| *tap).collect();
+    let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != model::Shape::Stream);
+    let given = BTreeMap::new();
+    let wanted = Wanted { ir, taps: &taps, features: &work.features, given: &given, is_table: &is_table };
+    let plan = dataflow(wanted).map_err(|error| LocalError::Plan(error.to_string()))?;
+    Ok(plan.operators.into_iter().map(|operator| operator.name).collect())
 }
 
 /// A hash of what a job computes: one that has changed works on the same events again.

@@ -4,7 +4,7 @@
 
 use fec_diagnostics::FileId;
 use fec_ir::{Ir, lower, optimise};
-use fec_local::specs::{fingerprint, job_fingerprint};
+use fec_local::specs::{fingerprint, job_fingerprint, operators};
 use fec_model::{CheckOptions, check};
 
 const SHOP: &str = r#"
@@ -107,4 +107,24 @@ fn whatever_workers_compute_or_keep_begins_anew() {
         )
         .0
     );
+}
+
+/// A view over a table that a stream only looks up is no operator of its worker, whoever else reads its rows: the states
+/// behind it keep their numbers.
+#[test]
+fn a_job_that_reads_a_looked_up_view_changes_no_worker() {
+    let cards = "source cards: table<{ card: string, tier: string }> key card { file: \"c.csv\" }";
+    let view = "view gold = cards |> where tier == \"gold\"";
+    let looked_up = SHOP
+        .replace("sink busy", &format!("{cards}\n{view}\nsink golden: rows<{{ card: string }}> {{}}\nsink busy"))
+        .replace("with by_card |> where n_1h", "with by_card |> semi join gold as g on card == g.card |> where n_1h");
+    let read = looked_up.replace("  emit all", "  emit gold |> select card to golden\n  emit all");
+    assert_ne!(looked_up, read);
+    let operators = |text: &str| {
+        let ir = compiled(text);
+        let works = fec_plan::workers(&fec_plan::deployment(&ir, None));
+        works.iter().flat_map(|work| operators(&ir, work).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(operators(&looked_up), operators(&read));
+    assert_ne!(operators(&looked_up), operators(SHOP));
 }

@@ -18,15 +18,20 @@ pub(super) struct Wiring<'a> {
     pub(super) operators: Vec<Operator>,
     pub(super) feeds: BTreeMap<NodeId, Fed>,
     read: BTreeMap<u32, Vec<Column>>,
+    /// The nodes of this dataflow: who else reads one of them is no matter here.
+    nodes: BTreeSet<NodeId>,
 }
 
 pub(super) fn wire(wanted: Wanted<'_>) -> Result<DataflowPlan, PlanError> {
-    let mut wiring = Wiring { wanted, operators: Vec::new(), feeds: BTreeMap::new(), read: BTreeMap::new() };
+    let mut wiring =
+        Wiring { wanted, operators: Vec::new(), feeds: BTreeMap::new(), read: BTreeMap::new(), nodes: BTreeSet::new() };
     let sinks: BTreeMap<NodeId, Streamed<'_>> =
         wanted.taps.iter().filter_map(|tap| Some((*tap, streamed(wanted.ir, *tap)?))).collect();
     let emits = sinks.values().flat_map(|sink| &sink.emits);
     let roots: Vec<NodeId> = wanted.taps.iter().chain(wanted.features).chain(emits).copied().collect();
-    wiring.all(&wiring.needed(&roots))?;
+    let order = wiring.needed(&roots);
+    wiring.nodes = order.iter().copied().collect();
+    wiring.all(&order)?;
     let mut taps = Vec::with_capacity(wanted.taps.len());
     for node in wanted.taps {
         let (feed, columns) = match sinks.get(node) {
@@ -139,9 +144,14 @@ impl<'a> Wiring<'a> {
         Ok(())
     }
 
-    /// Whether a node's rows are those of tables and only lookup joins want them: they are computed once and kept by key.
+    /// Whether a node's rows are those of tables and only lookup joins of this dataflow want them: they are computed once and
+    /// kept by key.
     fn only_looked_up(&self, id: NodeId) -> bool {
-        let consumers = self.wanted.ir.graph.consumers(id);
+        if self.wanted.taps.contains(&id) {
+            return false;
+        }
+        let mut consumers = self.wanted.ir.graph.consumers(id);
+        consumers.retain(|(consumer, _)| self.nodes.contains(consumer));
         let by_key = |(consumer, edge): &(NodeId, Edge)| match self.op(*consumer) {
             Some(Op::LookupJoin { .. }) => *edge == Edge::Port(1),
             _ => self.only_looked_up(*consumer),

@@ -16,7 +16,7 @@ const READ: usize = 8 << 20;
 
 /// Follows the changelog of a task into a store.
 ///
-/// The copy is ready once a block says that the task has applied its history.
+/// The copy is ready once a block says that the task has applied its history, and everything that is committed is read.
 pub struct Follower {
     log: Box<dyn Log>,
     lake: Box<dyn Lake>,
@@ -25,6 +25,8 @@ pub struct Follower {
     store: Arc<dyn FeatureStore>,
     reads: Arc<LiveReads>,
     sequence: Sequence,
+    /// Whether the task had applied its history by the last block that was read.
+    has_history: bool,
 }
 
 impl Follower {
@@ -40,7 +42,7 @@ impl Follower {
         store: Arc<dyn FeatureStore>,
         reads: Arc<LiveReads>,
     ) -> Self {
-        Self { log, lake, task, private, store, reads, sequence: Sequence::NONE }
+        Self { log, lake, task, private, store, reads, sequence: Sequence::NONE, has_history: false }
     }
 
     /// Applies what the task has committed since the last call, at most some megabytes; tells whether there may be more.
@@ -67,6 +69,10 @@ impl Follower {
             )),
             error => ServeError::Unavailable(error.to_string()),
         })?;
+        // Ready is who has read to the end: what was read so far may be old.
+        if self.has_history && matches!(restored, Restored::Complete(_)) {
+            self.reads.set_ready();
+        }
         Ok(matches!(restored, Restored::More(_)))
     }
 
@@ -92,9 +98,7 @@ impl Follower {
         let arrived = block.cut.0.values().map(|mark| mark.arrived).filter(|arrived| *arrived > i64::MIN).max();
         let now = arrived.map_or(0, |arrived| arrived.saturating_add(1));
         self.reads.applied(now, &block.cut);
-        if block.frontiers.contains_key(HISTORY) {
-            self.reads.set_ready();
-        }
+        self.has_history |= block.frontiers.contains_key(HISTORY);
         Ok(())
     }
 }
