@@ -48,29 +48,30 @@ impl Backend for Crates<'_> {
             made,
         );
         for unit in &deployment.units {
-            let made = match unit.kind {
-                UnitKind::Worker => fec_stream::files(deployment, unit, self.sources, &shared).map(owned),
-                UnitKind::Service => match fec_online::files(deployment, unit, self.sources, &shared) {
-                    Ok(files) => Ok(files),
-                    Err(error) => {
-                        let message = format!("the service `{}` has no crate yet: {}", unit.name, error.message);
-                        let warning = Diagnostic::warning(codes::W0003, unit.span.unwrap_or_default(), message);
-                        printed.diagnostics.push(warning);
-                        continue;
-                    }
-                },
-                UnitKind::Job => {
-                    let message = format!("the job `{}` has no crate yet: jobs are not printed", unit.name);
-                    printed.diagnostics.push(Diagnostic::warning(codes::W0003, unit.span.unwrap_or_default(), message));
-                    continue;
-                }
-            };
-            let package = package_name(&unit.binary, &printed.packages());
             let word = match unit.kind {
                 UnitKind::Worker => "worker",
                 UnitKind::Service => "service",
                 UnitKind::Job => "job",
             };
+            let mut without = |why: &str| {
+                let message = format!("the {word} `{}` has no crate yet: {why}", unit.name);
+                printed.diagnostics.push(Diagnostic::warning(codes::W0003, unit.span.unwrap_or_default(), message));
+            };
+            let made = match unit.kind {
+                UnitKind::Worker => fec_stream::files(deployment, unit, self.sources, &shared).map(owned),
+                UnitKind::Service => match fec_online::files(deployment, unit, self.sources, &shared) {
+                    Ok(files) => Ok(files),
+                    Err(error) => {
+                        without(&error.message);
+                        continue;
+                    }
+                },
+                UnitKind::Job => {
+                    without("jobs are not printed");
+                    continue;
+                }
+            };
+            let package = package_name(&unit.binary, &printed.packages());
             let description = format!("The {word} `{}` of `{}`.", unit.name, ir.name);
             let siblings = printed.packages().into_iter().take(1).collect();
             let binary = Some(unit.binary.clone());

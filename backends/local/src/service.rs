@@ -70,9 +70,7 @@ impl Services {
         };
         for source in &parts.ir.sources {
             if let Some(loaded) = parts.tables.get(&source.name) {
-                let (rows, version) = (loaded.rows.clone(), loaded.version.as_deref());
-                let keyed = Keyed::new(&source.name, &loaded.schema, rows, &loaded.key, version)?;
-                solution.tables.push(keyed);
+                solution.tables.push(Keyed::loaded(&source.name, loaded)?);
             }
         }
         let is_table = |source: &str| parts.tables.get(source).is_some();

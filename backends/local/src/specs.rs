@@ -13,7 +13,6 @@ use flow_core::functions::TimeUnit as CoreUnit;
 use flow_formats::Format;
 use flow_task::simulate::Simulation;
 use flow_task::{Shape, SinkSpec, SourceSpec, Tap};
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -121,7 +120,8 @@ pub fn fingerprint(ir: &Ir) -> Result<String, LocalError> {
     Ok(hashed(LAYOUT, parts))
 }
 
-/// The names of a worker's operators in their order: which nodes become operators depends on who else reads them.
+/// The names of a worker's operators in their order: a node that is only looked up is none, and those of one feature state
+/// are one.
 ///
 /// # Errors
 /// A plan that no checked solution has.

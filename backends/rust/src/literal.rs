@@ -77,13 +77,17 @@ pub(crate) fn plain(literal: &Literal, kind: &Kind) -> Code {
     }
 }
 
-/// An integer with its digits in groups.
-pub(crate) fn integer(value: i64) -> String {
+/// An integer as an expression writes it.
+fn integer(value: i64) -> String {
     match value {
-        i64::MIN => return "i64::MIN".to_owned(),
-        i64::MAX => return "i64::MAX".to_owned(),
-        _ => {}
+        i64::MIN => "i64::MIN".to_owned(),
+        i64::MAX => "i64::MAX".to_owned(),
+        value => grouped(value),
     }
+}
+
+/// An integer with its digits in groups.
+pub fn grouped(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut grouped = String::new();
     for (number, digit) in digits.chars().enumerate() {

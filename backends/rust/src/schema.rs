@@ -1,6 +1,7 @@
 //! Types and columns as code that makes them at run time.
 
 use crate::RustFile;
+pub use crate::literal::grouped as integer;
 use crate::page::{Tree, atom, call, list, text};
 use crate::types::module;
 use fec_model::types::{Column, Kind, Type};
@@ -60,17 +61,4 @@ pub fn duration(file: &mut RustFile, micros: i64) -> Tree {
     };
     file.import("flow_core::calendar", name);
     if micros == *unit { atom(*name) } else { atom(format!("{} * {name}", integer(micros / unit))) }
-}
-
-/// An integer with its digits in groups.
-pub fn integer(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut grouped = String::new();
-    for (number, digit) in digits.chars().enumerate() {
-        if number > 0 && (digits.len() - number).is_multiple_of(3) && digits.len() > 4 {
-            grouped.push('_');
-        }
-        grouped.push(digit);
-    }
-    if value < 0 { format!("-{grouped}") } else { grouped }
 }

@@ -21,8 +21,7 @@ use crate::data::History;
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, Halt, JobInput, JobOutcome, ModelOutcome};
-use crate::specs::job_fingerprint;
-use crate::specs::sinks;
+use crate::specs::{job_fingerprint, sinks};
 use crate::state::StateFolder;
 use crate::tables::Tables;
 

@@ -26,10 +26,10 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    /// Where to serve: nowhere without a port.
-    pub fn address(&self) -> Option<SocketAddr> {
+    /// Where to serve, on `otherwise` where no port is given: nowhere without one.
+    pub fn address(&self, otherwise: Option<u16>) -> Option<SocketAddr> {
         let host = self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        self.port.map(|port| SocketAddr::new(host, port))
+        self.port.or(otherwise).map(|port| SocketAddr::new(host, port))
     }
 }
 
@@ -122,8 +122,8 @@ mod tests {
         let (state, out) = (Some("s".into()), Some("o".into()));
         assert_eq!(wanted, Wanted::Run(Flags { once: true, state, out, bind, json: true, ..Flags::default() }));
         let Ok(Wanted::Run(flags)) = of(&["--port", "0", "--host=0.0.0.0"]) else { panic!("it is a call") };
-        assert_eq!(flags.address().map(|address| address.to_string()).as_deref(), Some("0.0.0.0:0"));
-        assert_eq!(Flags::default().address(), None);
+        assert_eq!(flags.address(Some(1)).map(|address| address.to_string()).as_deref(), Some("0.0.0.0:0"));
+        assert_eq!(Flags::default().address(None), None);
         assert!(of(&["--port", "65536"]).unwrap_err().contains("65535"));
         assert!(of(&["--host", "here"]).unwrap_err().contains("127.0.0.1"));
         assert_eq!(of(&["-h"]), Ok(Wanted::Help));

@@ -1,6 +1,5 @@
 //! A service: requests answered from a copy of the feature state, which another process keeps.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,16 +13,13 @@ use flow_store::MemoryFeatureStore;
 use flow_task::RunError;
 use flow_task::data::read_tables;
 use flow_task::feed::Feed;
-use flow_task::state::{Found, StateFolder};
+use flow_task::state::Found;
 use flow_task::stream::{FIRST_PRIVATE, task_of};
-use flow_task::tables::Tables;
 use flow_task::wiring::Given;
-use flow_task::zone::zone;
 
 use crate::flags::Flags;
-use crate::process::{places, stopped};
+use crate::process::{Begun, begin};
 use crate::solution::Solution;
-use crate::tell::Teller;
 
 /// Where it serves unless somebody says otherwise: as `fec run` does.
 pub(crate) const PORT: u16 = 8080;
@@ -47,14 +43,8 @@ pub struct Service {
 /// Runs it.
 pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Result<(), RunError> {
     let started = Instant::now();
-    let teller = Teller { json: flags.json };
-    let stop = stopped()?;
-    let zone = Arc::new(zone(&solution.timezone)?);
-    let slots = solution.slots(&zone)?;
-    let places = places(solution, flags)?;
-    let state = flags.state.clone().unwrap_or_else(|| PathBuf::from(".fec"));
     // The folder's own file is written by whoever keeps state in it: this process only reads.
-    let (folder, found) = StateFolder::open(&state, &solution.name, &solution.fingerprint)?;
+    let Begun { teller, stop, zone, slots, places, folder, found } = begin(solution, flags)?;
     if found == Found::Changed {
         teller.note("the solution has changed since this state was written: waiting until features are rebuilt");
     }
@@ -62,7 +52,11 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     let tables = feed.tables(&solution.sources, read_tables(&solution.sources, &places)?)?;
     let given = Given { sources: Arc::clone(&solution.sources), tables, slots, zone, now: Now::Row };
     let mut answers = (service.answers)(&given)?;
-    answers.tables = keyed(solution, &given.tables)?;
+    for source in solution.sources.iter() {
+        if let Some(loaded) = given.tables.get(&source.name) {
+            answers.tables.push(Keyed::loaded(&source.name, loaded)?);
+        }
+    }
     let store = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
     let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, registry, answers.models.clone()));
@@ -72,15 +66,11 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     let log = EmbeddedLog::open(folder.log(), Options::default())?;
     let lake = FolderLake::open(&folder.lake())?;
     let mut follower = Follower::new(Box::new(log), Box::new(lake), task, FIRST_PRIVATE, store, Arc::clone(&reads));
-    let address =
-        flags.address().or_else(|| (!flags.once).then(|| Flags { port: Some(PORT), ..flags.clone() }.address())?);
+    let address = flags.address((!flags.once).then_some(PORT));
     let emits: Arc<dyn Emits> = Arc::new(Silent);
     let listen = |address| flow_serve::serve(&services, &reads, &emits, String::new, address);
     let server = address.map(listen).transpose().map_err(|error| RunError::Environment(error.to_string()))?;
-    let url = server.as_ref().map(|server| format!("http://{}", server.address()));
-    if let Some(url) = &url {
-        teller.serving(url);
-    }
+    let url = server.as_ref().map(|server| teller.serving(server));
     let mut told = false;
     let mut looked = Instant::now();
     while !stop.load(Ordering::Relaxed) {
@@ -94,7 +84,7 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
         }
         if looked.elapsed() >= MODELS {
             looked = Instant::now();
-            reads.reload(&mut |note| teller.note(&note));
+            reads.refresh(&mut |note| teller.note(&note));
         }
         if !more {
             std::thread::sleep(PAUSE);
@@ -104,18 +94,6 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
         server.stop();
     }
     Ok(())
-}
-
-/// The tables of the solution by their keys.
-fn keyed(solution: &Solution, tables: &Tables) -> Result<Vec<Keyed>, RunError> {
-    let mut all = Vec::new();
-    for source in solution.sources.iter() {
-        if let Some(loaded) = tables.get(&source.name) {
-            let (rows, version) = (loaded.rows.clone(), loaded.version.as_deref());
-            all.push(Keyed::new(&source.name, &loaded.schema, rows, &loaded.key, version)?);
-        }
-    }
-    Ok(all)
 }
 
 /// Takes what nobody emits: a service whose statements emit is not printed.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use flow_http::Server;
 use flow_task::RunError;
 use flow_task::output::Summary;
 use serde_json::{Map, Value, json};
@@ -21,11 +22,13 @@ impl Teller {
         }
     }
 
-    /// It answers, if not yet from all of history.
-    pub fn serving(&self, url: &str) {
+    /// It answers, if not yet from all of history; gives where.
+    pub fn serving(&self, server: &Server) -> String {
+        let url = format!("http://{}", server.address());
         if !self.json {
             eprintln!("serving on {url} (ready once history is applied)");
         }
+        url
     }
 
     /// Something worth a line.

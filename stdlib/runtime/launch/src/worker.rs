@@ -1,6 +1,5 @@
 //! A worker: one task over the log until its data ends, or somebody stops it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,17 +12,15 @@ use flow_task::data::read_all;
 use flow_task::feed::Feed;
 use flow_task::output;
 use flow_task::snapshots::Snapshots;
-use flow_task::state::{Found, StateFolder};
+use flow_task::state::Found;
 use flow_task::stream::{StreamTask, TaskSetup, Worker as Identity};
 use flow_task::wiring::Given;
-use flow_task::zone::zone;
 use flow_task::{Dataflow, RunError, SinkSpec, Tap};
 
 use crate::flags::Flags;
 use crate::health::Health;
-use crate::process::{places, stopped};
+use crate::process::{Begun, begin};
 use crate::solution::Solution;
-use crate::tell::Teller;
 
 /// How often it looks at how far it is.
 const LOOK: Duration = Duration::from_secs(1);
@@ -47,13 +44,7 @@ pub struct Worker {
 /// Runs it.
 pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<(), RunError> {
     let started = Instant::now();
-    let teller = Teller { json: flags.json };
-    let stop = stopped()?;
-    let zone = Arc::new(zone(&solution.timezone)?);
-    let slots = solution.slots(&zone)?;
-    let places = places(solution, flags)?;
-    let state = flags.state.clone().unwrap_or_else(|| PathBuf::from(".fec"));
-    let (mut folder, found) = StateFolder::open(&state, &solution.name, &solution.fingerprint)?;
+    let Begun { teller, stop, zone, slots, places, mut folder, found } = begin(solution, flags)?;
     if found == Found::Changed {
         teller.note(
             "the solution has changed since this state was written: features and streams are rebuilt from history",
@@ -61,11 +52,8 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     }
     folder.save()?;
     let health = Arc::new(Health::default());
-    let server = flags.address().map(|address| health.serve(address)).transpose()?;
-    let url = server.as_ref().map(|server| format!("http://{}", server.address()));
-    if let Some(url) = &url {
-        teller.serving(url);
-    }
+    let server = flags.address(None).map(|address| health.serve(address)).transpose()?;
+    let url = server.as_ref().map(|server| teller.serving(server));
     let open = || EmbeddedLog::open(folder.log(), Options::default());
     let mut log = open()?;
     let (files, tables) = read_all(&solution.sources, &places)?;

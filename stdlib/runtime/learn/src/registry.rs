@@ -185,6 +185,14 @@ impl Registry {
         }
     }
 
+    /// The greatest number of a version of a model, readable or not; nothing before the first.
+    ///
+    /// # Errors
+    /// An unusable name, or a folder that cannot be read.
+    pub fn newest(&self, name: &str) -> Result<Option<u64>, RegistryError> {
+        Ok(list(&self.model_folder(name)?)?.0.last().copied())
+    }
+
     /// The newest readable version of a model.
     ///
     /// # Errors

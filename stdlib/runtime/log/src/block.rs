@@ -89,6 +89,16 @@ impl Writes {
         self.count = 0;
     }
 
+    /// The writes to tables before `first`.
+    #[must_use]
+    pub fn before(&self, first: TableId) -> Self {
+        let mut before = Self::new();
+        for write in self.iter().filter(|write| write.table < first) {
+            before.push(write.table, write.key, write.value);
+        }
+        before
+    }
+
     /// The writes, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Write<'_>> {
         let mut reader = Reader::new(&self.data);

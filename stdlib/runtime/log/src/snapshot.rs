@@ -86,14 +86,19 @@ impl Slot {
     }
 }
 
+/// A task's newest snapshot, and the other place: its name, and which bytes lie there.
+fn slots(lake: &dyn Lake, task: &TaskId) -> Result<(Slot, String, Option<Version>), ArchiveError> {
+    let [a, b] = places(task);
+    let (at_a, at_b) = (Slot::read(lake, task, &a)?, Slot::read(lake, task, &b)?);
+    Ok(if at_a.sequence() < at_b.sequence() { (at_b, a, at_a.version) } else { (at_a, b, at_b.version) })
+}
+
 /// The newest snapshot of a task, which every later block follows; its writes are all keys that are there.
 ///
 /// # Errors
 /// A lake that cannot be read.
 pub fn newest(lake: &dyn Lake, task: &TaskId) -> Result<Option<Block>, ArchiveError> {
-    let [a, b] = places(task);
-    let (a, b) = (Slot::read(lake, task, &a)?, Slot::read(lake, task, &b)?);
-    Ok(if a.sequence() < b.sequence() { b.block } else { a.block })
+    Ok(slots(lake, task)?.0.block)
 }
 
 /// The state of a task as one block: the newest snapshot with the committed blocks since.
@@ -105,9 +110,9 @@ pub fn whole(log: &mut dyn Log, lake: &dyn Lake, task: &TaskId) -> Result<Block,
     merged(log, base, task)
 }
 
-fn merged(log: &mut dyn Log, base: Block, task: &TaskId) -> Result<Block, ArchiveError> {
+fn merged(log: &mut dyn Log, mut last: Block, task: &TaskId) -> Result<Block, ArchiveError> {
     let mut state: BTreeMap<(TableId, Vec<u8>), Vec<u8>> = BTreeMap::new();
-    let keep = |state: &mut BTreeMap<(TableId, Vec<u8>), Vec<u8>>, writes: &Writes| {
+    let mut keep = |writes: Writes| {
         for write in writes.iter() {
             let key = (write.table, write.key.to_vec());
             match write.value {
@@ -120,14 +125,13 @@ fn merged(log: &mut dyn Log, base: Block, task: &TaskId) -> Result<Block, Archiv
             }
         }
     };
-    keep(&mut state, &base.writes);
-    let mut last = Block { writes: Writes::new(), ..base };
+    keep(std::mem::take(&mut last.writes));
     loop {
         let mut blocks = Vec::new();
         let restored = log.blocks(task, last.sequence, READ, &mut blocks)?;
         for block in blocks {
-            keep(&mut state, &block.writes);
-            last = Block { writes: Writes::new(), ..block };
+            last = block;
+            keep(std::mem::take(&mut last.writes));
         }
         match restored {
             Restored::Complete(_) => break,
@@ -135,8 +139,8 @@ fn merged(log: &mut dyn Log, base: Block, task: &TaskId) -> Result<Block, Archiv
             Restored::Waiting(_) => std::thread::sleep(Duration::from_millis(1)),
         }
     }
-    for ((table, key), value) in &state {
-        last.writes.put(*table, key, value);
+    for ((table, key), value) in state {
+        last.writes.put(table, &key, &value);
     }
     Ok(last)
 }
@@ -148,9 +152,7 @@ fn merged(log: &mut dyn Log, base: Block, task: &TaskId) -> Result<Block, Archiv
 /// # Errors
 /// A log or lake that cannot be read or written. The state is as safe as before.
 pub fn compact(log: &mut dyn Log, lake: &mut dyn Lake, task: &TaskId) -> Result<Compacted, ArchiveError> {
-    let [a, b] = places(task);
-    let (at_a, at_b) = (Slot::read(lake, task, &a)?, Slot::read(lake, task, &b)?);
-    let (older, name, kept) = if at_a.sequence() < at_b.sequence() { (at_a, a, at_b) } else { (at_b, b, at_a) };
+    let (kept, name, older) = slots(lake, task)?;
     let before = kept.sequence();
     let whole = merged(log, kept.block.unwrap_or_default(), task)?;
     let unchanged = Compacted { sequence: before, bytes: kept.bytes, forgotten: Sequence::NONE };
@@ -158,7 +160,7 @@ pub fn compact(log: &mut dyn Log, lake: &mut dyn Lake, task: &TaskId) -> Result<
         return Ok(unchanged);
     }
     let bytes = encode(task, &whole);
-    if !lake.put_if(&name, &bytes, older.version)? {
+    if !lake.put_if(&name, &bytes, older)? {
         // Somebody else was here meanwhile: a new owner, or a former one that does not know yet.
         return Ok(unchanged);
     }

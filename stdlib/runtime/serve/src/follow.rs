@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flow_log::archive::Lake;
 use flow_log::block::HISTORY;
 use flow_log::snapshot::newest;
-use flow_log::{Block, Log, LogError, Restored, Sequence, TaskId, Writes};
+use flow_log::{Block, Log, LogError, Restored, Sequence, TableId, TaskId};
 use flow_store::{Applied, FeatureStore};
 
 use crate::error::ServeError;
@@ -77,13 +77,7 @@ impl Follower {
     }
 
     fn apply(&mut self, block: &Block) -> Result<(), ServeError> {
-        let mut writes = Writes::new();
-        for write in block.writes.iter().filter(|write| write.table.0 < self.private) {
-            match write.value {
-                Some(value) => writes.put(write.table, write.key, value),
-                None => writes.delete(write.table, write.key),
-            }
-        }
+        let writes = block.writes.before(TableId(self.private));
         let applied = self.store.apply(&self.task, self.sequence.next(), block.sequence, &writes, &block.cut);
         match applied.map_err(|error| ServeError::Unavailable(error.to_string()))? {
             Applied::Done | Applied::Stale => {}

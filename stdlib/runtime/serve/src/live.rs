@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use flow_learn::Registry;
 use flow_log::Cut;
@@ -20,6 +20,8 @@ pub struct LiveReads {
     moment: RwLock<Arc<Moment>>,
     ready: AtomicBool,
     commits: AtomicU64,
+    /// The greatest versions that were there at the last look, whether they could be read or not.
+    looked: Mutex<Vec<Option<u64>>>,
 }
 
 impl LiveReads {
@@ -34,6 +36,7 @@ impl LiveReads {
             moment: RwLock::new(Arc::new(Moment::new(0, ""))),
             ready: AtomicBool::new(false),
             commits: AtomicU64::new(0),
+            looked: Mutex::default(),
         }
     }
 
@@ -58,6 +61,19 @@ impl LiveReads {
         if let Ok(mut models) = self.models.write() {
             *models = found;
         }
+    }
+
+    /// [`Self::reload`], where a version has been added since the last look: for who looks again and again.
+    pub fn refresh(&self, tell: &mut dyn FnMut(String)) {
+        // What cannot be listed is told by the reload.
+        let there: Vec<_> = self.names.iter().map(|name| self.registry.newest(name).ok().flatten()).collect();
+        if let Ok(mut looked) = self.looked.lock() {
+            if *looked == there {
+                return;
+            }
+            *looked = there;
+        }
+        self.reload(tell);
     }
 
     /// Everything up to `cut` is applied: requests are answered at `now`, microseconds since the epoch.

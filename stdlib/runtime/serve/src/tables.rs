@@ -10,6 +10,7 @@ use flow_core::value::Value;
 use flow_operators::expression::Input;
 use flow_operators::operator::Context;
 use flow_operators::table::{Table, TableKey};
+use flow_task::tables::Loaded;
 
 use crate::error::ServeError;
 
@@ -45,6 +46,14 @@ impl Keyed {
         let own = TableKey { keys: keys.clone(), version: version.map(Input::column), flow: Arc::clone(&flow) };
         let table = Arc::new(Table::new(rows, &own, &keys, &flow, &mut Context::default()));
         Ok(Self { name: name.to_owned(), table, key, is_versioned: version.is_some(), current: OnceLock::new() })
+    }
+
+    /// Indexes a table by its key.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn loaded(name: &str, table: &Loaded) -> Result<Self, ServeError> {
+        Self::new(name, &table.schema, table.rows.clone(), &table.key, table.version.as_deref())
     }
 
     /// Its name.

@@ -271,13 +271,7 @@ impl StreamTask {
         if !self.keeps_features {
             return Ok(());
         }
-        let mut features = Writes::new();
-        for write in block.writes.iter().filter(|write| write.table.0 < FIRST_PRIVATE) {
-            match write.value {
-                Some(value) => features.put(write.table, write.key, value),
-                None => features.delete(write.table, write.key),
-            }
-        }
+        let features = block.writes.before(TableId(FIRST_PRIVATE));
         let applied = self.store.apply(&self.task, from, block.sequence, &features, &block.cut);
         match applied.map_err(|error| RunError::Environment(error.to_string()))? {
             Applied::Done | Applied::Stale => Ok(()),
