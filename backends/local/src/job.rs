@@ -5,7 +5,7 @@
 mod learn;
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +15,7 @@ use fec_model::model::Plane;
 use flow_core::batch::Batch;
 use flow_learn::registry::{Publication, Registry};
 use flow_operators::operator::{Context, DeadLetter, Operator};
+use flow_operators::order::Order;
 use flow_operators::whole::Whole;
 
 use crate::data::History;
@@ -149,6 +150,8 @@ struct Run<'a> {
     rows: BTreeMap<NodeId, Batch>,
     outcome: JobOutcome,
     trained: BTreeMap<NodeId, Trained>,
+    /// Places at which a training or a split left a row out.
+    left_out: BTreeSet<(NodeId, Order)>,
     /// Only to see whether it can be built: there is no data, nothing is trained, and every branch is taken.
     is_trial: bool,
 }
@@ -174,6 +177,7 @@ impl<'a> Run<'a> {
             rows: BTreeMap::new(),
             outcome: JobOutcome::default(),
             trained: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             is_trial,
         })
     }
@@ -358,8 +362,8 @@ impl<'a> Run<'a> {
                 self.environment.bind(&name, &value.ty, computed);
                 Ok(())
             }
-            Op::Train { .. } => self.train(id, progress),
-            Op::Evaluate => self.evaluate(id),
+            Op::Train { .. } => self.train(id, job, progress),
+            Op::Evaluate => self.evaluate(id, job),
             Op::Publish { .. } => self.publish(id, job),
             _ => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! Split, training, evaluation and publishing within a job.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fec_ir::ir::FlowPlan;
 use fec_ir::{NodeId, Op};
@@ -8,6 +9,7 @@ use fec_model::expr::Expr;
 use flow_core::batch::Batch;
 use flow_core::column::Column;
 use flow_core::convert::decimal_to_float;
+use flow_core::fault::Fault;
 use flow_core::program::Env;
 use flow_core::trees::{Ensemble, Input};
 use flow_core::types::{Field, Kind, Schema};
@@ -18,6 +20,8 @@ use flow_learn::matrix::{ColumnKind, Matrix};
 use flow_learn::registry::Publication;
 use flow_learn::{evaluate as measure, split};
 use flow_operators::keys::{KeyState, Keys};
+use flow_operators::operator::{DeadLetter, Reason};
+use flow_operators::order::Order;
 use flow_operators::rows::encode_row;
 
 use super::Run;
@@ -76,9 +80,16 @@ impl Run<'_> {
             bytes.clear();
             if by.is_empty() {
                 encode_row(&rows.columns, row, &mut bytes);
-            } else if !matches!(keys.encode(row, &mut bytes), KeyState::Present) {
-                // Rows without a key go together, as those of one key do.
-                bytes.clear();
+            } else {
+                match keys.encode(row, &mut bytes) {
+                    KeyState::Present => {}
+                    // Rows without a key go together, as those of one key do.
+                    KeyState::Absent => bytes.clear(),
+                    KeyState::Fault(fault) => {
+                        self.leave_out(split, &rows, row, fault, "a key of the split cannot be computed");
+                        continue;
+                    }
+                }
             }
             if split::part(&bytes, &shares) == wanted {
                 kept.push(row);
@@ -92,9 +103,20 @@ impl Run<'_> {
         exprs.iter().map(|expr| Ok(program(expr, schema, &self.environment.names)?.eval(rows, &env))).collect()
     }
 
-    /// Inputs and labels of the rows whose cells can all be computed; the others are bad rows.
+    /// Tells that a statement needed what a row does not have; of the rows of one place once.
+    fn leave_out(&mut self, statement: NodeId, rows: &Batch, row: usize, fault: Fault, detail: &str) {
+        let order = Order::of(rows, row);
+        if self.left_out.insert((statement, order)) {
+            let flow = Arc::from(self.input.ir.graph.get(statement).map_or("", |node| node.name.as_str()));
+            let (reason, detail) = (Reason::Fault(fault), detail.to_owned());
+            self.outcome.dead.push(DeadLetter { flow, order, reason, detail });
+        }
+    }
+
+    /// Inputs and labels of the rows whose cells can all be computed; the others are bad rows of the training.
     fn matrix(
         &mut self,
+        training: NodeId,
         rows_from: NodeId,
         features: &[(String, Expr)],
         label: &Expr,
@@ -110,28 +132,43 @@ impl Run<'_> {
             Matrix::new(features.iter().zip(&kinds).map(|((name, _), kind)| (name.clone(), column_kind(kind))));
         let mut labels = Vec::with_capacity(rows.rows);
         for row in 0..rows.rows {
-            let label = match labels_column.as_ref().map(|column| column.cell(row)) {
-                Some(Ok(cell)) => number(cell, &Kind::Bool),
-                _ => None,
-            };
-            let cells: Result<Vec<Input<'_>>, _> = columns
+            let cells: Result<Vec<Input<'_>>, (&str, Fault)> = columns
                 .iter()
-                .zip(&kinds)
-                .map(|(column, kind)| column.cell(row).map(|cell| input(cell, kind)))
+                .zip(features.iter().zip(&kinds))
+                .map(|(column, ((name, _), kind))| match column.cell(row) {
+                    Ok(cell) => Ok(input(cell, kind)),
+                    Err(fault) => Err((name.as_str(), fault)),
+                })
                 .collect();
-            if let (Ok(cells), Some(label)) = (cells, label) {
-                matrix.push(&cells).map_err(|error| LocalError::Plan(error.to_string()))?;
-                labels.push(label);
+            let label = labels_column.as_ref().map_or(Ok(Cell::Absent), |column| column.cell(row));
+            match (cells, label.map(|cell| number(cell, &Kind::Bool))) {
+                (Ok(cells), Ok(Some(label))) => {
+                    matrix.push(&cells).map_err(|error| LocalError::Plan(error.to_string()))?;
+                    labels.push(label);
+                }
+                (Err((name, fault)), _) => {
+                    self.leave_out(training, &rows, row, fault, &format!("the feature `{name}` cannot be computed"));
+                }
+                (Ok(_), Err(fault)) => {
+                    self.leave_out(training, &rows, row, fault, "the label cannot be computed");
+                }
+                (Ok(_), Ok(None)) => return Err(LocalError::Plan("a label is neither true nor false".to_owned())),
             }
         }
         Ok((matrix, labels))
     }
 
-    pub(super) fn train(&mut self, id: NodeId, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<(), LocalError> {
+    pub(super) fn train(
+        &mut self,
+        id: NodeId,
+        job: &FlowPlan,
+        progress: &mut dyn FnMut(&str, usize, usize),
+    ) -> Result<(), LocalError> {
         let node = self.node(id)?;
         let Op::Train { label, features, trees, depth, learning_rate } = &node.op else { return Ok(()) };
         let rows = self.rows_input(id, 0)?;
-        let (matrix, labels) = self.matrix(rows, features, label)?;
+        let (matrix, labels) = self.matrix(id, rows, features, label)?;
+        self.tolerated(job)?;
         let options = GbdtOptions {
             trees: *trees as usize,
             depth: *depth as usize,
@@ -158,12 +195,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) fn evaluate(&mut self, id: NodeId) -> Result<(), LocalError> {
+    pub(super) fn evaluate(&mut self, id: NodeId, job: &FlowPlan) -> Result<(), LocalError> {
         let node = self.node(id)?;
         let training = self.rows_input(id, 0)?;
         let rows = self.rows_input(id, 1)?;
         let Op::Train { label, features, .. } = &self.node(training)?.op else { return Ok(()) };
-        let (matrix, labels) = self.matrix(rows, features, label)?;
+        let (matrix, labels) = self.matrix(training, rows, features, label)?;
+        self.tolerated(job)?;
         if self.is_trial {
             self.bind_metrics(node, &BTreeMap::new());
             return Ok(());

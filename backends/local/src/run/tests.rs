@@ -261,6 +261,34 @@ target local { simulate: cards(seed: 7, rows: 20_000, rate: 2_000) }
 }
 
 #[test]
+fn a_row_that_a_training_cannot_use_fails_the_job_unless_it_is_tolerated() {
+    let failures = |tolerate: &str, label: &str, feature: &str, by: &str| {
+        // `f` is beyond the greatest int in the last sale of all.
+        let job = format!(
+            "{tolerate} job learn {{\n  rows = sales |> derive f = 9_223_372_036_854_769_809 + n\n  \
+             parts = split(rows, known: 50%, held: 50%, by: {by})\n  \
+             model = gbdt(parts.known, label: {label}, trees: 1, depth: 2, features: [{feature}])\n  \
+             measured = evaluate(model, parts.held)\n  publish model as scorer\n}}"
+        );
+        let mut run = start(&format!("{}{job}", SALES.replace("{ gbdt }", "{ gbdt, evaluate, split }")), true);
+        run.end().unwrap();
+        run.failures()
+    };
+    assert_eq!(failures("", "amount > 3", "n", "id"), Vec::<String>::new());
+    let cases = [
+        ("amount > 3", "f", "id", "the feature `f` cannot be computed"),
+        ("f > 3", "n", "id", "the label cannot be computed"),
+        ("amount > 3", "n", "f", "a key of the split cannot be computed"),
+    ];
+    for (label, feature, by, wanted) in cases {
+        let failed = failures("", label, feature, by);
+        let said = format!("1 of 6000 rows cannot be computed, the first: offset 5999 of `sales`, {wanted}");
+        assert!(failed.iter().any(|text| text.contains(&said)), "{wanted}: {failed:?}");
+        assert_eq!(failures("@tolerate(0.1%)", label, feature, by), Vec::<String>::new(), "{wanted}");
+    }
+}
+
+#[test]
 fn what_cannot_be_built_fails_before_the_run_is_ready() {
     let folder = tempfile::tempdir().unwrap();
     sales(folder.path());
