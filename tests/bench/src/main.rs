@@ -6,6 +6,10 @@ use fec_bench::measure::{HEAD, table};
 use fec_bench::service::{SERVERS, serve};
 use fec_bench::{BENCHES, Size};
 
+/// As in `fec`: what is measured is what runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let Some((name, arguments)) = words.split_first().filter(|(name, _)| SERVERS.contains(&name.as_str())) {
