@@ -9,7 +9,7 @@ use fec_objects::pod::{
 use fec_objects::settings::variables;
 use fec_objects::tree::NoTree;
 use fec_objects::{At, Metadata, Node, Object};
-use fec_plan::steps::{Step, StepKind, steps};
+use fec_plan::steps::{Step, steps};
 use fec_plan::{Deployment, Unit, images, names};
 
 use crate::account;
@@ -134,13 +134,13 @@ fn passed(job: &FlowPlan) -> Arguments {
 
 fn dag(job: &FlowPlan, steps: &[Step]) -> Template {
     let tasks = steps.iter().map(|step| {
-        let name = task_name(step);
-        let after: Vec<String> = step.after.iter().filter_map(|one| steps.get(*one)).map(task_name).collect();
+        let name = step.label();
+        let after: Vec<String> = step.after.iter().filter_map(|one| steps.get(*one)).map(Step::label).collect();
         let task = Task {
             template: name.clone(),
             depends: (!after.is_empty()).then(|| after.join(" && ")),
             when: judge(step, steps)
-                .map(|judge| format!("{{{{tasks.{}.outputs.parameters.{name}}}}} == true", task_name(judge))),
+                .map(|judge| format!("{{{{tasks.{}.outputs.parameters.{name}}}}} == true", judge.label())),
             arguments: passed(job),
             name,
         };
@@ -150,21 +150,9 @@ fn dag(job: &FlowPlan, steps: &[Step]) -> Template {
     Template { name: MAIN.to_owned(), inputs: Some(taken(job)), dag: Some(dag), ..Template::default() }
 }
 
-fn task_name(step: &Step) -> String {
-    names::object(&step.name, names::LABEL)
-}
-
-/// The step that says whether a gated one runs: the only evaluation that it waits for. Where there is none, or there are
-/// several, the step judges the condition itself, as it does in any case.
+/// The step that says whether another one runs.
 fn judge<'a>(step: &Step, steps: &'a [Step]) -> Option<&'a Step> {
-    if !step.gated {
-        return None;
-    }
-    let mut found = step.after.iter().filter_map(|one| steps.get(*one)).filter(|one| one.kind == StepKind::Evaluate);
-    match (found.next(), found.next()) {
-        (Some(only), None) => Some(only),
-        _ => None,
-    }
+    step.judge.and_then(|judge| steps.get(judge))
 }
 
 fn pod(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &Step, steps: &[Step]) -> Template {
@@ -172,7 +160,7 @@ fn pod(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &Step, st
         .iter()
         .filter(|other| judge(other, steps).is_some_and(|judge| judge.name == step.name))
         .map(|other| {
-            let name = task_name(other);
+            let name = other.label();
             let path = format!("{}/{name}", outputs());
             // A run whose evaluation left no word goes on: the step judges for itself.
             let value_from = Some(ParameterFrom { path, default: "true".to_owned() });
@@ -180,7 +168,7 @@ fn pod(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &Step, st
         })
         .collect();
     Template {
-        name: task_name(step),
+        name: step.label(),
         inputs: Some(taken(job)),
         outputs: (!judged.is_empty()).then_some(Arguments { parameters: judged }),
         retry_strategy: retry(job),

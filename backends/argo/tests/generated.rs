@@ -93,7 +93,10 @@ fn jobs_without_anything_to_share_are_one_step_each() {
         .iter()
         .filter_map(|one| one.get("name").and_then(Node::text))
         .collect();
-    assert_eq!(names, ["main", "rows", "emit-a", "emit-b", "emit-b-2", "exit"]);
+    assert_eq!(names, ["main", "rows", "emit-a", "emit-b", "emit-b-2", "write", "exit"]);
+    let tasks = template.at(&["spec", "templates"]).unwrap().items().first().unwrap().at(&["dag", "tasks"]).unwrap();
+    let write = tasks.items().iter().find(|task| task.get("name").and_then(Node::text) == Some("write")).unwrap();
+    assert_eq!(write.get("depends").and_then(Node::text), Some("emit-a && emit-b && emit-b-2"));
     for (file, document) in &documents {
         assert_eq!(lint(document), [""; 0], "{file}");
     }

@@ -8,6 +8,7 @@ pub mod bindings;
 pub mod dataflow;
 pub mod deployment;
 pub mod images;
+pub mod job;
 pub mod names;
 pub mod openapi;
 pub mod service;

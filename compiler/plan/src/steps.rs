@@ -1,13 +1,16 @@
 //! The steps of a job: what runs as a process of its own, and what each of them waits for.
 //!
 //! Steps give rows to each other through the lake, under the run's id. A step can be run again: it writes what it gives
-//! to a place of its own and puts it in place at its end.
+//! to a place of its own and puts it in place at its end. What others see, sinks and models, is written when everything
+//! has been computed: a run that fails leaves nothing half done.
 
 use std::collections::BTreeMap;
 
 use fec_diagnostics::Span;
 use fec_ir::ir::FlowPlan;
 use fec_ir::{Ir, NodeId, Op};
+
+use crate::names;
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,10 +23,12 @@ pub enum StepKind {
     Train,
     /// Evaluates a model, and judges the conditions of its publishing.
     Evaluate,
-    /// Publishes a model.
-    Publish,
-    /// Gives rows to a sink.
+    /// Computes the rows of a sink.
     Emit,
+    /// Writes the rows of all sinks, once all is computed.
+    Write,
+    /// Publishes a model, once all is computed and written.
+    Publish,
 }
 
 impl StepKind {
@@ -35,8 +40,9 @@ impl StepKind {
             Self::Split => "split",
             Self::Train => "train",
             Self::Evaluate => "evaluate",
-            Self::Publish => "publish",
             Self::Emit => "emit",
+            Self::Write => "write",
+            Self::Publish => "publish",
         }
     }
 }
@@ -48,14 +54,23 @@ pub struct Step {
     pub name: String,
     /// What it does.
     pub kind: StepKind,
-    /// The node of its statement; none for the rows.
+    /// The node of its statement; none for the rows and for what writes the sinks.
     pub node: Option<NodeId>,
     /// The steps that it waits for, by their place among the steps.
     pub after: Vec<usize>,
-    /// Whether a condition decides if it runs at all.
-    pub gated: bool,
+    /// The step that says whether it runs at all: the only evaluation that its condition comes from. Where there is none,
+    /// or there are several, the step judges the condition itself, as it does in any case.
+    pub judge: Option<usize>,
     /// Place of its statement.
     pub span: Span,
+}
+
+impl Step {
+    /// Its name where names are short: of tasks, templates and files.
+    #[must_use]
+    pub fn label(&self) -> String {
+        names::object(&self.name, names::LABEL)
+    }
 }
 
 /// The steps of a job, in an order in which they can run.
@@ -66,7 +81,7 @@ pub fn steps(ir: &Ir, job: &FlowPlan) -> Vec<Step> {
         kind: StepKind::Rows,
         node: None,
         after: Vec::new(),
-        gated: false,
+        judge: None,
         span: job.span,
     };
     let mut steps = vec![rows];
@@ -82,20 +97,58 @@ pub fn steps(ir: &Ir, job: &FlowPlan) -> Vec<Step> {
             Op::Emit { sink } => (StepKind::Emit, sink.clone()),
             _ => continue,
         };
-        let mut upstream: Vec<NodeId> = ir.graph.upstream(&[*id]).into_iter().filter(|other| other != id).collect();
-        upstream.extend(ir.graph.bindings(*id));
-        let mut after: Vec<usize> = upstream.iter().filter_map(|other| given.get(other).copied()).collect();
+        // Whose rows it takes, whose values it reads, and theirs.
+        let upstream = ir.graph.upstream(&[*id]);
+        let before: Vec<usize> = upstream.iter().filter_map(|other| given.get(other).copied()).collect();
+        let is_gated = matches!(&node.op, Op::Publish { gate: Some(_), .. });
+        let mut judges = before
+            .iter()
+            .copied()
+            .filter(|place| is_gated && steps.get(*place).is_some_and(|step| step.kind == StepKind::Evaluate));
+        let judge = match (judges.next(), judges.next()) {
+            (Some(only), None) => Some(only),
+            _ => None,
+        };
+        let mut after = before;
         after.push(0);
         after.sort_unstable();
         after.dedup();
-        let gated = matches!(&node.op, Op::Publish { gate: Some(_), .. });
         given.insert(*id, steps.len());
         let name = format!("{}-{what}", kind.word());
-        steps.push(Step { name, kind, node: Some(*id), after, gated, span: node.span });
+        steps.push(Step { name, kind, node: Some(*id), after, judge, span: node.span });
     }
+    let mut steps = written(steps, job.span);
     distinct(&mut steps);
     reduce(&mut steps);
     steps
+}
+
+/// Puts what others see at the end: sinks once everything is computed, models once the sinks are written.
+fn written(steps: Vec<Step>, span: Span) -> Vec<Step> {
+    let mut places: Vec<usize> = Vec::with_capacity(steps.len());
+    let (mut computing, mut publishing): (Vec<Step>, Vec<Step>) = (Vec::new(), Vec::new());
+    for step in steps {
+        let is_last = step.kind == StepKind::Publish;
+        places.push(if is_last { usize::MAX } else { computing.len() });
+        if is_last { publishing.push(step) } else { computing.push(step) }
+    }
+    // Nothing waits for a publication, so that only the places of what computes are asked for.
+    let place = |old: &usize| places.get(*old).copied().filter(|place| *place != usize::MAX);
+    for step in computing.iter_mut().chain(&mut publishing) {
+        step.after = step.after.iter().filter_map(place).collect();
+        step.judge = step.judge.as_ref().and_then(place);
+    }
+    if computing.iter().any(|step| step.kind == StepKind::Emit) {
+        let after = (0..computing.len()).collect();
+        let name = StepKind::Write.word().to_owned();
+        computing.push(Step { name, kind: StepKind::Write, node: None, after, judge: None, span });
+    }
+    let all = computing.len();
+    for mut step in publishing {
+        step.after = (0..all).collect();
+        computing.push(step);
+    }
+    computing
 }
 
 /// Two statements may give to one sink: their steps are numbered.
@@ -110,12 +163,12 @@ fn distinct(steps: &mut [Step]) {
     }
 }
 
-/// Leaves out what another one waits for already.
+/// Leaves out what another one waits for already, but for the judge: its word is read.
 fn reduce(steps: &mut [Step]) {
     let mut before: Vec<Vec<usize>> = Vec::with_capacity(steps.len());
     for step in steps.iter_mut() {
         let mut all: Vec<usize> = step.after.iter().filter_map(|one| before.get(*one)).flatten().copied().collect();
-        step.after.retain(|one| !all.contains(one));
+        step.after.retain(|one| step.judge == Some(*one) || !all.contains(one));
         all.extend(&step.after);
         all.sort_unstable();
         all.dedup();

@@ -30,6 +30,24 @@ pub struct Publication {
     pub ensemble: Ensemble,
 }
 
+impl Publication {
+    /// Its text, as a version's file holds it: with a checksum, every number bit for bit.
+    ///
+    /// # Errors
+    /// A model that has no text.
+    pub fn to_text(&self) -> Result<String, RegistryError> {
+        text_of(self)
+    }
+
+    /// The publication that a text holds.
+    ///
+    /// # Errors
+    /// In words, what is wrong with the text.
+    pub fn from_text(text: &[u8]) -> Result<Self, String> {
+        parsed(text)
+    }
+}
+
 /// A published model and its number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
@@ -285,6 +303,14 @@ fn text_of(publication: &Publication) -> Result<String, RegistryError> {
 }
 
 fn read(text: &[u8], name: &str) -> Result<Publication, String> {
+    let publication = parsed(text)?;
+    if publication.name != name {
+        return Err(format!("it holds the model `{}`", publication.name));
+    }
+    Ok(publication)
+}
+
+fn parsed(text: &[u8]) -> Result<Publication, String> {
     let envelope: Envelope<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if envelope.format != FORMAT {
         return Err(format!("its format is {}, and this program reads {FORMAT}", envelope.format));
@@ -292,11 +318,7 @@ fn read(text: &[u8], name: &str) -> Result<Publication, String> {
     if envelope.checksum != format!("{:032x}", checksum(envelope.content.get())) {
         return Err("its checksum does not fit its content".into());
     }
-    let publication: Publication = serde_json::from_str(envelope.content.get()).map_err(|error| error.to_string())?;
-    if publication.name != name {
-        return Err(format!("it holds the model `{}`", publication.name));
-    }
-    Ok(publication)
+    serde_json::from_str(envelope.content.get()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,0 +1,92 @@
+//! Rows of a job that cannot be computed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flow_operators::operator::DeadLetter;
+use flow_operators::order::Order;
+use flow_task::{RunError, SourceSpec};
+use serde::{Deserialize, Serialize};
+
+/// What a part of a job left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bad {
+    /// How many rows.
+    pub rows: u64,
+    /// Where the first one stands and what is wrong with it.
+    pub first: Option<String>,
+    /// The statement that left them out, where several parts do so for it; then several rows of one place count once.
+    #[serde(default)]
+    pub statement: Option<usize>,
+    /// Their places, where they count once: arrival, source, partition, offset.
+    #[serde(default)]
+    pub places: Vec<(i64, u32, u32, i64)>,
+}
+
+/// What the parts of a job left out, and how much there was.
+#[derive(Debug, Clone, Default)]
+pub struct BadRows {
+    /// The rows that went in.
+    pub accepted: u64,
+    parts: Vec<(String, Bad)>,
+}
+
+impl Bad {
+    /// The letters that are no refusals of a source.
+    #[must_use]
+    pub fn of(letters: &[DeadLetter], sources: &[SourceSpec]) -> Self {
+        let is_refusal = |letter: &DeadLetter| sources.iter().any(|source| source.name == *letter.flow);
+        let mut rows = 0;
+        let mut first = None;
+        for letter in letters.iter().filter(|letter| !is_refusal(letter)) {
+            rows += 1;
+            first.get_or_insert_with(|| {
+                let source = sources.get(letter.order.event_origin().source as usize);
+                let source = source.map_or("a part of a split", |source| source.name.as_str());
+                format!("offset {} of `{source}`, {}", letter.order.offset, letter.detail)
+            });
+        }
+        Self { rows, first, ..Self::default() }
+    }
+
+    /// The same, left out for a statement.
+    #[must_use]
+    pub fn for_statement(self, statement: usize, letters: &[DeadLetter]) -> Self {
+        let place = |order: Order| (order.arrived, order.origin.source, order.origin.partition, order.offset);
+        let places: BTreeSet<_> = letters.iter().map(|letter| place(letter.order)).collect();
+        Self { statement: Some(statement), places: places.into_iter().collect(), ..self }
+    }
+}
+
+impl BadRows {
+    /// Takes in what a part left out; a part that is told again is the same.
+    pub fn add(&mut self, part: &str, bad: Bad) {
+        if !self.parts.iter().any(|(known, _)| known == part) {
+            self.parts.push((part.to_owned(), bad));
+        }
+    }
+
+    /// Bad rows fail a job, unless they are at most `tolerate` of a million of those that went in.
+    ///
+    /// # Errors
+    /// Names the first one.
+    pub fn check(&self, job: &str, tolerate: u64) -> Result<(), RunError> {
+        let mut count = 0;
+        let mut of_statements: BTreeMap<usize, BTreeSet<(i64, u32, u32, i64)>> = BTreeMap::new();
+        for (_, bad) in &self.parts {
+            match bad.statement {
+                Some(statement) => of_statements.entry(statement).or_default().extend(&bad.places),
+                None => count += bad.rows,
+            }
+        }
+        count += of_statements.values().map(|places| places.len() as u64).sum::<u64>();
+        if u128::from(count) * 1_000_000 <= u128::from(tolerate) * u128::from(self.accepted) {
+            return Ok(());
+        }
+        let first = self.parts.iter().find_map(|(_, bad)| bad.first.clone());
+        Err(RunError::Program(format!(
+            "job `{job}`: {count} of {} rows cannot be computed, the first: {}; correct them, or allow some with @tolerate",
+            self.accepted,
+            first.unwrap_or_default()
+        )))
+    }
+}
