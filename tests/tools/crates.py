@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,11 @@ KILLS = int(os.environ.get("FEC_KILLS", "4"))
 BUILT = TARGET / "compiled"
 # Where solutions are compiled to, one after the other: what is built of the runtime is that of all of them.
 OUT = TARGET / "compiled-solution"
+# A comparison in the rules of a crate, and the test that sees it changed.
+PLANTED = {
+    "scoring-alerts": (r"payments_10m\? > 5", "more than five payments in ten minutes, and more than ten times the mean in an hour, are a burst"),
+    "scoring-score": (r"card_countries_24h\? > 4", "four countries do not, and a risk of 0.9 is not above 0.9"),
+}
 layer = Layer("crates")
 
 
@@ -255,6 +261,52 @@ def printed(name):
         built(OUT / "crates")
 
 
+def tested(*words, out=OUT, solution=SOLUTION, target=BUILT):
+    """What `fec test --compiled` says: its exit code, its lines, what is on stderr."""
+    os.environ["CARGO_TARGET_DIR"] = str(target)
+    done = fec("test", solution, "--compiled", out, "--format", "json", *words)
+    return done.returncode, lines(done.stdout), done.stderr
+
+
+def language():
+    """The language's tests against the binaries: green as they are, red with a comparison changed by hand."""
+    interpreted = lines(fec("test", SOLUTION, "--format", "json").stdout)
+    code, told, errors = tested()
+    layer.check("the tests pass against the binaries", code == 0 and told[-1]["summary"]["passed"] >= 2, shown(told) + errors)
+    layer.equal("they are those of fec test", {line["test"] for line in told[:-1]}, {line["test"] for line in interpreted[:-1]})
+    layer.equal("the engine is named", {line["engine"] for line in told[:-1]}, {"compiled"})
+    code, told, errors = tested(out=scratch("crates-nothing"))
+    layer.check("a folder that no compile wrote is refused", code == 2 and "fec compile" in errors, errors)
+    code, told, errors = tested(target=scratch("crates-unbuilt"))
+    layer.check("binaries that are not there are asked for", code == 3 and "cargo build --release" in errors, errors)
+    copy = scratch("crates-other") / "fraud"
+    shutil.copytree(ROOT / SOLUTION, copy)
+    text = (copy / "fraud.asol").read_text(encoding="utf-8")
+    (copy / "fraud.asol").write_text(text.replace("risk > 0.9", "risk > 0.8"), encoding="utf-8")
+    code, told, errors = tested(solution=copy)
+    layer.check("binaries of another form of the solution are refused", code == 3 and "fec compile" in errors, errors)
+
+    written = {}
+    for crate, (comparison, _) in PLANTED.items():
+        path = OUT / "crates" / crate / "src/rules.rs"
+        written[path] = path.read_text(encoding="utf-8")
+        text, count = re.subn(comparison, lambda found: found[0].replace(">", ">="), written[path])
+        if not layer.equal(f"the comparison is in {crate}", count, 1):
+            return
+        path.write_text(text, encoding="utf-8")
+    code, told, errors = tested()
+    layer.check("binaries older than their text are refused", code == 3 and "older" in errors and "cargo build" in errors, errors)
+    done = cargo(OUT / "crates", "build", "--release", "--locked", "--offline", "--quiet")
+    if layer.check("the crates build with other comparisons", done.returncode == 0, done.stderr[-900:]):
+        code, told, errors = tested()
+        failed = sorted(line["test"] for line in told if line.get("status") == "failed")
+        layer.equal("comparisons changed by hand turn their tests red", (code, failed), (1, sorted(test for _, test in PLANTED.values())))
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")
+    done = cargo(OUT / "crates", "build", "--release", "--locked", "--offline", "--quiet")
+    layer.check("they pass again as they were", done.returncode == 0 and tested()[0] == 0, done.stderr[-900:])
+
+
 def changed():
     """A rule that changes is one crate to build, and no reason to build state anew."""
     copy = scratch("crates-changed") / "fraud"
@@ -354,6 +406,7 @@ def main():
         killed("scoring-alerts", wanted)
     wrong("scoring-alerts")
     served()
+    language()
     changed()
     imaged()
     whole("flights")

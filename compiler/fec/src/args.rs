@@ -85,6 +85,9 @@ pub struct Test {
     /// Only tests whose name contains this text
     #[arg(long)]
     pub only: Option<String>,
+    /// Ask the binaries of this folder, which `compile` wrote and cargo built, instead of interpreting the solution
+    #[arg(long, value_name = "OUT")]
+    pub compiled: Option<PathBuf>,
 }
 
 /// `run`.

@@ -5,6 +5,7 @@ mod compile;
 mod load;
 mod output;
 mod progress;
+mod stop;
 mod verbs;
 
 use std::process::ExitCode;

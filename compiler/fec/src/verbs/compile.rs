@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::args::{Compile, Format};
 use crate::compile::manifest::{self, Entry, Manifest};
-use crate::compile::{backends, images, tree};
+use crate::compile::{PLAN, backends, images, plan, tree};
 use crate::load;
 use crate::output::{Failure, WRONG, line, local, report};
 
@@ -27,7 +27,7 @@ pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
     let deployment = deployment(ir, target);
     let (mut files, found) = generate(&deployment, &sources, &fingerprint);
     tell(&found, &sources, format)?;
-    files.push(plan(ir)?);
+    files.push(whole(PLAN, plan(ir)?.into_bytes()));
     files.extend(images::recipe(&deployment));
     let name = target.map(|target| target.name.as_str());
     let mut list = written(ir, name, &args.output, &files, &sources)?;
@@ -87,16 +87,9 @@ fn tell(found: &[Diagnostic], sources: &Sources, format: Format) -> Result<(), F
     report(found, sources)
 }
 
-fn plan(ir: &Ir) -> Result<OutputFile, Failure> {
-    let mut text = serde_json::to_string_pretty(ir).map_err(|error| Failure::environment(error.to_string()))?;
-    text.push('\n');
-    Ok(whole("ir.json", text))
-}
-
 /// A file that stands for the whole solution.
-fn whole(path: &str, text: String) -> OutputFile {
-    let (kind, contents) = (FileKind::Plan, text.into_bytes());
-    OutputFile { path: path.to_owned(), kind, contents, source: None, lines: Vec::new() }
+fn whole(path: &str, contents: Vec<u8>) -> OutputFile {
+    OutputFile { path: path.to_owned(), kind: FileKind::Plan, contents, source: None, lines: Vec::new() }
 }
 
 /// Adds the list of all files, itself among them.
@@ -119,6 +112,6 @@ fn listed(ir: &Ir, target: Option<&str>, files: &mut Vec<OutputFile>, sources: &
     list.files.insert(at, itself);
     let mut text = serde_json::to_string_pretty(&list).map_err(|error| Failure::environment(error.to_string()))?;
     text.push('\n');
-    files.push(whole(manifest::NAME, text));
+    files.push(whole(manifest::NAME, text.into_bytes()));
     Ok(list)
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use fec_ir::Ir;
 use fec_local::run::{Event, RunOptions, Summary, run as run_locally};
@@ -13,6 +12,7 @@ use crate::args::{Format, Run};
 use crate::load;
 use crate::output::{Failure, WRONG, line, local};
 use crate::progress::Progress;
+use crate::stop::stopped;
 
 /// Where services listen unless the command says otherwise.
 const PORT: u16 = 8080;
@@ -31,13 +31,7 @@ pub fn run(args: &Run, format: Format) -> Result<(), Failure> {
         address: port.map(|port| SocketAddr::from(([127, 0, 0, 1], port))),
         out: args.out.clone(),
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // A second signal ends the process at once: the log is made for that.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Failure::environment(format!("cannot listen for signals: {error}")))?;
-    }
+    let stop = stopped()?;
     let ir = Arc::new(compiled.ir);
     let mut teller = Teller { ir: Arc::clone(&ir), format, progress: None, failed: false, printed: Ok(()) };
     let done = run_locally(&ir, &options, &stop, &mut |event| teller.tell(event)).map_err(local);

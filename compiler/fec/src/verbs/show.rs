@@ -19,7 +19,8 @@ pub fn run(args: &Show) -> Result<(), Failure> {
     let at = args.at.as_deref().map(parse_instant).transpose().map_err(local)?;
     let sources = &environment.names.sources;
     let (history, tables) = read_all(sources, &places).map_err(local)?;
-    let (history, tables) = simulate::fill(sources, specs::simulation(ir).as_ref(), history, tables).map_err(local)?;
+    let (history, tables) =
+        simulate::fill(sources, specs::simulation(ir).as_ref(), &places, history, tables).map_err(local)?;
     let road = match args.plane {
         Plane::Batch => Road::Batch,
         Plane::Stream => Road::Stream,

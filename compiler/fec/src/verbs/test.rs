@@ -1,55 +1,115 @@
 //! `fec test`.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use fec_local::suite;
+use fec_local::suite::{self, Runner, TestOutcome, Verdict};
 use serde_json::json;
 
 use crate::args::{Format, Test};
-use crate::load;
+use crate::compile::built;
+use crate::load::{self, Compiled};
 use crate::output::{Failure, WRONG, line, local};
+use crate::stop::stopped;
 
-/// Runs a solution's tests in every plane.
+/// Runs a solution's tests in every plane, interpreted or against compiled binaries.
 pub fn run(args: &Test, format: Format) -> Result<(), Failure> {
-    let compiled = load::compiled(&args.solution)?;
+    let (compiled, binaries) = match &args.compiled {
+        None => (load::compiled(&args.solution)?, None),
+        Some(out) => of_binaries(&args.solution, out)?,
+    };
+    let runner = binaries.as_ref().map_or(Runner::Interpreted, Runner::Compiled);
     let places = load::places(&compiled.ir, &compiled.files, &[])?;
     let ir = Arc::new(compiled.ir);
-    let (mut passed, mut failed) = (0u64, 0u64);
+    // Binaries go with the command; what is interpreted just ends.
+    let stop = if binaries.is_some() { stopped()? } else { Arc::default() };
+    let engine = if binaries.is_some() { "compiled" } else { "interpreted" };
+    let mut told = Told { format, engine, passed: 0, failed: 0, skipped: 0, missing: 0 };
     let mut printed = Ok(());
-    suite::run(&ir, &places, args.only.as_deref(), &mut |outcome| {
-        let status = if outcome.failure.is_none() { "passed" } else { "failed" };
-        match outcome.failure {
-            None => passed += 1,
-            Some(_) => failed += 1,
+    let ran = suite::run(&ir, &places, runner, args.only.as_deref(), &stop, &mut |outcome| {
+        let text = told.outcome(&outcome);
+        if printed.is_ok() {
+            printed = line(text);
         }
-        let text = match format {
+    });
+    ran.map_err(local)?;
+    printed?;
+    line(told.summary())?;
+    if told.is_wrong() { Err(Failure::silent(WRONG)) } else { Ok(()) }
+}
+
+/// A solution as it was compiled into `out`, and its binaries.
+fn of_binaries(solution: &Path, out: &Path) -> Result<(Compiled, Option<suite::Binaries>), Failure> {
+    let manifest = built::listed(out, solution)?;
+    let compiled = load::compiled_for(solution, manifest.target.as_deref())?;
+    let binaries = built::binaries(out, solution, &manifest, &compiled.ir)?;
+    Ok((compiled, Some(binaries)))
+}
+
+/// What was told of tests.
+struct Told {
+    format: Format,
+    engine: &'static str,
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+    /// Of those that were skipped, how many ask a binary that was not compiled.
+    missing: u64,
+}
+
+impl Told {
+    /// The line of an outcome.
+    fn outcome(&mut self, outcome: &TestOutcome) -> String {
+        let (status, message) = match &outcome.verdict {
+            Verdict::Passed => ("passed", None),
+            Verdict::Failed(why) => ("failed", Some(why)),
+            Verdict::Skipped(why) | Verdict::Missing(why) => ("skipped", Some(why)),
+        };
+        match &outcome.verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::Missing(_) => {
+                self.skipped += 1;
+                self.missing += 1;
+            }
+        }
+        match self.format {
             Format::Json => {
                 let mut object = json!({
                     "test": outcome.test,
                     "plane": outcome.plane,
-                    "engine": "interpreted",
+                    "engine": self.engine,
                     "status": status,
                     "ms": u64::try_from(outcome.ms).unwrap_or(u64::MAX),
                 });
-                if let (Some(failure), Some(object)) = (&outcome.failure, object.as_object_mut()) {
-                    object.insert("message".to_owned(), json!(failure));
+                if let (Some(message), Some(object)) = (message, object.as_object_mut()) {
+                    object.insert("message".to_owned(), json!(message));
                 }
                 object.to_string()
             }
             Format::Human => {
-                let reason = outcome.failure.as_ref().map(|failure| format!("\n       {failure}")).unwrap_or_default();
+                let reason = message.map(|message| format!("\n       {message}")).unwrap_or_default();
                 format!("{status}  {} [{}]{reason}", outcome.test, outcome.plane)
             }
-        };
-        if printed.is_ok() {
-            printed = line(text);
         }
-    })
-    .map_err(local)?;
-    printed?;
-    match format {
-        Format::Json => line(json!({ "summary": { "passed": passed, "failed": failed, "skipped": 0 } }))?,
-        Format::Human => line(format!("{passed} passed, {failed} failed, 0 skipped"))?,
     }
-    if failed > 0 { Err(Failure::silent(WRONG)) } else { Ok(()) }
+
+    fn summary(&self) -> String {
+        let Self { passed, failed, skipped, missing, .. } = self;
+        match self.format {
+            Format::Json => {
+                json!({ "summary": { "passed": passed, "failed": failed, "skipped": skipped } }).to_string()
+            }
+            Format::Human if *missing > 0 => {
+                format!("{passed} passed, {failed} failed, {skipped} skipped, {missing} of them without a binary")
+            }
+            Format::Human => format!("{passed} passed, {failed} failed, {skipped} skipped"),
+        }
+    }
+
+    /// What a binary should have shown, and none did, has not been shown.
+    fn is_wrong(&self) -> bool {
+        self.failed > 0 || self.missing > 0 || (self.passed == 0 && self.skipped > 0)
+    }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use flow_core::calendar::parse_timestamp;
+
 /// How a process is run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Flags {
@@ -17,6 +19,8 @@ pub(crate) struct Flags {
     pub bind: BTreeMap<String, PathBuf>,
     /// Where committed rows are written as files at the end.
     pub out: Option<PathBuf>,
+    /// The instant to stand at, microseconds since the epoch.
+    pub now: Option<i64>,
     /// The port to serve on; 0 takes a free one.
     pub port: Option<u16>,
     /// The address to serve on.
@@ -52,6 +56,7 @@ pub(crate) fn usage(name: &str, port: Option<u16>) -> String {
          \x20     --state <DIR>         Where log, state and models are kept [default: .fec]\n\
          \x20     --root <DIR>          The folder that the solution's paths are relative to [default: .]\n\
          \x20     --bind <SOURCE=FILE>  Read a source from a file instead of its topic, file and history\n\
+         \x20     --now <T>             Stand at an instant such as 2026-01-31T12:00:00Z: what arrived before it counts, and no more\n\
          \x20     --port <N>            Serve here, and say whether it is healthy and ready; 0 takes a free port [default: {port}]\n\
          \x20     --host <ADDRESS>      The address to serve on; 0.0.0.0 is all of them [default: 127.0.0.1]\n\
          \x20     --out <DIR>           Write what was committed here: sinks/NAME.jsonl and dead/SOURCE.jsonl\n\
@@ -85,6 +90,11 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Wanted
                     return Err(format!("--bind {bound}: a source and a file are bound by SOURCE=FILE"));
                 };
                 flags.bind.insert(source.to_owned(), file.into());
+            }
+            "--now" => {
+                let now = value()?;
+                let wrong = || format!("--now {now}: an instant is written as 2026-01-31T12:00:00Z");
+                flags.now = Some(parse_timestamp(now.as_bytes()).ok_or_else(wrong)?);
             }
             "--port" => {
                 let port = value()?;
@@ -124,6 +134,9 @@ mod tests {
         let Ok(Wanted::Run(flags)) = of(&["--port", "0", "--host=0.0.0.0"]) else { panic!("it is a call") };
         assert_eq!(flags.address(Some(1)).map(|address| address.to_string()).as_deref(), Some("0.0.0.0:0"));
         assert_eq!(Flags::default().address(None), None);
+        let Ok(Wanted::Run(flags)) = of(&["--now=1970-01-01T00:00:01Z"]) else { panic!("it is a call") };
+        assert_eq!(flags.now, Some(1_000_000));
+        assert!(of(&["--now", "soon"]).unwrap_err().contains("2026-01-31T12:00:00Z"));
         assert!(of(&["--port", "65536"]).unwrap_err().contains("65535"));
         assert!(of(&["--host", "here"]).unwrap_err().contains("127.0.0.1"));
         assert_eq!(of(&["-h"]), Ok(Wanted::Help));

@@ -59,7 +59,11 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     }
     let store = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
-    let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, registry, answers.models.clone()));
+    let reads = LiveReads::new(Arc::clone(&store) as _, registry, answers.models.clone()).standing(flags.now);
+    let reads = Arc::new(reads);
+    if flags.now.is_some() {
+        answers.services.iter_mut().for_each(|service| service.plan.untimed());
+    }
     reads.reload(&mut |note| teller.note(&note));
     let services = Arc::new(Services::new(answers)?);
     let task = task_of(&folder.generation(), &service.keeper);

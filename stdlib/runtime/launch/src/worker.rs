@@ -80,15 +80,21 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
         commit_rows: 0,
     };
     let mut task = StreamTask::open(Box::new(setup_log), setup)?;
+    if let Some(now) = flags.now {
+        task.until(now);
+    }
     health.look(&task, &solution.sources, &mut log)?;
     task.catch_up(&mut |_| {}, &stop)?;
-    task.history_applied(task.arrived().map_or(0, |arrived| arrived.saturating_add(1)))?;
+    let after_all = || task.arrived().map_or(0, |arrived| arrived.saturating_add(1));
+    task.history_applied(flags.now.unwrap_or_else(after_all))?;
     health.set_ready();
     health.look(&task, &solution.sources, &mut log)?;
     teller.ready(url.as_deref(), started.elapsed().as_millis())?;
     let begun = Instant::now();
     let mut looked = begun;
-    while !flags.once && !stop.load(Ordering::Relaxed) {
+    // At an instant that it stands at there is nothing more to come.
+    let ends = flags.once || flags.now.is_some();
+    while !ends && !stop.load(Ordering::Relaxed) {
         if looked.elapsed() >= LOOK {
             looked = Instant::now();
             health.look(&task, &solution.sources, &mut log)?;

@@ -16,6 +16,8 @@ pub struct LiveReads {
     store: Arc<dyn FeatureStore>,
     registry: Arc<Registry>,
     names: Vec<String>,
+    /// The instant at which all requests are answered, where somebody chose one.
+    at: Option<i64>,
     models: RwLock<BTreeMap<String, Arc<PublishedModel>>>,
     moment: RwLock<Arc<Moment>>,
     ready: AtomicBool,
@@ -32,12 +34,20 @@ impl LiveReads {
             store,
             registry,
             names: models,
+            at: None,
             models: RwLock::default(),
             moment: RwLock::new(Arc::new(Moment::new(0, ""))),
             ready: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             looked: Mutex::default(),
         }
+    }
+
+    /// Answers all requests at `at`, or later where more than that has been applied; without it, when all that was applied
+    /// had arrived.
+    #[must_use]
+    pub fn standing(self, at: Option<i64>) -> Self {
+        Self { at, moment: RwLock::new(Arc::new(Moment::new(at.unwrap_or(0), ""))), ..self }
     }
 
     /// Loads the newest version of each model; tells of files that were passed over.
@@ -78,7 +88,7 @@ impl LiveReads {
 
     /// Everything up to `cut` is applied: requests are answered at `now`, microseconds since the epoch.
     pub fn applied(&self, now: i64, cut: &Cut) {
-        let next = Arc::new(Moment::new(now, &cut.to_string()));
+        let next = Arc::new(Moment::new(self.at.map_or(now, |at| at.max(now)), &cut.to_string()));
         self.commits.fetch_add(1, Ordering::Relaxed);
         if let Ok(mut moment) = self.moment.write() {
             *moment = next;

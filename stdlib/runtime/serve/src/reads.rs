@@ -7,7 +7,7 @@ use flow_core::trees::Ensemble;
 use flow_core::value::Value;
 use flow_http::HeaderValue;
 
-use crate::error::ServeError;
+use crate::error::{RequestError, ServeError};
 
 /// What a service reads besides its request. Called from several threads at once.
 pub trait Reads: Send + Sync {
@@ -26,6 +26,11 @@ pub trait Reads: Send + Sync {
 
     /// Whether all history is applied.
     fn ready(&self) -> bool;
+
+    /// The answer of a service that another process answers for; nothing where this one does.
+    fn elsewhere(&self, _service: &str, _arguments: &[Value]) -> Option<Result<Value, RequestError>> {
+        None
+    }
 }
 
 /// An instant at which requests are answered. Its headers are written once, not once a request.

@@ -22,7 +22,7 @@ use crate::plan::{Plan, Step, Work};
 use crate::reads::{Prediction, Reads};
 use crate::relation::Relation;
 use crate::scalar::Scalar;
-use crate::services::Services;
+use crate::services::{Reply, Services};
 
 /// Why a binding has no value. It costs nothing until somebody needs the value.
 #[derive(Debug)]
@@ -301,8 +301,9 @@ impl<'a> Run<'a> {
             Work::Predict { model, inputs } => self.predict(model, inputs),
             Work::Call { service, arguments } => {
                 let arguments = self.all(arguments)?;
-                let reply = self.services.request(service, arguments, self.now, self.reads, self.started.is_some());
-                match reply {
+                let elsewhere = self.reads.elsewhere(service, &arguments).map(|answer| answer.map(Reply::of));
+                let here = || self.services.request(service, arguments, self.now, self.reads, self.started.is_some());
+                match elsewhere.unwrap_or_else(here) {
                     Ok(reply) => {
                         self.emitted.borrow_mut().extend(reply.emitted);
                         Ok(Bound::Value(reply.value))
@@ -331,14 +332,14 @@ impl<'a> Run<'a> {
 
     fn predict(&self, model: &str, inputs: &[(String, Scalar)]) -> Result<Bound, Fail> {
         let Some(published) = self.reads.model(model) else { return Ok(Bound::Value(Value::Absent)) };
-        let ensemble = match &published.prediction {
-            Prediction::Ensemble(ensemble) => ensemble,
-            Prediction::Fixed(value) => return Ok(Bound::Value(value.clone())),
-        };
         let mut cells = Vec::with_capacity(inputs.len());
         for (_, input) in inputs {
             cells.push(self.whole(input)?);
         }
+        let ensemble = match &published.prediction {
+            Prediction::Ensemble(ensemble) => ensemble,
+            Prediction::Fixed(value) => return Ok(Bound::Value(value.clone())),
+        };
         let encoded = |(position, feature): (usize, &flow_core::trees::Feature)| {
             // A version may be older than the solution: its features are found by name.
             let at = inputs.iter().position(|(name, _)| *name == feature.name)?;

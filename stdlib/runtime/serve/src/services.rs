@@ -90,6 +90,13 @@ pub struct Reply {
     pub left_out: usize,
 }
 
+impl Reply {
+    /// A value that was computed, and nothing else.
+    pub(crate) fn of(value: Value) -> Self {
+        Self { value, fallback: false, emitted: Vec::new(), left_out: 0 }
+    }
+}
+
 /// All services of a process.
 pub struct Services {
     slots: Vec<Value>,
@@ -203,6 +210,12 @@ impl Services {
                 Err(RequestError::Unavailable(format!("`{path}` has no answer, which is a defect of the compiler")))
             }
         }
+    }
+
+    /// The service of a path.
+    #[must_use]
+    pub fn service(&self, path: &str) -> Option<&Service> {
+        self.services.get(path)
     }
 
     /// The services in the order of their paths.

@@ -339,7 +339,8 @@ fn loaded(source: &SourceSpec, schema: Arc<Schema>, batches: &[Batch]) -> Loaded
 }
 
 /// Rows without time and place.
-fn plain(columns: Vec<Column>, rows: usize) -> Batch {
+#[must_use]
+pub fn plain(columns: Vec<Column>, rows: usize) -> Batch {
     Batch {
         columns,
         rows,

@@ -1,6 +1,6 @@
 //! The simulation as a producer: its history goes into the log once, then it goes on live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use flow_log::{AppendError, Log, Outcome, PartitionId};
@@ -20,6 +20,8 @@ pub struct Feed {
     simulated: Option<(Simulation, Dealer)>,
     /// The topics of streams that have no files, by source: the simulation or others fill them.
     topics: BTreeMap<u32, String>,
+    /// The tables that have no files.
+    open_tables: BTreeSet<String>,
     records: u64,
     live_events: u64,
 }
@@ -34,6 +36,11 @@ impl Feed {
             .filter(|(_, source)| places.at_rest(source).is_none())
             .map(|(number, source)| (number, source.topic.clone()))
             .collect();
+        let open_tables = sources
+            .iter()
+            .filter(|source| !source.is_stream() && places.at_rest(source).is_none())
+            .map(|source| source.name.clone())
+            .collect();
         let simulated = match settings {
             Some(settings) => {
                 let dealer = Dealer::open(sources, settings, |number, _| topics.contains_key(&number))?;
@@ -41,7 +48,7 @@ impl Feed {
             }
             None => None,
         };
-        Ok(Self { simulated, topics, records: 0, live_events: 0 })
+        Ok(Self { simulated, topics, open_tables, records: 0, live_events: 0 })
     }
 
     /// Tables, with those that the simulation fills.
@@ -50,7 +57,7 @@ impl Feed {
     /// A table that cannot be read.
     pub fn tables(&self, sources: &[SourceSpec], tables: Tables) -> Result<Tables, RunError> {
         match &self.simulated {
-            Some((_, dealer)) => dealer.tables(sources, tables),
+            Some((_, dealer)) => dealer.tables(sources, tables, |source| self.open_tables.contains(&source.name)),
             None => Ok(tables),
         }
     }
@@ -77,6 +84,9 @@ impl Feed {
             }
         }
         let Some((settings, dealer)) = self.simulated.as_mut() else { return Ok(()) };
+        if dealer.sources().next().is_none() {
+            return Ok(());
+        }
         let wanted = format!("{}({}, {}, {})", settings.generator, settings.seed, settings.rows, settings.rate);
         match folder.simulated() {
             Some(before) if before != wanted => {
@@ -169,4 +179,34 @@ fn append(log: &mut dyn Log, topics: &BTreeMap<u32, String>, events: &[Dealt]) -
 #[must_use]
 pub fn is_fed(sources: &[SourceSpec], places: &Places) -> bool {
     streams(sources).all(|(_, source)| places.at_rest(source).is_some() || places.simulated.contains(&source.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::read_tables;
+    use crate::spec::Shape;
+    use flow_core::types::{DataType, Field, Kind, Schema};
+
+    #[test]
+    fn a_table_that_has_a_file_is_not_simulated() {
+        let columns = Schema { fields: vec![Field { name: "id".to_owned(), ty: DataType::required(Kind::String) }] };
+        let sources = [SourceSpec::new("merchants", Shape::Table, columns)];
+        let settings = Simulation { generator: "cards".to_owned(), seed: 1, rows: 10, rate: 0.0 };
+        let rows = |places: &Places| {
+            let feed = Feed::open(&sources, Some(&settings), places).unwrap();
+            let tables = feed.tables(&sources, read_tables(&sources, places).unwrap()).unwrap();
+            tables.get("merchants").unwrap().rows.rows
+        };
+        assert!(rows(&Places::default()) > 0);
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("none.jsonl");
+        std::fs::write(&empty, "").unwrap();
+        let bound = BTreeMap::from([("merchants".to_owned(), empty)]);
+        assert_eq!(
+            rows(&Places { bound, ..Places::default() }),
+            0,
+            "what is bound stands instead of what is simulated"
+        );
+    }
 }

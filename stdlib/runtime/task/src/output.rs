@@ -45,21 +45,7 @@ pub fn finish(
         }
     }
     for sink in sinks {
-        let mut written = records(log, &sink_topic(&folder.generation(), &sink.name))?;
-        let served = records(log, &served_topic(folder.solution(), &sink.name))?;
-        let is_mixed = !written.is_empty() && !served.is_empty();
-        written.extend(served);
-        if is_mixed {
-            written.sort_by_key(|record| record.stamp);
-        }
-        let mut lines = match sink.upsert {
-            true => last_by_key(written),
-            false => written.into_iter().map(|record| record.value).collect(),
-        };
-        let lake = folder.lake().join(format!("{}.jsonl", sink.name));
-        if let Ok(bytes) = std::fs::read(&lake) {
-            lines.extend(bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
-        }
+        let lines = sink_lines(log, folder, sink)?;
         summary.sinks.insert(sink.name.clone(), lines.len() as u64);
         if let Some(out) = out {
             write_lines(&out.join("sinks").join(format!("{}.jsonl", sink.name)), &lines)?;
@@ -74,6 +60,29 @@ pub fn finish(
         }
     }
     Ok(summary)
+}
+
+/// What is committed to a sink, each row a line of JSON.
+///
+/// # Errors
+/// A log that cannot be read.
+pub fn sink_lines(log: &mut dyn Log, folder: &StateFolder, sink: &SinkSpec) -> Result<Vec<Vec<u8>>, RunError> {
+    let mut written = records(log, &sink_topic(&folder.generation(), &sink.name))?;
+    let served = records(log, &served_topic(folder.solution(), &sink.name))?;
+    let is_mixed = !written.is_empty() && !served.is_empty();
+    written.extend(served);
+    if is_mixed {
+        written.sort_by_key(|record| record.stamp);
+    }
+    let mut lines = match sink.upsert {
+        true => last_by_key(written),
+        false => written.into_iter().map(|record| record.value).collect(),
+    };
+    let lake = folder.lake().join(format!("{}.jsonl", sink.name));
+    if let Ok(bytes) = std::fs::read(&lake) {
+        lines.extend(bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
+    }
+    Ok(lines)
 }
 
 /// A committed record.

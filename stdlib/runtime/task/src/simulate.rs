@@ -9,7 +9,7 @@ use flow_core::key::partition;
 use flow_log::{PartitionId, RawBatch, RawRecord};
 use flow_simulate::{Generator, Options, OutputDescription, OutputKind, SimulatedEvent, generator};
 
-use crate::data::{History, from_log, read_table_bytes};
+use crate::data::{History, Places, from_log, read_table_bytes};
 use crate::error::RunError;
 use crate::spec::{SourceSpec, find};
 use crate::tables::Tables;
@@ -121,15 +121,20 @@ impl Dealer {
         Some(Dealt { source, partition: partition(&event.key, PARTITIONS), event })
     }
 
-    /// Tables, with the simulated ones where there are no others.
+    /// Tables, with the simulated ones that `fills` wants.
     ///
     /// # Errors
     /// A table that cannot be read.
-    pub fn tables(&self, sources: &[SourceSpec], mut tables: Tables) -> Result<Tables, RunError> {
+    pub fn tables(
+        &self,
+        sources: &[SourceSpec],
+        mut tables: Tables,
+        fills: impl Fn(&SourceSpec) -> bool,
+    ) -> Result<Tables, RunError> {
         let outputs = self.generator.outputs();
         for (position, output) in outputs.iter().enumerate().filter(|(_, output)| output.kind == OutputKind::Table) {
             let Some((_, source)) = find(sources, output.name) else { continue };
-            if tables.get(output.name).is_none_or(|table| table.rows.rows == 0) {
+            if fills(source) {
                 tables.insert(output.name, read_table_bytes(source, self.generator.csv(position))?);
             }
         }
@@ -192,12 +197,13 @@ pub fn write(
 pub fn fill(
     sources: &[SourceSpec],
     settings: Option<&Simulation>,
+    places: &Places,
     mut history: History,
     tables: Tables,
 ) -> Result<(History, Tables), RunError> {
     let Some(settings) = settings else { return Ok((history, tables)) };
-    let at_rest: Vec<u32> = history.chunks.iter().map(|chunk| chunk.source).collect();
-    let mut dealer = Dealer::open(sources, settings, |number, _| !at_rest.contains(&number))?;
+    let fills = |source: &SourceSpec| places.at_rest(source).is_none();
+    let mut dealer = Dealer::open(sources, settings, |_, source| fills(source))?;
     let mut partitions: BTreeMap<(u32, u32), (Vec<u8>, Vec<RawRecord>)> = BTreeMap::new();
     let mut arrived: BTreeMap<(u32, u32), i64> = BTreeMap::new();
     while let Some(Dealt { source, partition, event }) = dealer.history() {
@@ -220,6 +226,6 @@ pub fn fill(
         let batch = RawBatch { partition: place, payload: Arc::new(payload), records };
         history.chunks.push(from_log(source, number, &batch));
     }
-    let tables = dealer.tables(sources, tables)?;
+    let tables = dealer.tables(sources, tables, fills)?;
     Ok((history, tables))
 }

@@ -214,6 +214,11 @@ impl StreamTask {
         Ok(opened)
     }
 
+    /// Leaves out what arrives at or after `at`.
+    pub fn until(&mut self, at: i64) {
+        self.pipeline.until(at);
+    }
+
     /// Reads the newest snapshot, then the changelog to its end, waiting for what an earlier owner may still have in the
     /// air.
     fn restore(&mut self, snapshots: Option<&Snapshots>) -> Result<(), RunError> {
