@@ -1,5 +1,5 @@
 //! Tests against compiled binaries: workers run to the instant of the test in a folder of their own, and services answer
-//! over HTTP from what these left there.
+//! over HTTP from what these left there; jobs run in another one, so that a sink tells who wrote to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -50,8 +50,10 @@ struct Asked<'a> {
     keeper: String,
     /// Services by path.
     services: BTreeMap<String, &'a Unit>,
-    /// Sinks whose rows are wanted.
-    sinks: Vec<SinkSpec>,
+    /// In the plane of jobs, those that write to a sink whose rows are wanted.
+    jobs: Vec<&'a Unit>,
+    /// Sinks whose rows are wanted, and whether they are those of jobs.
+    sinks: Vec<(SinkSpec, bool)>,
 }
 
 impl<'a> Engine<'a> {
@@ -71,20 +73,27 @@ impl<'a> Engine<'a> {
         let state = scratch.path().join("state");
         let binds = self.binds(given, &scratch.path().join("given"))?;
         publish(&state, given)?;
-        let mut words = vec!["--root".to_owned(), self.places.root.display().to_string()];
-        words.extend(["--state".to_owned(), state.display().to_string(), "--format=json".to_owned()]);
+        let by_jobs = scratch.path().join("jobs");
+        if !asked.jobs.is_empty() {
+            publish(&by_jobs, given)?;
+        }
+        let mut words = vec!["--root".to_owned(), self.places.root.display().to_string(), "--format=json".to_owned()];
         words.extend(binds.into_iter().flat_map(|bind| ["--bind".to_owned(), bind]));
         let at = self.test.at.map(|at| format!("--now={}", instant(at)));
-        for (_, unit) in &asked.workers {
-            let own: Vec<String> = words.iter().cloned().chain(at.clone()).chain(["--once".to_owned()]).collect();
+        let workers = asked.workers.iter().map(|(_, unit)| (*unit, &state));
+        for (unit, state) in workers.chain(asked.jobs.iter().map(|unit| (*unit, &by_jobs))) {
+            let own = ["--once".to_owned(), "--state".to_owned(), state.display().to_string()];
+            let own: Vec<String> = words.iter().cloned().chain(own).chain(at.clone()).collect();
             let binary = binaries.folder.join(&unit.binary);
             let ended = Process::start(&binary, &unit.binary, &own, scratch.path())?.ended(self.stop)?;
             if let Err(why) = ended {
                 return Ok(Err(Verdict::Failed(why)));
             }
         }
+        words.extend(["--state".to_owned(), state.display().to_string()]);
         let plan = fingerprint(self.ir)?;
         let (folder, found) = StateFolder::open(&state, &self.ir.name, &plan)?;
+        let (job_folder, _) = StateFolder::open(&by_jobs, &self.ir.name, &plan)?;
         if found == Found::Changed {
             let why = "the binaries are of another form of this solution: compile it and build them again".to_owned();
             return Ok(Err(Verdict::Failed(why)));
@@ -110,6 +119,7 @@ impl<'a> Engine<'a> {
                 stop: self.stop,
             },
             state: folder,
+            by_jobs: job_folder,
             sinks: asked.sinks,
             emits: asked.services.keys().any(|path| self.emits(path)),
             nothing: BTreeMap::new(),
@@ -152,19 +162,22 @@ impl<'a> Engine<'a> {
                 Err(Verdict::Missing(why))
             }
         };
-        let by_job = |unit: &&Unit| unit.kind == UnitKind::Job && self.writes(unit, &wanted);
-        if let Some(job) = units.iter().find(by_job).filter(|_| self.plane == "batch") {
-            there(job)?;
-            return Err(Verdict::Missing(format!("the job `{}` is not run by this command yet", job.name)));
-        }
-        let mut asked =
-            Asked { workers: Vec::new(), keeper: String::new(), services: BTreeMap::new(), sinks: Vec::new() };
+        let by_job = |sink: &String| self.plane == "batch" && writers(self.ir, sink).1;
+        let (of_jobs, of_others): (Vec<String>, Vec<String>) = wanted.into_iter().partition(by_job);
+        let mut asked = Asked {
+            workers: Vec::new(),
+            keeper: String::new(),
+            services: BTreeMap::new(),
+            jobs: units.iter().filter(|unit| unit.kind == UnitKind::Job && self.writes(unit, &of_jobs)).collect(),
+            sinks: Vec::new(),
+        };
+        asked.jobs.iter().try_for_each(|unit| there(unit))?;
         for work in workers(&deployment(self.ir, None)) {
             let Some(unit) = units.iter().find(|unit| unit.name == work.name) else { continue };
             if work.keeps_features {
                 asked.keeper.clone_from(&work.name);
             }
-            if work.keeps_features || work.sinks.iter().any(|(_, sink)| wanted.contains(sink)) {
+            if work.keeps_features || work.sinks.iter().any(|(_, sink)| of_others.contains(sink)) {
                 there(unit)?;
                 asked.workers.push((work, unit));
             }
@@ -176,14 +189,19 @@ impl<'a> Engine<'a> {
             asked.services.insert(path, unit);
         }
         let all = sinks(self.ir, &self.environment.names.enums);
-        asked.sinks = all.into_iter().filter(|sink| wanted.contains(&sink.name)).collect();
+        let is_wanted = |sink: SinkSpec| match (of_jobs.contains(&sink.name), of_others.contains(&sink.name)) {
+            (true, _) => Some((sink, true)),
+            (_, true) => Some((sink, false)),
+            _ => None,
+        };
+        asked.sinks = all.into_iter().filter_map(is_wanted).collect();
         Ok(asked)
     }
 
     /// Whether a unit writes to one of these sinks.
     fn writes(self, unit: &Unit, wanted: &[String]) -> bool {
         let flows = self.ir.flows.iter().filter(|flow| unit.flow.as_ref() == Some(&flow.path));
-        let writes = |id: &NodeId| wanted.iter().any(|sink| writers(self.ir, sink).1 && emits(self.ir, *id, sink));
+        let writes = |id: &NodeId| wanted.iter().any(|sink| emits(self.ir, *id, sink));
         flows.flat_map(|flow| &flow.nodes).any(writes)
     }
 
@@ -276,7 +294,9 @@ fn instant(at: i64) -> String {
 struct Launched<'a> {
     reads: BinaryReads<'a>,
     state: StateFolder,
-    sinks: Vec<SinkSpec>,
+    /// What jobs left.
+    by_jobs: StateFolder,
+    sinks: Vec<(SinkSpec, bool)>,
     /// Whether a service that is asked emits.
     emits: bool,
     nothing: service::Given,
@@ -286,9 +306,10 @@ struct Launched<'a> {
 impl Launched<'_> {
     /// Reads what sinks have received.
     fn read(&mut self) -> Result<(), LocalError> {
-        let mut log = EmbeddedLog::open(self.state.log(), Options::default())?;
-        for sink in &self.sinks {
-            let lines = sink_lines(&mut log, &self.state, sink)?;
+        for (sink, by_job) in &self.sinks {
+            let folder = if *by_job { &self.by_jobs } else { &self.state };
+            let mut log = EmbeddedLog::open(folder.log(), Options::default())?;
+            let lines = sink_lines(&mut log, folder, sink)?;
             let decoded = Decoder::new(&sink.schema, Encoding::Json, None).decode(lines.iter().map(Vec::as_slice));
             if let Some(refused) = decoded.refused.first() {
                 let what = format!("row {} of `{}` cannot be read: {}", refused.row, sink.name, refused.detail);
