@@ -131,6 +131,12 @@ impl Unit<'_> {
                 let (count, is_sorted) = (atom(count.to_string()), atom(is_sorted.to_string()));
                 Made::plain(call("Take::new", [self.schema(label, input), count, is_sorted]))
             }
+            RowOp::Stand { by_columns } => {
+                use_operator("stand", "Stand");
+                use_operator("stand", "StandBy");
+                let by = atom(if *by_columns { "StandBy::Columns" } else { "StandBy::Memory" });
+                Made::plain(call("Stand::new", [self.schema(label, input), by]))
+            }
             RowOp::OnePerKey { keys, is_last } => {
                 use_operator("distinct", "Distinct");
                 use_operator("distinct", "Which");

@@ -171,6 +171,11 @@ pub enum RowOp {
         /// Whether they come in the order of a sort, else they are taken in arrival order.
         is_sorted: bool,
     },
+    /// As rows stand where nothing sorts them, at the end.
+    Stand {
+        /// They have no place, and go by their columns; else they were sorted, and remember it.
+        by_columns: bool,
+    },
     /// One row of each key.
     OnePerKey {
         /// The key.

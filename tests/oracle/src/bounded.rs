@@ -70,8 +70,8 @@ impl Scope<'_> {
         let columns = names(&input.ty.columns);
         let mut rows = self.rows(input)?;
         rows.sort_by(|a, b| {
-            (a.time, &a.place, &a.lineage)
-                .cmp(&(b.time, &b.place, &b.lineage))
+            (a.time, &a.place, &a.standing)
+                .cmp(&(b.time, &b.place, &b.standing))
                 .then_with(|| compare_cells(&a.cells, &b.cells))
         });
         let mut found: BTreeMap<Vec<Ordered>, Change> = BTreeMap::new();

@@ -21,8 +21,8 @@ pub enum At {
     Nowhere,
     /// An event: rank of its source by name, partition, offset.
     Event(usize, i64, i64),
-    /// A row became final: its time and own place.
-    Closing(i64, Box<Place>),
+    /// A row became final: the event of its own place.
+    Closing(usize, i64, i64),
 }
 
 impl Place {
@@ -30,6 +30,53 @@ impl Place {
     #[must_use]
     pub fn nowhere() -> Self {
         Self { arrived: i64::MIN, at: At::Nowhere }
+    }
+
+    /// The place of a row that was here and is final once `arrived` is past.
+    #[must_use]
+    pub fn closing(&self, arrived: i64) -> Self {
+        let at = match &self.at {
+            At::Nowhere => At::Nowhere,
+            At::Event(source, partition, offset) | At::Closing(source, partition, offset) => {
+                At::Closing(*source, *partition, *offset)
+            }
+        };
+        Self { arrived, at }
+    }
+}
+
+/// What decides among rows of one place (3.2), from left to right.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// A row that it was made of: its place, and how it stood there.
+    Row(Place, Vec<Standing>),
+    /// The number of the union's input.
+    Input(usize),
+    /// A row without a place that it was joined with.
+    Unplaced(Cells),
+}
+
+/// Cells that order and equal by [`compare_cells`].
+#[derive(Debug, Clone)]
+pub struct Cells(pub Vec<Cell>);
+
+impl PartialEq for Cells {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Cells {}
+
+impl PartialOrd for Cells {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Cells {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare_cells(&self.0, &other.0)
     }
 }
 
@@ -44,6 +91,8 @@ pub struct Change {
     pub place: Place,
     /// Places of the events that it was made of.
     pub lineage: Vec<Place>,
+    /// How it stands among the rows of its place.
+    pub standing: Vec<Standing>,
     /// +1 or −1, or how often the row is there.
     pub weight: i64,
 }
@@ -87,13 +136,22 @@ impl Change {
     pub fn identity(&self) -> Identity {
         Identity { lineage: self.lineage.clone(), time: self.time, cells: self.cells.clone() }
     }
+
+    /// What it is to the rows that are made of it.
+    #[must_use]
+    pub fn stood(&self) -> Standing {
+        if self.place == Place::nowhere() {
+            return Standing::Unplaced(Cells(self.cells.clone()));
+        }
+        Standing::Row(self.place.clone(), self.standing.clone())
+    }
 }
 
-/// Changes in order: by place, −1 before +1, lineage, columns.
+/// Changes in order: by place, −1 before +1, as they stand there, columns.
 pub fn sort(changes: &mut [Change]) {
     changes.sort_by(|a, b| {
-        (&a.place, a.weight > 0, &a.lineage)
-            .cmp(&(&b.place, b.weight > 0, &b.lineage))
+        (&a.place, a.weight > 0, &a.standing)
+            .cmp(&(&b.place, b.weight > 0, &b.standing))
             .then_with(|| compare_cells(&a.cells, &b.cells))
     });
 }
@@ -108,6 +166,7 @@ pub fn add_up<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Vec<Change> 
                 row.weight += change.weight;
                 if change.weight > 0 && change.place > row.place {
                     row.place = change.place.clone();
+                    row.standing = change.standing.clone();
                 }
             })
             .or_insert_with(|| change.clone());

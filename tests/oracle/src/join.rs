@@ -61,8 +61,6 @@ impl Scope<'_> {
                 }
             }
             for mut row in joined(join, &left.change, &matches) {
-                row.place =
-                    matches.iter().map(|right| &right.place).fold(left.change.place.clone(), |a, b| a.max(b.clone()));
                 row.weight *= left.change.weight;
                 out.push(row);
             }
@@ -128,8 +126,11 @@ impl Scope<'_> {
                     group.iter().filter(|left| left.change.place <= *place).map(|left| left.change.weight).sum();
                 let live = add_up(matches.iter().copied().filter(|right| right.place <= *place));
                 let mut now: BTreeMap<Identity, Change> = BTreeMap::new();
-                if there != 0 {
-                    for mut output in joined(join, &row.change, &live) {
+                // The row is there as it was added last.
+                let added = group.iter().map(|left| &left.change);
+                let added = added.filter(|left| left.weight > 0 && left.place <= *place).max_by_key(|left| &left.place);
+                if let Some(added) = added.filter(|_| there != 0) {
+                    for mut output in joined(join, added, &live) {
                         output.weight *= there;
                         output.place = place.clone();
                         now.insert(output.identity(), output);
@@ -158,12 +159,12 @@ impl Scope<'_> {
 fn joined(join: &Join<'_>, left: &Change, matches: &[Change]) -> Vec<Change> {
     let mut matches: Vec<&Change> = matches.iter().collect();
     matches.sort_by(|a, b| {
-        (a.time, &a.place, &a.lineage)
-            .cmp(&(b.time, &b.place, &b.lineage))
+        (a.time, &a.place, &a.standing)
+            .cmp(&(b.time, &b.place, &b.standing))
             .then_with(|| compare_cells(&a.cells, &b.cells))
     });
     let alone = |record: Option<Value>| {
-        let mut row = Change { weight: 1, ..left.clone() };
+        let mut row = Change { weight: 1, standing: vec![left.stood()], ..left.clone() };
         row.cells.extend(record.map(Ok));
         row
     };
@@ -180,6 +181,8 @@ fn joined(join: &Join<'_>, left: &Change, matches: &[Change]) -> Vec<Change> {
             let pair = |right: &Change| {
                 let mut row = alone(Some(Value::Record(right.cells.clone())));
                 row.lineage.extend(right.lineage.iter().cloned());
+                row.standing.push(right.stood());
+                row.place = row.place.max(right.place.clone());
                 row.weight = if join.pick == JoinPick::All { right.weight } else { 1 };
                 row
             };

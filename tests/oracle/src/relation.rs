@@ -6,7 +6,7 @@ use fec_model::relation::{Relation, RelationOp};
 use fec_model::types::{Boundedness, Column};
 use fec_syntax::ast::{JoinKind, JoinPick};
 
-use crate::change::{At, Change, Place, add_up, sort};
+use crate::change::{At, Change, Place, Standing, add_up, sort};
 use crate::evaluate::{Stop, broken};
 use crate::scope::{Bound, Scope};
 use crate::value::{Cell, Value, compare_cells};
@@ -166,7 +166,14 @@ impl Scope<'_> {
         Ok(events
             .map(|event| {
                 let place = Place { arrived: event.arrived, at: At::Event(rank, event.partition, event.offset) };
-                Change { cells: event.cells.clone(), time: event.time, lineage: vec![place.clone()], place, weight: 1 }
+                Change {
+                    cells: event.cells.clone(),
+                    time: event.time,
+                    lineage: vec![place.clone()],
+                    standing: Vec::new(),
+                    place,
+                    weight: 1,
+                }
             })
             .collect())
     }
@@ -197,12 +204,14 @@ impl Scope<'_> {
     fn union(&self, inputs: &[Relation]) -> Result<Vec<Change>, Stop> {
         let Some(first) = inputs.first() else { return Ok(Vec::new()) };
         let mut out = Vec::new();
-        for (input, number) in inputs.iter().zip(0..) {
+        for (number, input) in inputs.iter().enumerate() {
             let (names, changes) = self.input(input)?;
             for mut change in changes {
                 change.cells = pick(&names, &change.cells, first)?;
                 if first.ty.timed {
-                    change.lineage.push(Place { arrived: number, at: At::Nowhere });
+                    let arrived = i64::try_from(number).unwrap_or(i64::MAX);
+                    change.lineage.push(Place { arrived, at: At::Nowhere });
+                    change.standing.insert(0, Standing::Input(number));
                 }
                 out.push(change);
             }
@@ -221,7 +230,8 @@ impl Scope<'_> {
                 continue;
             }
             if row.place.arrived <= last {
-                row.place = Place { arrived: last, at: At::Closing(row.time, Box::new(row.place)) };
+                row.standing = vec![row.stood()];
+                row.place = row.place.closing(last);
             }
             out.push(row);
         }
@@ -321,7 +331,7 @@ pub(crate) fn pick(names: &[String], cells: &[Cell], to: &Relation) -> Result<Ve
 
 /// A row without time and place.
 pub(crate) fn unplaced(cells: Vec<Cell>) -> Change {
-    Change { cells, time: 0, place: Place::nowhere(), lineage: Vec::new(), weight: 1 }
+    Change { cells, time: 0, place: Place::nowhere(), lineage: Vec::new(), standing: Vec::new(), weight: 1 }
 }
 
 /// A list of records as rows.

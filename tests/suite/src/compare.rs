@@ -259,11 +259,7 @@ pub fn unnamed(letters: BTreeSet<Letter>) -> BTreeSet<Letter> {
 
 /// The letter of a row that a flow left out.
 fn left_out(world: &World<'_>, flow: &str, (place, fault): &(Place, Fault)) -> Option<Letter> {
-    let mut at = &place.at;
-    while let At::Closing(_, own) = at {
-        at = &own.at;
-    }
-    let At::Event(rank, partition, offset) = at else { return None };
+    let (At::Event(rank, partition, offset) | At::Closing(rank, partition, offset)) = &place.at else { return None };
     let mut names: Vec<&String> = world.model.sources.iter().map(|source| &source.name).collect();
     names.sort_unstable();
     Some(Letter {

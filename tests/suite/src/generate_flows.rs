@@ -103,7 +103,7 @@ impl<'r> Flows<'r> {
             self.derive(&mut input);
         }
         if self.random.chance(40) {
-            self.join_stream(&mut input, left);
+            self.join_stream(&mut input, left, "r");
         }
         let keys: Vec<Col> = input
             .scope
@@ -191,8 +191,16 @@ impl<'r> Flows<'r> {
         pipeline.step(&format!("derive {}", parts.join(", ")));
     }
 
+    /// A union of the rows with some of them.
+    fn twice(&mut self, pipeline: &mut Pipeline) {
+        let c = condition(self.random, &pipeline.scope, 1);
+        let again = pipeline.text.replace('\n', " ");
+        pipeline.step(&format!("union ({again} |> where {c})"));
+        pipeline.events = false;
+    }
+
     /// Joins another stream by the common key, so that the row comes late.
-    fn join_stream(&mut self, pipeline: &mut Pipeline, left: &SourcePlan) {
+    fn join_stream(&mut self, pipeline: &mut Pipeline, left: &SourcePlan, alias: &str) {
         let others: Vec<&SourcePlan> = self.streams().into_iter().filter(|other| other.name != left.name).collect();
         if others.is_empty() {
             return;
@@ -210,15 +218,16 @@ impl<'r> Flows<'r> {
         let within = self.within();
         // `join first on …` reads as a relation called `first` and its condition.
         let relation = if right.name == "on" { "(on)" } else { &right.name };
-        pipeline.step(&format!("{kind} {relation} as r on {} == r.{} within {within}", left.key, right.key));
+        pipeline
+            .step(&format!("{kind} {relation} as {alias} on {} == {alias}.{} within {within}", left.key, right.key));
         pipeline.events = false;
-        pipeline.changes = !matches!(kind, "join" | "semi join");
+        pipeline.changes |= !matches!(kind, "join" | "semi join");
         if !kind.contains("semi") && !kind.contains("anti") {
             let optional = kind.starts_with("left");
             let columns = right.columns.iter();
-            pipeline
-                .scope
-                .extend(columns.map(|c| Col::new(&format!("r.{}", c.name), c.ty.clone(), c.optional || optional)));
+            pipeline.scope.extend(
+                columns.map(|c| Col::new(&format!("{alias}.{}", c.name), c.ty.clone(), c.optional || optional)),
+            );
         }
     }
 
@@ -280,7 +289,13 @@ impl<'r> Flows<'r> {
             rows.step(&format!("where {c}"));
         }
         if self.random.chance(40) {
-            self.join_stream(&mut rows, left);
+            self.join_stream(&mut rows, left, "r");
+            if self.random.is_rich() && self.random.chance(40) {
+                self.twice(&mut rows);
+            }
+            if self.random.is_rich() && self.random.chance(40) {
+                self.join_stream(&mut rows, left, "q");
+            }
             if rows.changes && self.random.chance(60) {
                 rows.step("final");
                 rows.changes = false;
@@ -312,8 +327,7 @@ impl<'r> Flows<'r> {
             (_, false) => format!("sink {sink}: stream<{row}> {{ topic: \"{sink}\" }}"),
         };
         let (more, sinks) = match plane {
-            // Of several rows of one event the runtime and the evaluator do not choose alike yet.
-            "job" if self.random.is_rich() && rows.events => self.bounded(&left.id, &chosen),
+            "job" if self.random.is_rich() => self.bounded(&left.id, &chosen),
             _ => (String::new(), String::new()),
         };
         format!("{plane} {name} {{\n  rows = {}\n  emit rows to {sink}\n{more}}}\n\n{declared}\n{sinks}", rows.text)
@@ -378,8 +392,7 @@ impl<'r> Flows<'r> {
             3 => rows.step(&format!("take {count}")),
             4 => rows.step(&format!("distinct by {}", key.name)),
             5 => rows.step(&format!("latest by {}", key.name)),
-            // Rows of a group stand by their columns: which of them are left decides how they stand.
-            6 if !rows.text.contains("group by") => {
+            6 => {
                 let others: Vec<Col> =
                     rows.scope.iter().filter(|c| c.name != id && c.name != key.name).cloned().collect();
                 if let Some(gone) = others.first() {

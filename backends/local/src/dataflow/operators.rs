@@ -20,6 +20,7 @@ use flow_operators::join::{JoinKind, JoinSpec, Pick};
 use flow_operators::lookup_join::LookupJoin;
 use flow_operators::operator::Operator;
 use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
+use flow_operators::stand::{Stand, StandBy};
 use flow_operators::union::Union;
 use flow_operators::upsert::Upsert;
 use flow_operators::whole::Whole;
@@ -92,6 +93,9 @@ impl Instance<'_> {
             }
             RowOp::Take { count, is_sorted } => {
                 Box::new(Take::new(input, usize::try_from(*count).unwrap_or(usize::MAX), *is_sorted))
+            }
+            RowOp::Stand { by_columns } => {
+                Box::new(Stand::new(input, if *by_columns { StandBy::Columns } else { StandBy::Memory }))
             }
             RowOp::OnePerKey { keys, is_last } => {
                 let keys = self.programs(keys, &input)?;

@@ -22,7 +22,7 @@ impl Wiring<'_> {
                 Op::IntervalJoin { join, pick, alias, on, residual, low, high, left_delay, right_delay },
                 [left, right],
             ) => {
-                let (left, right) = (self.feed(*left)?, self.feed(*right)?);
+                let (left, right) = (self.standing(*left)?, self.standing(*right)?);
                 let join = joined((*join, *pick), alias, (on, residual.as_ref()), &left.1, &right.1);
                 let output = join.output();
                 let (low, high) = (*low, *high);
@@ -38,13 +38,13 @@ impl Wiring<'_> {
                 self.named(id, RowOp::LookupJoin { join, table }, vec![left], output)
             }
             (Op::HashJoin { join, pick, alias, on, residual }, [left, right]) => {
-                let (left, right) = (self.feed(*left)?, self.feed(*right)?);
+                let (left, right) = (self.standing(*left)?, self.standing(*right)?);
                 let join = joined((*join, *pick), alias, (on, residual.as_ref()), &left.1, &right.1);
                 let output = join.output();
                 self.named(id, RowOp::HashJoin { join }, vec![left, right], output)
             }
             (Op::Final, [input]) => {
-                let fed = self.feed(*input)?;
+                let fed = self.standing(*input)?;
                 // Rows that never change are final as they come.
                 let Some(settle) = self.node(*input)?.settle else { return Ok(fed) };
                 self.unchanged(id, RowOp::Final { settle }, fed)
@@ -52,7 +52,7 @@ impl Wiring<'_> {
             (Op::Union, inputs) => {
                 let mut feeds = Vec::with_capacity(inputs.len());
                 for input in inputs {
-                    let fed = self.feed(*input)?;
+                    let fed = self.standing(*input)?;
                     feeds.push(self.picked(id, fed, node.columns.clone())?);
                 }
                 self.named(id, RowOp::Union, feeds, node.columns.clone())
@@ -65,11 +65,11 @@ impl Wiring<'_> {
                 self.named(id, RowOp::Group { keys, aggregates, outputs, row }, vec![input], output)
             }
             (Op::Sort { keys }, [input]) => {
-                let input = self.feed(*input)?;
+                let input = self.standing(*input)?;
                 self.unchanged(id, RowOp::Sort { keys: keys.clone() }, input)
             }
             (Op::Top { count, keys, per, with_ties, rank }, [input]) => {
-                let input = self.feed(*input)?;
+                let input = self.standing(*input)?;
                 let ranked = rank.iter().map(|name| Column { name: name.clone(), ty: Type::required(Kind::Int) });
                 let output = input.1.iter().cloned().chain(ranked).collect();
                 let (count, with_ties, rank) = (*count, *with_ties, rank.clone());
@@ -78,11 +78,11 @@ impl Wiring<'_> {
             }
             (Op::Take { count }, [input]) => {
                 let is_sorted = self.is_sorted(*input);
-                let input = self.feed(*input)?;
+                let input = if is_sorted { self.feed(*input)? } else { self.standing(*input)? };
                 self.unchanged(id, RowOp::Take { count: *count, is_sorted }, input)
             }
             (Op::Distinct { keys } | Op::Latest { keys }, [input]) => {
-                let input = self.feed(*input)?;
+                let input = self.standing(*input)?;
                 let is_last = matches!(node.op, Op::Latest { .. });
                 self.unchanged(id, RowOp::OnePerKey { keys: keys.clone(), is_last }, input)
             }
@@ -96,15 +96,37 @@ impl Wiring<'_> {
         }
     }
 
-    /// Whether rows stand in the order of a sort: stateless steps, lookups, feature reads and `take` keep it.
+    /// Whether rows stand in the order of a sort: stateless steps, lookups, feature reads, `take` and what hands rows on keep it.
     fn is_sorted(&self, id: NodeId) -> bool {
         match self.op(id) {
             Some(Op::Sort { .. } | Op::Top { .. }) => true,
-            Some(Op::Fused { .. } | Op::LookupJoin { .. } | Op::FeatureRead { .. } | Op::Take { .. }) => {
-                self.wanted.ir.graph.inputs(id).first().is_some_and(|input| self.is_sorted(*input))
-            }
+            Some(
+                Op::Fused { .. }
+                | Op::LookupJoin { .. }
+                | Op::FeatureRead { .. }
+                | Op::Take { .. }
+                | Op::Emit { .. }
+                | Op::Collect,
+            ) => self.wanted.ir.graph.inputs(id).first().is_some_and(|input| self.is_sorted(*input)),
             _ => false,
         }
+    }
+
+    /// The rows of a node as they stand where no sort orders them.
+    fn standing(&mut self, id: NodeId) -> Result<Fed, PlanError> {
+        let by_columns = !self.node(id)?.timed;
+        if by_columns || self.is_sorted(id) { self.stand(id, by_columns) } else { self.feed(id) }
+    }
+
+    /// The rows of a node as a sink or a list takes them: as they were sorted, else as they stand.
+    pub(super) fn wanted(&mut self, id: NodeId) -> Result<Fed, PlanError> {
+        if self.node(id)?.timed || self.is_sorted(id) { self.feed(id) } else { self.stand(id, true) }
+    }
+
+    fn stand(&mut self, id: NodeId, by_columns: bool) -> Result<Fed, PlanError> {
+        let input = self.feed(id)?;
+        let columns = input.1.clone();
+        self.place(id, None, RowOp::Stand { by_columns }, vec![input], columns)
     }
 
     /// Adds an operator under the name of its node.

@@ -36,7 +36,7 @@ pub(super) fn wire(wanted: Wanted<'_>) -> Result<DataflowPlan, PlanError> {
     for node in wanted.taps {
         let (feed, columns) = match sinks.get(node) {
             Some(sink) => wiring.sink(*node, sink)?,
-            None => wiring.feed(*node)?,
+            None => wiring.wanted(*node)?,
         };
         taps.push(Tap { node: *node, feed, columns });
     }

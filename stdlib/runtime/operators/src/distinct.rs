@@ -10,18 +10,18 @@ use crate::collected::Collected;
 use crate::expression::Expr;
 use crate::keys::{KeyState, Keys};
 use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::{Order, sort_standing, standing};
+use crate::order::Order;
 
 /// Which row of a key stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// The first by (time, place), then by columns.
+    /// The first by time, then as they stand.
     First,
     /// The last.
     Last,
 }
 
-/// One row of each key of a bounded relation; absent keys are keys. Rows keep their places and come in their order.
+/// One row of each key of a bounded relation whose rows come as they stand; absent keys are keys. Rows stay as they stood.
 pub struct Distinct {
     rows: Collected,
     schema: Arc<Schema>,
@@ -52,10 +52,7 @@ impl Operator for Distinct {
         let batch = self.rows.take();
         let keys = Keys::of(&self.keys, &batch, &cx.env);
         let mut rows: Vec<usize> = (0..batch.rows).collect();
-        rows.sort_by(|left, right| {
-            let time = |row: usize| batch.time.get(row).copied();
-            time(*left).cmp(&time(*right)).then_with(|| standing(&batch, *left, *right))
-        });
+        rows.sort_by_key(|row| batch.time.get(*row).copied());
         if self.which == Which::Last {
             rows.reverse();
         }
@@ -68,7 +65,7 @@ impl Operator for Distinct {
             }
             KeyState::Present | KeyState::Absent => seen.insert(key.clone()),
         });
-        sort_standing(&batch, &mut rows);
+        rows.sort_unstable();
         Ok(vec![batch.take(&rows)])
     }
 }

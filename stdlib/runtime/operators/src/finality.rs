@@ -12,8 +12,8 @@ use crate::rows::{BatchBuilder, Reader, encode_row, put_order};
 use crate::state::{Keyed, Slot, StateWriter};
 
 /// Holds every row back until the frontier has passed its close, `time + settle`; rows that are taken back until then never
-/// leave. Rows leave in the order of (close, place), at the place that follows every event that arrived at their close
-/// ([`Order::released`]); a row that comes after its close cannot change any more and passes at its own place.
+/// leave. Rows leave at the place that follows every event that arrived at their close ([`Order::released`]), those of one
+/// such place in the order of their own places; a row that comes after its close cannot change any more and passes at its own place.
 pub struct Final {
     schema: Arc<Schema>,
     settle: i64,
@@ -49,7 +49,7 @@ impl Final {
             }
             // INVARIANT: the rows of one event come in one batch and in the order of their lineage, so that neither batching
             // nor a restart changes their numbers.
-            rows.sort_by_key(|(row, _)| *row);
+            rows.sort_by_key(|(row, _)| (row.order.released(close), *row));
             for (Waiting { order, lineage, .. }, slot) in &rows {
                 let mut from = Reader(self.state.key(*slot));
                 from.i64()?;

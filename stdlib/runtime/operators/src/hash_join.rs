@@ -11,8 +11,8 @@ use crate::operator::{Context, Operator, OperatorError};
 use crate::order::sorted;
 use crate::table::{Table, join};
 
-/// Collects both sides and joins them at the end. Port 0 is the left side. Joined rows have the left row's time and the
-/// later place of the two.
+/// Collects both sides, whose rows come as they stand, and joins them at the end. Port 0 is the left side. Joined rows have
+/// the left row's time and the later place of the two; at one place they go by the left row, then by the right one.
 pub struct HashJoin {
     spec: JoinSpec,
     left: Collected,

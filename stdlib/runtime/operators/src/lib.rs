@@ -27,6 +27,7 @@ pub mod operator;
 pub mod order;
 pub mod rows;
 pub mod sort;
+pub mod stand;
 pub mod state;
 pub mod table;
 pub mod union;

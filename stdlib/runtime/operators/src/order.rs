@@ -1,11 +1,7 @@
 //! Arrival order: the total order in which rows take effect.
 
-use std::cmp::Ordering;
-
 use flow_core::aggregate;
 use flow_core::batch::{Batch, Origin};
-
-use crate::compare::compare_columns;
 
 /// The place of a row in arrival order. Rows that one event gave (a join's changes) share its place and keep their
 /// sequence.
@@ -37,21 +33,22 @@ impl Order {
     }
 
     /// The place of a row that time released at `close`: after every event that arrived at `close`, before every one
-    /// that arrives later. [`Order::event`] leads back to the partition and offset it came from.
+    /// that arrives later; among such by the event it came from, to which [`Order::event_origin`] and the offset lead back.
     #[must_use]
     pub fn released(self, close: i64) -> Self {
-        let origin = self.event_origin();
-        Self { arrived: close, origin: Origin { source: !origin.source, ..origin }, offset: self.offset }
+        let source = self.origin.source | RELEASED;
+        Self { arrived: close, origin: Origin { source, ..self.origin }, offset: self.offset }
     }
 
     /// The source and partition of the event that the row came from, also where time released it.
     #[must_use]
     pub fn event_origin(self) -> Origin {
         // INVARIANT: sources are numbered from 0 and are fewer than 2^31, so a set high bit marks a released row.
-        let source = self.origin.source;
-        Origin { source: if source > u32::MAX / 2 { !source } else { source }, ..self.origin }
+        Origin { source: self.origin.source & !RELEASED, ..self.origin }
     }
 }
+
+const RELEASED: u32 = 1 << 31;
 
 impl From<Order> for aggregate::Order {
     fn from(order: Order) -> Self {
@@ -99,21 +96,4 @@ pub fn sorted(batch: Batch) -> Batch {
     let mut rows: Vec<usize> = (0..batch.rows).collect();
     rows.sort_by_key(|row| Order::of(&batch, *row));
     batch.take(&rows)
-}
-
-/// How two rows of `batch` stand where no `sort` or `top` gave another order: by place. Rows of one event come in the order
-/// of their lineage, and keep it; rows without a place stand by their columns.
-pub fn standing(batch: &Batch, left: usize, right: usize) -> Ordering {
-    let place = Order::of(batch, left);
-    // Rows that have no place, such as those of a group, all stand at the first one.
-    let is_placed = place != Order::default();
-    place.cmp(&Order::of(batch, right)).then_with(|| match is_placed {
-        true => left.cmp(&right),
-        false => compare_columns(&batch.columns, left, right),
-    })
-}
-
-/// Puts rows of `batch` into the order of [`standing`].
-pub fn sort_standing(batch: &Batch, rows: &mut [usize]) {
-    rows.sort_by(|left, right| standing(batch, *left, *right));
 }

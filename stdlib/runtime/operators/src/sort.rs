@@ -11,7 +11,8 @@ use crate::collected::Collected;
 use crate::compare::{compare_columns, compare_in, compare_rows};
 use crate::expression::{Environment, Expr, evaluate_all};
 use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::{Order, sort_standing};
+use crate::order::Order;
+use crate::stand::reordered;
 
 /// A sort key.
 #[derive(Clone)]
@@ -22,7 +23,9 @@ pub struct SortKey {
     pub descending: bool,
 }
 
-/// Rows by keys; ties by time, then by the row's columns.
+/// Rows by keys; ties by time, then by the row's columns. They come as they stand, and remember it for [`Stand`].
+///
+/// [`Stand`]: crate::stand::Stand
 pub struct Sort {
     rows: Collected,
     schema: Arc<Schema>,
@@ -100,7 +103,7 @@ impl Operator for Sort {
     fn finish(&mut self, cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
         let batch = self.rows.take();
         let rows = Sorted::of(&self.keys, &batch, &cx.env).rows(&batch, &[], &self.flow, cx);
-        Ok(vec![batch.take(&rows)])
+        Ok(vec![reordered(&batch, &rows)])
     }
 }
 
@@ -121,7 +124,7 @@ pub struct TopSpec {
     pub flow: Arc<str>,
 }
 
-/// The first rows of each group; in the order of the groups, then of the keys.
+/// The first rows of each group; in the order of the groups, then of the keys. They come as they stand, and remember it.
 pub struct Top {
     rows: Collected,
     schema: Arc<Schema>,
@@ -177,7 +180,7 @@ impl Operator for Top {
                 ranks.push(rank);
             }
         }
-        let mut out = batch.take(&kept);
+        let mut out = reordered(&batch, &kept);
         if self.spec.rank.is_some() {
             out.columns.push(Column::ints(ranks));
         }
@@ -185,7 +188,7 @@ impl Operator for Top {
     }
 }
 
-/// The first n rows: in the standing order of a sort before it, else by time, then columns.
+/// The first n rows: in the order of a sort before it, else by time, then columns, of rows that come as they stand.
 pub struct Take {
     rows: Collected,
     schema: Arc<Schema>,
@@ -220,7 +223,7 @@ impl Operator for Take {
             rows.sort_by(|left, right| compare_rows(&batch, *left, *right));
             rows.truncate(self.count);
             // They are chosen by time, and stand where they stood.
-            sort_standing(&batch, &mut rows);
+            rows.sort_unstable();
         }
         Ok(vec![batch.take(&rows)])
     }

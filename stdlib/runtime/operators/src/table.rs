@@ -7,15 +7,15 @@ use flow_core::batch::{Batch, Origin};
 use flow_core::column::{Column, State};
 use flow_core::value::{Cell, Value};
 
-use crate::compare::compare_rows;
+use crate::compare::compare_columns;
 use crate::expression::Expr;
 use crate::join::{JoinKind, JoinSpec, Pick};
 use crate::keys::{KeyState, Keys, encode_values};
 use crate::operator::{Context, Reason};
 use crate::order::Order;
 
-/// The rows of a relation that does not change while it is joined, by join key. Rows of one key stand in the order of
-/// (time, place, columns).
+/// The rows of a relation that does not change while it is joined, by join key. Rows of one key go by time and as they
+/// stand, those of a table by columns.
 #[derive(Debug)]
 pub struct Table {
     rows: Batch,
@@ -78,12 +78,14 @@ impl Table {
             offset: vec![0; count],
             ..rows
         };
-        let mut table = Self::of_rows(rows, keys, flow, cx);
-        table.spans = Some(spans);
-        table
+        let Self { rows, mut by_key, .. } = Self::of_rows(rows, keys, flow, cx);
+        for equal in by_key.values_mut() {
+            equal.sort_by(|left, right| compare_columns(&rows.columns, *left, *right));
+        }
+        Self { rows, by_key, spans: Some(spans) }
     }
 
-    /// All rows of a bounded relation, to be found by `keys`.
+    /// All rows of a bounded relation, which come as they stand, to be found by `keys`.
     #[must_use]
     pub fn of_rows(rows: Batch, keys: &[Expr], flow: &Arc<str>, cx: &mut Context) -> Self {
         let columns = Keys::of(keys, &rows, &cx.env);
@@ -105,10 +107,7 @@ impl Table {
             }
         }
         for equal in by_key.values_mut() {
-            equal.sort_by(|left, right| {
-                let places = |row: usize| (rows.time.get(row), Order::of(&rows, row));
-                places(*left).cmp(&places(*right)).then_with(|| compare_rows(&rows, *left, *right))
-            });
+            equal.sort_by_key(|row| rows.time.get(*row).copied());
         }
         Self { rows, by_key, spans: None }
     }
@@ -178,7 +177,14 @@ pub(crate) fn join(spec: &JoinSpec, left: &Batch, table: &Table, cx: &mut Contex
         let picked = match spec.pick {
             Pick::First => matched.next().into_iter().collect(),
             Pick::Latest => matched.next_back().into_iter().collect(),
-            Pick::All => matched.collect::<Vec<usize>>(),
+            Pick::All => {
+                let mut all: Vec<usize> = matched.collect();
+                // Which is first or last goes by time; where all are given, rows go as they stand.
+                if table.spans.is_none() {
+                    all.sort_unstable();
+                }
+                all
+            }
         };
         match (spec.kind, picked.is_empty()) {
             (JoinKind::Inner | JoinKind::Semi, true) | (JoinKind::Anti, false) => {}

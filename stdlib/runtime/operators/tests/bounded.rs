@@ -20,6 +20,7 @@ use flow_operators::join::{JoinKind, JoinSpec, Pick};
 use flow_operators::lookup_join::LookupJoin;
 use flow_operators::operator::{Context, Operator};
 use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
+use flow_operators::stand::{Stand, StandBy};
 use flow_operators::table::{Table, TableKey};
 
 /// `{ k: string?, n: int? }`
@@ -123,8 +124,26 @@ fn take_goes_by_the_standing_order() {
 fn one_row_of_each_key() {
     let rows = batch(&[("a", 1, 5, 1), ("a", 2, 3, 1), ("", 3, 4, 1), ("b", 4, 1, 1), ("", 5, 9, 1)]);
     let distinct = |which| Distinct::new(schema(), column(0), which, "f".into());
-    assert_eq!(run(distinct(Which::First), std::slice::from_ref(&rows)).0, ["b 4", "a 2", "- 3"]);
-    assert_eq!(run(distinct(Which::Last), &[rows]).0, ["b 4", "a 1", "- 5"]);
+    assert_eq!(run(distinct(Which::First), std::slice::from_ref(&rows)).0, ["a 2", "- 3", "b 4"]);
+    assert_eq!(run(distinct(Which::Last), &[rows]).0, ["a 1", "b 4", "- 5"]);
+}
+
+/// All rows of one place and time: nothing but how they came tells them apart.
+#[test]
+fn sorted_rows_remember_how_they_stood() {
+    let mut rows = batch(&[("b", 1, 5, 1), ("a", 3, 5, 1), ("b", 2, 5, 1), ("a", 0, 5, 1)]);
+    (rows.arrived, rows.offset) = (vec![5; 4], vec![7; 4]);
+    let mut cx = Context::new(Environment::default());
+    let mut ended = |operator: &mut dyn Operator, input: &Batch| {
+        operator.process(std::slice::from_ref(input), &mut cx).unwrap();
+        operator.finish(&mut cx).unwrap().remove(0)
+    };
+    let numbers = |batch: &Batch| (0..4).map(|row| batch.columns[1].value(row).unwrap()).collect::<Vec<_>>();
+    let expected = |numbers: [i64; 4]| numbers.map(Value::Int).to_vec();
+    let sorted = ended(&mut Sort::new(schema(), by_n(true), "f".into()), &rows);
+    assert_eq!(numbers(&sorted), expected([3, 2, 1, 0]));
+    assert_eq!(numbers(&ended(&mut Stand::new(schema(), StandBy::Memory), &sorted)), expected([1, 3, 2, 0]));
+    assert_eq!(numbers(&ended(&mut Stand::new(schema(), StandBy::Columns), &sorted)), expected([0, 3, 1, 2]));
 }
 
 #[test]
