@@ -12,16 +12,17 @@ mod rows;
 mod state;
 #[cfg(test)]
 mod tests;
+mod view;
 
-use crate::aggregate::{AggregateFunc, Order, Total};
+use crate::aggregate::{Order, Total};
 use crate::bytes::{DecodeError, Reader};
 use crate::fault::Fault;
 use crate::value::{Cell, Value};
-use head::{Head, Row};
-use plan::{How, Read};
+use head::Head;
 pub use plan::{SetSpec, WindowedAggregate, default_step};
 use rows::Rows;
-use state::{Pending, State};
+use state::State;
+use view::View;
 
 /// The state of one key of one feature set. All methods take the [`SetSpec`] that the block was made with.
 #[derive(Debug, Clone, Default)]
@@ -91,23 +92,32 @@ impl Block {
         scratch: &mut Scratch,
         take: &mut impl FnMut(Result<Cell<'_>, Fault>),
     ) {
-        let totals = &mut scratch.totals;
-        totals.clear();
-        if let Err(fault) = self.totals(spec, t, totals) {
-            spec.reads.iter().for_each(|_| take(Err(fault)));
-            return;
+        scratch.totals.clear();
+        scratch.totals.extend(spec.totals.iter().map(|total| self.rows.total(spec, total, t)));
+        View { head: &self.head, states: &self.states }.read(spec, t, &mut scratch.totals, take);
+    }
+
+    /// As [`Block::read_each`], from what [`Block::encode`] wrote, without making a block of it.
+    ///
+    /// # Errors
+    /// Where the bytes are not the encoding of a block of this set; nothing is given to `take` then.
+    pub fn read_encoded(
+        bytes: &[u8],
+        spec: &SetSpec,
+        t: i64,
+        scratch: &mut Scratch,
+        take: &mut impl FnMut(Result<Cell<'_>, Fault>),
+    ) -> Result<(), DecodeError> {
+        let mut from = Reader::new(bytes);
+        Rows::encoded_totals(spec, &mut from, t, &mut scratch.totals)?;
+        let head = head::encoded(spec, &mut from)?;
+        let states = spec.suffixes.iter().map(|suffix| State::decode(suffix, &mut from));
+        let states = states.collect::<Result<Vec<_>, _>>()?;
+        if !from.is_empty() {
+            return Err(DecodeError);
         }
-        for read in &spec.reads {
-            match &read.how {
-                How::Totals(uses) => {
-                    take(finish(read, totals, uses).as_ref().map(Value::as_cell).map_err(|fault| *fault))
-                }
-                How::Suffix(at) => match self.settled_last(spec, *at, read, t) {
-                    Some(cell) => take(cell),
-                    None => take(self.suffix(spec, *at, read, t).as_ref().map(Value::as_cell).map_err(|fault| *fault)),
-                },
-            }
-        }
+        View { head: head.as_slice(), states: &states }.read(spec, t, &mut scratch.totals, take);
+        Ok(())
     }
 
     /// Looks at the memory that a read or an update will need; the number means nothing.
@@ -115,74 +125,6 @@ impl Block {
     pub fn touch(&self) -> u32 {
         let states = self.states.iter().fold(0, |seen, state| seen ^ state.touch() as u32);
         self.rows.touch() ^ u32::from(self.head.touch()) ^ states
-    }
-
-    /// The totals at `t`: of all tiles, less the head's rows that are newer.
-    fn totals(&self, spec: &SetSpec, t: i64, totals: &mut Vec<Total>) -> Result<(), Fault> {
-        totals.extend(spec.totals.iter().map(|total| self.rows.total(spec, total, t)));
-        if totals.is_empty() {
-            return Ok(());
-        }
-        for row in self.head.newest().take_while(|row| row.time > t) {
-            row.with_cells(spec.arguments.len(), |cells| {
-                for (used, total) in spec.totals.iter().zip(totals.iter_mut()) {
-                    if let Some(column) = spec.columns.get(used.column)
-                        && column.takes(cells)
-                    {
-                        total.add(column.measure.part(cells)?, -row.weight)?;
-                    }
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The answer of `last` where no row of the head has a say in it, as it mostly is.
-    fn settled_last(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Option<Result<Cell<'_>, Fault>> {
-        let suffix = spec.suffixes.get(at).filter(|suffix| suffix.func == AggregateFunc::Last)?;
-        if self.head.oldest().next().is_some_and(|row| row.time <= t) {
-            return None;
-        }
-        match self.states.get(at) {
-            Some(state) => state.last(suffix, read, t),
-            None => Some(Ok(Cell::Absent)),
-        }
-    }
-
-    /// A suffix aggregate at `t`: its state, and the head's rows up to `t`, or less those that are newer.
-    fn suffix(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Result<Value, Fault> {
-        let suffix = spec.suffixes.get(at).ok_or(Fault::Malformed)?;
-        let mut pending = Pending::new(self.states.get(at), suffix, read, t);
-        if suffix.covers_head() {
-            for row in self.head.newest().take_while(|row| row.time > t) {
-                row.with_cells(spec.arguments.len(), |cells| pending.take_back(cells, row.time, row.weight))?;
-            }
-        } else if suffix.func == AggregateFunc::Last {
-            let rows = self.head.newest().skip_while(|row| row.time > t);
-            Self::add_until_decided(spec, &mut pending, rows)?;
-        } else {
-            let rows = self.head.oldest().take_while(|row| row.time <= t);
-            Self::add_until_decided(spec, &mut pending, rows)?;
-        }
-        pending.finish(&read.aggregate)
-    }
-
-    fn add_until_decided<'a>(
-        spec: &SetSpec,
-        pending: &mut Pending<'_>,
-        rows: impl Iterator<Item = Row<'a>>,
-    ) -> Result<(), Fault> {
-        for row in rows {
-            if pending.is_decided(row.time, row.order) {
-                break;
-            }
-            row.with_cells(spec.arguments.len(), |cells| {
-                pending.add(cells, row.time, row.order);
-                Ok(())
-            })?;
-        }
-        Ok(())
     }
 
     /// Lets the frontier go on without a change: what no read from then on can reach is dropped. It never changes an answer.
@@ -258,20 +200,4 @@ impl Block {
 #[derive(Debug, Default)]
 pub struct Scratch {
     totals: Vec<Total>,
-}
-
-/// The answer of an aggregate from its totals.
-fn finish(read: &Read, totals: &[Total], uses: &[usize]) -> Result<Value, Fault> {
-    match uses {
-        [one] => read.aggregate.finish(&[total(totals, *one)?]),
-        [one, two] => read.aggregate.finish(&[total(totals, *one)?, total(totals, *two)?]),
-        more => {
-            let parts = more.iter().map(|at| total(totals, *at)).collect::<Result<Vec<_>, _>>()?;
-            read.aggregate.finish(&parts)
-        }
-    }
-}
-
-fn total(totals: &[Total], at: usize) -> Result<&Total, Fault> {
-    totals.get(at).ok_or(Fault::Malformed)
 }

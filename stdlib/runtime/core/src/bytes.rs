@@ -124,6 +124,20 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
+    /// What was read since `start`, an earlier state of this reader.
+    #[must_use]
+    pub(crate) fn since(&self, start: &Self) -> &'a [u8] {
+        start.rest.get(..start.rest.len().saturating_sub(self.rest.len())).unwrap_or_default()
+    }
+
+    /// Passes over a cell.
+    pub(crate) fn skip_cell(&mut self) -> Result<(), DecodeError> {
+        if self.scalar()?.is_none() {
+            self.value()?;
+        }
+        Ok(())
+    }
+
     /// The next `count` bytes.
     ///
     /// # Errors
@@ -159,6 +173,18 @@ impl<'a> Reader<'a> {
     /// An integer of at most nine bytes, which 64 bits hold; `None` (and nothing read) for any other.
     #[inline]
     fn short(&mut self) -> Option<u64> {
+        if let Some((word, _)) = self.rest.split_first_chunk::<8>() {
+            // Mostly at most four bytes: all are put together, then cut off behind the last, so that nothing branches on
+            // how many they are.
+            let word = u64::from_le_bytes(*word);
+            let bits = (!word & 0x8080_8080).trailing_zeros();
+            if bits < 32 {
+                let kept = word & (u64::MAX >> (63 - bits));
+                let (low, high) = (kept & 0x7f | kept >> 1 & 0x3f80, kept >> 2 & 0x1f_c000 | kept >> 3 & 0xfe0_0000);
+                self.rest = self.rest.get(bits as usize / 8 + 1..)?;
+                return Some(low | high);
+            }
+        }
         let mut value = 0u64;
         for (place, byte) in self.rest.iter().take(9).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * place);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flow_core::aggregate::AggregateError;
 use flow_core::batch::{Batch, Origin};
-use flow_core::block::{Block, SetSpec, WindowedAggregate};
+use flow_core::block::{Block, Scratch, SetSpec, WindowedAggregate};
 use flow_core::builder::ColumnBuilder;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
@@ -29,6 +29,8 @@ pub struct FeatureSet {
     needs: Vec<(Option<usize>, Vec<usize>)>,
     scalars: Vec<Expr>,
     order: Vec<usize>,
+    /// The columns are the aggregates as they stand.
+    is_plain: bool,
     lifetime: i64,
 }
 
@@ -64,7 +66,8 @@ impl FeatureSet {
         let lifetime = windows.max().unwrap_or_default().saturating_add(head);
         let set = Arc::new(SetSpec::new(aggregates, arguments, head)?);
         let needs = aggregates.iter().map(|aggregate| (aggregate.filter, aggregate.args.clone())).collect();
-        Ok(Self { name, schema, set, needs, scalars, order, lifetime })
+        let is_plain = scalars.is_empty() && order.iter().copied().eq(0..aggregates.len());
+        Ok(Self { name, schema, set, needs, scalars, order, is_plain, lifetime })
     }
 
     /// The first fault that an aggregate needs of a row, and which aggregate that is: aggregates in their order, of each
@@ -130,6 +133,9 @@ impl FeatureSet {
         t: i64,
         slots: &[Value],
     ) -> Vec<Result<Value, Fault>> {
+        if self.is_plain && cells.len() == self.order.len() {
+            return cells;
+        }
         if self.scalars.is_empty() {
             let missing = || Err(Fault::Malformed);
             return self.order.iter().map(|at| cells.get(*at).cloned().unwrap_or_else(missing)).collect();
@@ -182,15 +188,22 @@ impl FeatureReader {
         t: i64,
         slots: &[Value],
     ) -> Result<Vec<Result<Value, Fault>>, OperatorError> {
-        let block = match stored {
-            Some(bytes) => decode_state(&self.set, bytes)?.block,
-            None => Block::new(),
-        };
-        let mut cells = Vec::with_capacity(self.set.order.len());
-        block.read(self.set.set(), t, &mut cells);
+        let mut cells = Vec::with_capacity(self.set.needs.len());
+        let spec = self.set.set();
+        match stored {
+            Some(bytes) => {
+                let mut from = Reader(bytes);
+                from.i64()?;
+                let take = &mut |answer: Result<Cell<'_>, Fault>| cells.push(answer.map(Cell::to_value));
+                Block::read_encoded(from.0, spec, t, &mut Scratch::default(), take).map_err(|_| DAMAGED)?;
+            }
+            None => Block::new().read(spec, t, &mut cells),
+        }
         Ok(self.set.values(cells, t, slots))
     }
 }
+
+const DAMAGED: OperatorError = OperatorError::State("a feature's state is damaged");
 
 /// The state of one key.
 #[derive(Debug, Clone)]
@@ -208,7 +221,7 @@ pub(crate) fn encode_state(set: &FeatureSet, state: &KeyState, out: &mut Vec<u8>
 pub(crate) fn decode_state(set: &FeatureSet, bytes: &[u8]) -> Result<KeyState, OperatorError> {
     let mut from = Reader(bytes);
     let newest = from.i64()?;
-    let block = Block::decode(set.set(), from.0).map_err(|_| OperatorError::State("a feature's state is damaged"))?;
+    let block = Block::decode(set.set(), from.0).map_err(|_| DAMAGED)?;
     Ok(KeyState { block, newest })
 }
 

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::SetSpec;
+use super::view::Changes;
 use crate::aggregate::Order;
 use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
 use crate::fault::Fault;
@@ -33,7 +34,16 @@ const LENGTH: usize = 4;
 /// Room for one change of a few short cells.
 const LEAST: usize = 56;
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// The cell at a place, where that and those before it are scalars.
+    pub(super) fn cell(&self, at: usize) -> Option<Cell<'a>> {
+        let mut from = Reader::new(self.args);
+        for _ in 0..at {
+            from.scalar().ok()??;
+        }
+        from.scalar().ok()?
+    }
+
     fn compare(&self, other: &Self) -> Ordering {
         (self.time, self.order, self.weight, self.args).cmp(&(other.time, other.order, other.weight, other.args))
     }
@@ -79,21 +89,6 @@ impl Head {
     /// Looks at the memory of the changes; the number means nothing.
     pub(super) fn touch(&self) -> u8 {
         self.bytes.get(self.start).copied().unwrap_or_default()
-    }
-
-    /// Changes from the oldest on.
-    pub(super) fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
-        let mut rest = self.bytes.get(self.start..).unwrap_or_default();
-        std::iter::from_fn(move || {
-            let (row, after) = first(rest)?;
-            rest = after;
-            Some(row)
-        })
-    }
-
-    /// Changes from the newest back.
-    pub(super) fn newest(&self) -> impl Iterator<Item = Row<'_>> {
-        newest(self.bytes.get(self.start..).unwrap_or_default())
     }
 
     /// Adds a change at its place.
@@ -165,20 +160,13 @@ impl Head {
     }
 
     pub(super) fn decode(spec: &SetSpec, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let count = from.count()?;
         let mut head = Self::default();
-        for _ in 0..count {
-            let time = from.signed()?;
-            let arrived = time.wrapping_add(from.signed()?);
-            let narrow = |value: u64| u32::try_from(value).map_err(|_| DecodeError);
-            let (source, partition) = (narrow(from.unsigned()?)?, narrow(from.unsigned()?)?);
-            let offset = from.signed()?;
-            let weight = i8::try_from(from.signed()?).map_err(|_| DecodeError)?;
-            let values = spec.arguments.iter().map(|_| from.value()).collect::<Result<Vec<_>, _>>()?;
-            let cells: Vec<Cell<'_>> = values.iter().map(Value::as_cell).collect();
-            spec.check(&cells, weight).map_err(|_| DecodeError)?;
-            let order = Order { arrived, source, partition, offset };
-            head.insert(time, order, weight, &cells);
+        for row in encoded(spec, from)? {
+            let inserted = row.with_cells(spec.arguments.len(), |cells| {
+                head.insert(row.time, row.order, row.weight, cells);
+                Ok(())
+            });
+            inserted.map_err(|_| DecodeError)?;
         }
         head.bytes.shrink_to_fit();
         Ok(head)
@@ -187,6 +175,45 @@ impl Head {
     pub(super) fn heap(&self) -> usize {
         self.bytes.capacity()
     }
+}
+
+impl Changes for Head {
+    fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
+        let mut rest = self.bytes.get(self.start..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (row, after) = first(rest)?;
+            rest = after;
+            Some(row)
+        })
+    }
+
+    fn newest(&self) -> impl Iterator<Item = Row<'_>> {
+        newest(self.bytes.get(self.start..).unwrap_or_default())
+    }
+}
+
+/// The changes that [`Head::encode`] wrote, oldest first, as they lie there.
+pub(super) fn encoded<'a>(spec: &SetSpec, from: &mut Reader<'a>) -> Result<Vec<Row<'a>>, DecodeError> {
+    let count = from.count()?;
+    let mut rows: Vec<Row<'a>> = Vec::new();
+    for _ in 0..count {
+        let time = from.signed()?;
+        let arrived = time.wrapping_add(from.signed()?);
+        let narrow = |value: u64| u32::try_from(value).map_err(|_| DecodeError);
+        let (source, partition) = (narrow(from.unsigned()?)?, narrow(from.unsigned()?)?);
+        let offset = from.signed()?;
+        let weight = i8::try_from(from.signed()?).map_err(|_| DecodeError)?;
+        let start = *from;
+        spec.arguments.iter().try_for_each(|_| from.skip_cell())?;
+        let order = Order { arrived, source, partition, offset };
+        let row = Row { time, order, weight, args: from.since(&start) };
+        row.with_cells(spec.arguments.len(), |cells| spec.check(cells, weight)).map_err(|_| DecodeError)?;
+        if rows.last().is_some_and(|before| before.compare(&row).is_gt()) {
+            return Err(DecodeError);
+        }
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// The changes of some bytes from the last back.

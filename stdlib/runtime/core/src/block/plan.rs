@@ -75,6 +75,8 @@ pub(super) struct Column {
     pub(super) ring: usize,
     /// Its first word in the row.
     pub(super) at: usize,
+    /// The places of the totals that sum it.
+    pub(super) uses: Vec<usize>,
 }
 
 /// A column summed over a window.
@@ -175,7 +177,11 @@ impl SetSpec {
             let ring = self.ring(*step, *size);
             let totals = measures.into_iter().map(|measure| {
                 let column = self.column(ring, measure, *filter);
-                put(&mut self.totals, TotalUse { column, size: *size })
+                let total = put(&mut self.totals, TotalUse { column, size: *size });
+                if let Some(column) = self.columns.get_mut(column) {
+                    put(&mut column.uses, total);
+                }
+                total
             });
             How::Totals(totals.collect())
         };
@@ -201,7 +207,7 @@ impl SetSpec {
         }
         let place = self.columns.len();
         if let Some(owner) = self.rings.get_mut(ring) {
-            self.columns.push(Column { measure, filter, ring, at: owner.width });
+            self.columns.push(Column { measure, filter, ring, at: owner.width, uses: Vec::new() });
             owner.width += super::rows::words(measure);
             owner.columns.push(place);
         }

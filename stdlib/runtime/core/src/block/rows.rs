@@ -175,6 +175,53 @@ impl Rows {
         total
     }
 
+    /// The totals of a set at `t` from what [`Rows::encode`] wrote, without making rows of it.
+    pub(super) fn encoded_totals(
+        spec: &SetSpec,
+        from: &mut Reader<'_>,
+        t: i64,
+        totals: &mut Vec<Total>,
+    ) -> Result<(), DecodeError> {
+        // Of each total the first tile and the sum of what fits 32 bits: 2^31 rows of 2^31 stay below 2^63.
+        let start = |used: &TotalUse| (tail(t, used.size, spec.rings[spec.columns[used.column].ring].step), 0i64);
+        let mut narrow: Vec<(i64, i64)> = spec.totals.iter().map(start).collect();
+        totals.clear();
+        totals.extend(spec.totals.iter().map(|used| spec.columns[used.column].measure.zero()));
+        for ring in &spec.rings {
+            let count = from.count()?;
+            let mut before = None;
+            for _ in 0..count {
+                let tile = before.unwrap_or(0i64).wrapping_add(from.signed()?);
+                if before.is_some_and(|before| before >= tile) {
+                    return Err(DecodeError);
+                }
+                before = Some(tile);
+                for at in &ring.columns {
+                    let column = &spec.columns[*at];
+                    match Total::decode_narrow(column.measure, from, ASIDE)? {
+                        Some(value) => {
+                            for used in &column.uses {
+                                let (first, sum) = &mut narrow[*used];
+                                *sum += if tile >= *first { i64::from(value) } else { 0 };
+                            }
+                        }
+                        None => {
+                            let part = Total::decode(column.measure, from)?;
+                            let uses = column.uses.iter().filter(|used| tile >= narrow[**used].0);
+                            uses.for_each(|used| totals[*used].merge(&part));
+                        }
+                    }
+                }
+            }
+        }
+        for (total, (_, more)) in totals.iter_mut().zip(narrow) {
+            if let Total::Whole(sum) = total {
+                *sum = *sum + I256::from(more);
+            }
+        }
+        Ok(())
+    }
+
     fn aside(&self, column: usize, row: &[u32]) -> Option<&Total> {
         self.aside.as_ref()?.get(&(column, index(row)))
     }

@@ -8,7 +8,7 @@ use crate::aggregate::{
 };
 use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
 use crate::fault::Fault;
-use crate::hll::SlidingDistinct;
+use crate::hll::{Distincts, SlidingDistinct};
 use crate::value::{Cell, Value};
 
 /// The state of one suffix aggregate over the settled changes; of `top_k` over all.
@@ -65,6 +65,11 @@ impl State {
             return Some(Ok(Cell::Absent));
         }
         last.scalar().map(Ok)
+    }
+
+    /// Time and place in arrival order of the last row, where the state holds it alone.
+    pub(super) fn last_place(&self) -> Option<(i64, Order)> {
+        if let Self::Last(last) = self { last.place() } else { None }
     }
 
     /// Looks at the memory of the state; the number means nothing.
@@ -275,7 +280,7 @@ pub(super) struct Pending<'a> {
 enum SoFar<'a> {
     Extreme(Option<Value>),
     Edge(Option<Edge>),
-    Distinct { state: Option<&'a SlidingDistinct>, more: Vec<Value> },
+    Distinct { state: Option<&'a SlidingDistinct>, more: Distincts },
     Top(Tops),
 }
 
@@ -295,7 +300,9 @@ impl<'a> Pending<'a> {
                 let inside = last.place().is_some_and(|(time, _)| time.div_euclid(suffix.step) >= first);
                 SoFar::Edge(if inside { last.edge() } else { None })
             }
-            (_, Some(State::Distinct(distinct))) => SoFar::Distinct { state: Some(&distinct.values), more: Vec::new() },
+            (_, Some(State::Distinct(distinct))) => {
+                SoFar::Distinct { state: Some(&distinct.values), more: Distincts::new(distinct.values.is_exact()) }
+            }
             (_, Some(State::Top(tiles))) => {
                 let mut tops = Tops::new();
                 for ((_, key), (rows, sum)) in tiles.iter().rev().take_while(|((tile, _), _)| *tile >= first) {
@@ -314,7 +321,9 @@ impl<'a> Pending<'a> {
                 SoFar::Top(tops)
             }
             (AggregateFunc::First | AggregateFunc::Last, None) => SoFar::Edge(None),
-            (AggregateFunc::CountDistinct { .. }, None) => SoFar::Distinct { state: None, more: Vec::new() },
+            (AggregateFunc::CountDistinct { exact }, None) => {
+                SoFar::Distinct { state: None, more: Distincts::new(exact) }
+            }
             (AggregateFunc::TopK { .. }, None) => SoFar::Top(Tops::new()),
             (_, None) => SoFar::Extreme(None),
         };
@@ -354,7 +363,7 @@ impl<'a> Pending<'a> {
                     Edge { time, order, value: cell.to_value() }.keep(func, edge);
                 }
             }
-            SoFar::Distinct { more, .. } => more.push(cell.to_value()),
+            SoFar::Distinct { more, .. } => more.push(cell),
             SoFar::Top(_) => {}
         }
     }
@@ -380,9 +389,8 @@ impl<'a> Pending<'a> {
             SoFar::Extreme(best) => Ok(best.unwrap_or(Value::Absent)),
             SoFar::Edge(edge) => Ok(edge.map_or(Value::Absent, |edge| edge.value)),
             SoFar::Distinct { state, more } => {
-                let none =
-                    SlidingDistinct::new(matches!(self.suffix.func, AggregateFunc::CountDistinct { exact: true }));
-                let count = state.unwrap_or(&none).count(self.first, more.iter().map(Value::as_cell));
+                let none = SlidingDistinct::new(more.is_exact());
+                let count = state.unwrap_or(&none).count(self.first, more);
                 i64::try_from(count).map(Value::Int).map_err(|_| Fault::Overflow)
             }
             SoFar::Top(tops) => {

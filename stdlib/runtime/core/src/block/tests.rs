@@ -59,7 +59,16 @@ fn bytes(block: &Block, spec: &SetSpec) -> Vec<u8> {
 fn read(block: &Block, spec: &SetSpec, t: i64) -> Vec<Result<Value, Fault>> {
     let mut out = Vec::new();
     block.read(spec, t, &mut out);
+    let encoded = read_encoded(&bytes(block, spec), spec, t);
+    assert_eq!(encoded.as_ref(), Ok(&out), "encoded at {t}");
     out
+}
+
+fn read_encoded(bytes: &[u8], spec: &SetSpec, t: i64) -> Result<Vec<Result<Value, Fault>>, DecodeError> {
+    let mut out = Vec::new();
+    let take = &mut |answer: Result<Cell<'_>, Fault>| out.push(answer.map(Cell::to_value));
+    Block::read_encoded(bytes, spec, t, &mut Scratch::default(), take)?;
+    Ok(out)
 }
 
 proptest! {
@@ -176,11 +185,13 @@ proptest! {
         let mut damaged = bytes(&block, &spec);
         for cut in 0..damaged.len() {
             prop_assert!(Block::decode(&spec, &damaged[..cut]).is_err());
+            prop_assert!(read_encoded(&damaged[..cut], &spec, 0).is_err());
         }
         let place = at.index(damaged.len());
         damaged[place] = byte;
+        let as_it_lies = read_encoded(&damaged, &spec, 0);
         if let Ok(block) = Block::decode(&spec, &damaged) {
-            read(&block, &spec, 0);
+            prop_assert_eq!(as_it_lies, Ok(read(&block, &spec, 0)));
         }
     }
 }

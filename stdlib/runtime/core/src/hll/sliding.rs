@@ -26,6 +26,32 @@ pub(crate) enum SlidingDistinct {
     Exact(BTreeMap<Box<[u8]>, i64>),
 }
 
+/// Values that are counted besides those of a state, in the form that it compares.
+#[derive(Debug)]
+pub(crate) enum Distincts {
+    /// Hashes.
+    Sketch(Vec<u64>),
+    /// Encodings.
+    Exact(Vec<Vec<u8>>),
+}
+
+impl Distincts {
+    pub(crate) fn new(exact: bool) -> Self {
+        if exact { Self::Exact(Vec::new()) } else { Self::Sketch(Vec::new()) }
+    }
+
+    pub(crate) fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact(_))
+    }
+
+    pub(crate) fn push(&mut self, cell: Cell<'_>) {
+        match self {
+            Self::Sketch(hashes) => hashes.push(hash_cell(cell)),
+            Self::Exact(values) => values.push(encoded(cell)),
+        }
+    }
+}
+
 /// (register, tile, rank), ascending: within a register, newer tiles have lower ranks.
 type Ranks = Vec<(u16, i64, u8)>;
 
@@ -77,20 +103,22 @@ impl SlidingDistinct {
         }
     }
 
-    /// How many values lie in the tiles from `first` on or in `more`.
-    pub(crate) fn count<'a>(&self, first: i64, more: impl Iterator<Item = Cell<'a>>) -> u64 {
-        match self {
-            Self::Sketch { kept, ranks } => count(kept, ranks.as_deref(), first, more.map(hash_cell).collect()),
-            Self::Exact(values) => {
+    pub(crate) fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact(_))
+    }
+
+    /// How many values lie in the tiles from `first` on or in `more`, which is of the same sort.
+    pub(crate) fn count(&self, first: i64, more: Distincts) -> u64 {
+        match (self, more) {
+            (Self::Sketch { kept, ranks }, Distincts::Sketch(more)) => count(kept, ranks.as_deref(), first, more),
+            (Self::Exact(values), Distincts::Exact(mut more)) => {
                 let inside = values.values().filter(|tile| **tile >= first).count();
-                let mut new: Vec<_> = more
-                    .map(encoded)
-                    .filter(|key| values.get(key.as_slice()).is_none_or(|tile| *tile < first))
-                    .collect();
-                new.sort_unstable();
-                new.dedup();
-                (inside + new.len()) as u64
+                more.retain(|key| values.get(key.as_slice()).is_none_or(|tile| *tile < first));
+                more.sort_unstable();
+                more.dedup();
+                (inside + more.len()) as u64
             }
+            (Self::Sketch { .. }, Distincts::Exact(_)) | (Self::Exact(_), Distincts::Sketch(_)) => 0,
         }
     }
 
@@ -272,7 +300,9 @@ mod tests {
             let mut alone = Distinct::new(exact);
             rows.iter().filter(|(_, tile)| *tile >= from).for_each(|(value, _)| alone.insert(Cell::Int(*value)));
             more.iter().for_each(|value| alone.insert(Cell::Int(*value)));
-            prop_assert_eq!(sliding.count(from, more.iter().map(|value| Cell::Int(*value))), alone.count());
+            let mut besides = Distincts::new(exact);
+            more.iter().for_each(|value| besides.push(Cell::Int(*value)));
+            prop_assert_eq!(sliding.count(from, besides), alone.count());
 
             let mut sorted: Vec<_> = rows.iter().filter(|(_, tile)| *tile >= expired).collect();
             sorted.sort();

@@ -1,0 +1,160 @@
+//! A read of a block, as it lies in memory or encoded: the totals of its tiles, its head and its suffix states.
+
+use super::head::Row;
+use super::plan::{How, Read, tail};
+use super::state::{Pending, State};
+use super::{Fault, SetSpec};
+use crate::aggregate::{AggregateFunc, Total};
+use crate::value::{Cell, Value};
+
+/// The changes of a head.
+pub(super) trait Changes {
+    /// Changes from the oldest on.
+    fn oldest(&self) -> impl Iterator<Item = Row<'_>>;
+
+    /// Changes from the newest back.
+    fn newest(&self) -> impl Iterator<Item = Row<'_>>;
+}
+
+impl Changes for [Row<'_>] {
+    fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
+        self.iter().copied()
+    }
+
+    fn newest(&self) -> impl Iterator<Item = Row<'_>> {
+        self.iter().rev().copied()
+    }
+}
+
+/// What a read looks at besides tiles.
+pub(super) struct View<'a, H: ?Sized> {
+    pub(super) head: &'a H,
+    /// One per suffix state of the set, or none before the first update.
+    pub(super) states: &'a [State],
+}
+
+impl<H: Changes + ?Sized> View<'_, H> {
+    /// The values of all aggregates at `t`, in the set's order, each given to `take`; `totals` are those of all tiles.
+    pub(super) fn read(
+        &self,
+        spec: &SetSpec,
+        t: i64,
+        totals: &mut [Total],
+        take: &mut impl FnMut(Result<Cell<'_>, Fault>),
+    ) {
+        if let Err(fault) = self.take_newer(spec, t, totals) {
+            spec.reads.iter().for_each(|_| take(Err(fault)));
+            return;
+        }
+        for read in &spec.reads {
+            match &read.how {
+                How::Totals(uses) => {
+                    take(finish(read, totals, uses).as_ref().map(Value::as_cell).map_err(|fault| *fault))
+                }
+                How::Suffix(at) => match self.last(spec, *at, read, t) {
+                    Some(cell) => take(cell),
+                    None => take(self.suffix(spec, *at, read, t).as_ref().map(Value::as_cell).map_err(|fault| *fault)),
+                },
+            }
+        }
+    }
+
+    /// Takes the head's rows that are newer than `t` back from the totals.
+    fn take_newer(&self, spec: &SetSpec, t: i64, totals: &mut [Total]) -> Result<(), Fault> {
+        if totals.is_empty() {
+            return Ok(());
+        }
+        for row in self.head.newest().take_while(|row| row.time > t) {
+            row.with_cells(spec.arguments.len(), |cells| {
+                for (used, total) in spec.totals.iter().zip(totals.iter_mut()) {
+                    if let Some(column) = spec.columns.get(used.column)
+                        && column.takes(cells)
+                    {
+                        total.add(column.measure.part(cells)?, -row.weight)?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The answer of `last` where one row decides it, as it mostly does: the newest of the head up to `t` that counts, or,
+    /// where there is none, the settled one. `None` where more has to be looked at.
+    fn last(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Option<Result<Cell<'_>, Fault>> {
+        let suffix = spec.suffixes.get(at).filter(|suffix| suffix.func == AggregateFunc::Last)?;
+        let settled = self.states.get(at);
+        let mut rows = self.head.newest().skip_while(|row| row.time > t).peekable();
+        while let Some(row) = rows.next() {
+            if let Some(filter) = suffix.filter
+                && row.cell(filter)? != Cell::Bool(true)
+            {
+                continue;
+            }
+            let place = (row.time, row.order);
+            let is_alone = rows.peek().is_none_or(|older| (older.time, older.order) != place);
+            if !is_alone || settled.and_then(State::last_place).is_some_and(|settled| settled >= place) {
+                return None;
+            }
+            if row.time.div_euclid(suffix.step) < tail(t, read.size, suffix.step) {
+                return Some(Ok(Cell::Absent));
+            }
+            return suffix.args.first().map_or(Some(Cell::Absent), |slot| row.cell(*slot)).map(Ok);
+        }
+        match settled {
+            Some(state) => state.last(suffix, read, t),
+            None => Some(Ok(Cell::Absent)),
+        }
+    }
+
+    /// A suffix aggregate at `t`: its state, and the head's rows up to `t`, or less those that are newer.
+    fn suffix(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Result<Value, Fault> {
+        let suffix = spec.suffixes.get(at).ok_or(Fault::Malformed)?;
+        let mut pending = Pending::new(self.states.get(at), suffix, read, t);
+        if suffix.covers_head() {
+            for row in self.head.newest().take_while(|row| row.time > t) {
+                row.with_cells(spec.arguments.len(), |cells| pending.take_back(cells, row.time, row.weight))?;
+            }
+        } else if suffix.func == AggregateFunc::Last {
+            let rows = self.head.newest().skip_while(|row| row.time > t);
+            add_until_decided(spec, &mut pending, rows)?;
+        } else {
+            let rows = self.head.oldest().take_while(|row| row.time <= t);
+            add_until_decided(spec, &mut pending, rows)?;
+        }
+        pending.finish(&read.aggregate)
+    }
+}
+
+fn add_until_decided<'a>(
+    spec: &SetSpec,
+    pending: &mut Pending<'_>,
+    rows: impl Iterator<Item = Row<'a>>,
+) -> Result<(), Fault> {
+    for row in rows {
+        if pending.is_decided(row.time, row.order) {
+            break;
+        }
+        row.with_cells(spec.arguments.len(), |cells| {
+            pending.add(cells, row.time, row.order);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// The answer of an aggregate from its totals.
+fn finish(read: &Read, totals: &[Total], uses: &[usize]) -> Result<Value, Fault> {
+    match uses {
+        [one] => read.aggregate.finish(&[total(totals, *one)?]),
+        [one, two] => read.aggregate.finish(&[total(totals, *one)?, total(totals, *two)?]),
+        more => {
+            let parts = more.iter().map(|at| total(totals, *at)).collect::<Result<Vec<_>, _>>()?;
+            read.aggregate.finish(&parts)
+        }
+    }
+}
+
+fn total(totals: &[Total], at: usize) -> Result<&Total, Fault> {
+    totals.get(at).ok_or(Fault::Malformed)
+}
