@@ -151,7 +151,7 @@ impl<'a> Run<'a> {
             reads,
             given: &[],
             started,
-            took: Vec::new(),
+            took: Vec::with_capacity(plan.steps.len()),
             fallback: false,
             emitted: RefCell::default(),
             left_out: 0,
@@ -171,8 +171,9 @@ impl<'a> Run<'a> {
     pub fn answer(&mut self) -> Result<Option<Value>, RequestError> {
         let plan = self.plan;
         let mut emits = Vec::new();
+        // Each statement begins where the one before it ended: the clock is read once a statement.
+        let mut begin = self.started;
         for step in &plan.steps {
-            let begin = self.started.map(|_| Instant::now());
             if !self.is_wanted(step)? {
                 self.took.push(Duration::ZERO);
                 continue;
@@ -184,13 +185,17 @@ impl<'a> Run<'a> {
                 continue;
             }
             let outcome = self.work(&step.work);
-            let took = begin.map(|begin| begin.elapsed()).unwrap_or_default();
+            let end = begin.map(|_| Instant::now());
+            let since =
+                |start: Option<Instant>| start.zip(end).map(|(start, end)| end.saturating_duration_since(start));
+            let took = since(begin).unwrap_or_default();
             self.took.push(took);
-            if let (Some(started), Some(deadline)) = (self.started, plan.deadline)
-                && started.elapsed() > deadline
+            if let (Some(so_far), Some(deadline)) = (since(self.started), plan.deadline)
+                && so_far > deadline
             {
                 return Err(RequestError::Deadline(deadline));
             }
+            begin = end;
             if matches!(step.work, Work::Respond(_)) {
                 let value = outcome.and_then(Bound::whole)?;
                 self.emit(&emits);
@@ -342,7 +347,8 @@ impl<'a> Run<'a> {
         };
         let encoded = |(position, feature): (usize, &flow_core::trees::Feature)| {
             // A version may be older than the solution: its features are found by name.
-            let at = inputs.iter().position(|(name, _)| *name == feature.name)?;
+            let is_named = |at: &usize| inputs.get(*at).is_some_and(|(name, _)| *name == feature.name);
+            let at = Some(position).filter(is_named).or_else(|| (0..inputs.len()).find(is_named))?;
             let (cell, (_, compiled)) = (cells.get(at)?, inputs.get(at)?);
             encode(ensemble, position, cell, &compiled.kind)
         };

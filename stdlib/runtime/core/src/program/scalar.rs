@@ -1,5 +1,6 @@
 //! What every instruction means on one row. Column kernels are shortcuts of this.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::build::same_kind;
@@ -25,26 +26,47 @@ pub(super) trait Row {
 }
 
 /// One output for a row of `cells`.
-pub(super) fn eval_row(
-    program: &Program,
+pub(super) fn eval_row<'a>(
+    program: &'a Program,
     output: Register,
-    cells: &[Value],
+    cells: &'a [Value],
     now: i64,
-    slots: &[Value],
+    slots: &'a [Value],
 ) -> Result<Value, Fault> {
-    let mut row = Single { cells, now, slots, registers: Vec::with_capacity(program.steps.len()) };
+    let mut row = Single { cells, now, slots, registers: Vec::with_capacity(output.0 + 1) };
     for step in program.steps.iter().take(output.0 + 1) {
-        let result = apply(program, step, &row);
+        let result = match row.borrowed(&step.instruction) {
+            Some(value) => Ok(Cow::Borrowed(value)),
+            None => apply(program, step, &row).map(Cow::Owned),
+        };
         row.registers.push(result);
     }
-    row.registers.pop().unwrap_or(Ok(Value::Absent))
+    row.registers.pop().unwrap_or(Ok(Cow::Owned(Value::Absent))).map(Cow::into_owned)
 }
+
+const ABSENT: &Value = &Value::Absent;
 
 struct Single<'a> {
     cells: &'a [Value],
     now: i64,
     slots: &'a [Value],
-    registers: Vec<Result<Value, Fault>>,
+    registers: Vec<Result<Cow<'a, Value>, Fault>>,
+}
+
+impl<'a> Single<'a> {
+    /// The result of an instruction that only names a value which is there already.
+    fn borrowed(&self, instruction: &'a Instruction) -> Option<&'a Value> {
+        match instruction {
+            Instruction::Column(position) => Some(self.cells.get(*position).unwrap_or(ABSENT)),
+            Instruction::Constant(value) => Some(value),
+            Instruction::Slot(position) => Some(self.slots.get(*position).unwrap_or(ABSENT)),
+            Instruction::Field(record, position) => match self.registers.get(record.0) {
+                Some(Ok(Cow::Borrowed(Value::Record(cells)))) => Some(cells.get(*position).unwrap_or(ABSENT)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 impl Row for Single<'_> {
