@@ -252,13 +252,14 @@ def whole(name, by_jobs=()):
     got, wanted = ({path: text for path, text in files(folder).items() if path not in by_jobs} for folder in (own, out))
     layer.equal(f"the workers of {name} write what fec run writes, byte for byte", differing(got, wanted), [])
     layer.check(f"{name}: something was written", any(wanted.values()), shown(list(wanted)))
+    agreeing(name)
 
 
 def printed(name):
     """The workspace of a solution that is there for what is in its text."""
     done = fec("compile", f"tests/solutions/{name}", "-o", OUT)
-    if layer.check(f"{name} compiles", done.returncode == 0, done.stderr[-600:]):
-        built(OUT / "crates")
+    if layer.check(f"{name} compiles", done.returncode == 0, done.stderr[-600:]) and built(OUT / "crates"):
+        agreeing(name)
 
 
 def tested(*words, out=OUT, solution=SOLUTION, target=BUILT):
@@ -305,6 +306,19 @@ def language():
         path.write_text(text, encoding="utf-8")
     done = cargo(OUT / "crates", "build", "--release", "--locked", "--offline", "--quiet")
     layer.check("they pass again as they were", done.returncode == 0 and tested()[0] == 0, done.stderr[-900:])
+
+
+def agreeing(name):
+    """The tests of a solution say of its binaries what they say of the plan."""
+    solution = f"tests/solutions/{name}"
+    said = {}
+    for engine, told in (("interpreted", lines(fec("test", solution, "--format", "json").stdout)), ("compiled", tested(solution=solution)[1])):
+        said[engine] = {(line["test"], line["plane"]): (line["status"], line.get("message")) for line in told if "test" in line}
+    asked = {key: verdict for key, verdict in said["compiled"].items() if verdict[0] != "skipped"}
+    left = [verdict for verdict in said["compiled"].values() if verdict[0] == "skipped" and "no binary" not in verdict[1]]
+    layer.check(f"{name}: each test is put to its binaries, or said to have none", said["compiled"] and not left, shown(said))
+    different = [(key, verdict, said["interpreted"].get(key)) for key, verdict in asked.items() if verdict != said["interpreted"].get(key)]
+    layer.equal(f"{name}: its tests say the same of them", different, [])
 
 
 def changed():
@@ -411,7 +425,7 @@ def main():
     imaged()
     whole("flights")
     whole("returns", by_jobs={"sinks/best.jsonl"})
-    for name in ["conversions", "decisions", "names"]:
+    for name in ["conversions", "decisions", "kinds", "names"]:
         printed(name)
 
 
