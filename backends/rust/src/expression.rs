@@ -763,6 +763,7 @@ fn negated(code: Code) -> Code {
         Code::Infix(left, ">", right) => left.infix("<=", *right),
         Code::Infix(left, ">=", right) => left.infix("<", *right),
         Code::Prefix("!", inner) => *inner,
+        Code::Method(of, name, none) if name == "is_none" && none.is_empty() => of.method("is_some", []),
         Code::Atom(text) if text == "true" => Code::atom("false"),
         Code::Atom(text) if text == "false" => Code::atom("true"),
         other => other.prefix("!"),
