@@ -96,6 +96,12 @@ fn write_cells(out: &mut Vec<u8>, tag: u8, cells: &[Value]) {
     }
 }
 
+/// The signed integer that [`write_signed`] writes as this unsigned one.
+#[inline]
+fn with_sign(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
 /// Reads encoded state from its front.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
@@ -200,9 +206,20 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where it is cut off or longer than 64 bits.
+    #[inline]
     pub fn signed(&mut self) -> Result<i64, DecodeError> {
-        let value = self.unsigned()?;
-        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+        self.unsigned().map(with_sign)
+    }
+
+    /// A signed integer of 32 bits; `None` (and nothing read) for anything else.
+    #[inline]
+    pub(crate) fn narrow(&mut self) -> Option<i32> {
+        let start = self.rest;
+        let narrow = self.short().and_then(|value| i32::try_from(with_sign(value)).ok());
+        if narrow.is_none() {
+            self.rest = start;
+        }
+        narrow
     }
 
     /// What [`write_wide`] wrote.

@@ -210,20 +210,17 @@ impl Total {
     }
 
     /// Reads a whole of 32 bits other than `except`; `None` (and nothing read) for any other total.
-    pub(crate) fn decode_narrow(
-        measure: Measure,
-        from: &mut Reader<'_>,
-        except: i32,
-    ) -> Result<Option<i32>, DecodeError> {
+    #[inline]
+    pub(crate) fn decode_narrow(measure: Measure, from: &mut Reader<'_>, except: i32) -> Option<i32> {
         if !matches!(measure, Measure::Rows | Measure::Trues(_) | Measure::Whole(_)) {
-            return Ok(None);
+            return None;
         }
         let start = *from;
-        let narrow = i32::try_from(from.wide()?).ok().filter(|value| *value != except);
+        let narrow = from.narrow().filter(|value| *value != except);
         if narrow.is_none() {
             *from = start;
         }
-        Ok(narrow)
+        narrow
     }
 
     /// Reads what [`Total::encode`] wrote for this measure.

@@ -198,7 +198,7 @@ impl Rows {
                 before = Some(tile);
                 for at in &ring.columns {
                     let column = &spec.columns[*at];
-                    match Total::decode_narrow(column.measure, from, ASIDE)? {
+                    match Total::decode_narrow(column.measure, from, ASIDE) {
                         Some(value) => {
                             for used in &column.uses {
                                 let (first, sum) = &mut narrow[*used];
@@ -329,7 +329,7 @@ impl Rows {
                 rows.words[place + 1] = (bits >> 32) as u32;
                 for column_at in &ring.columns {
                     let column = &spec.columns[*column_at];
-                    if let Some(value) = Total::decode_narrow(column.measure, from, ASIDE)? {
+                    if let Some(value) = Total::decode_narrow(column.measure, from, ASIDE) {
                         rows.words[place + column.at] = value.cast_unsigned();
                         continue;
                     }
