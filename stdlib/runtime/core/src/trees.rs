@@ -96,17 +96,34 @@ pub struct Ensemble {
     sorted: Vec<Vec<u32>>,
     roots: Vec<u32>,
     nodes: Vec<Flat>,
+    /// The comparisons on the longest path of each [`TOGETHER`] trees.
+    depths: Vec<u32>,
 }
+
+/// How many trees are walked side by side: while a step of one waits for memory, the others go on.
+const TOGETHER: usize = 8;
 
 /// A node as evaluation reads it: 16 bytes, children by absolute position.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Flat {
     /// The threshold of a split, the value of a leaf.
     number: f64,
-    /// The left child; its sibling stands behind it. Zero marks a leaf, since no child is the first node.
+    /// The left child; its sibling stands behind it. A leaf names itself: a walk that has come to it stays there.
     left: u32,
-    feature: u16,
-    missing_left: bool,
+    /// Where the numbers that are compared have that of this node: twice the feature, and one more where a missing value
+    /// goes left. A leaf has the place behind all features, where a number is less than any other.
+    place: u32,
+}
+
+impl Flat {
+    /// The feature of a split.
+    fn feature(self) -> u16 {
+        (self.place / 2) as u16
+    }
+
+    fn missing_left(self) -> bool {
+        self.place % 2 == 1
+    }
 }
 
 impl Ensemble {
@@ -154,7 +171,9 @@ impl Ensemble {
                 }
             }
         }
-        Ok(Self { objective, base, features, sorted, roots, nodes })
+        let mut ensemble = Self { objective, base, features, sorted, roots, nodes, depths: Vec::new() };
+        ensemble.depths = ensemble.depths();
+        Ok(ensemble)
     }
 
     /// What predictions are.
@@ -178,18 +197,28 @@ impl Ensemble {
     /// The length of the longest path from a root to a leaf, in comparisons.
     #[must_use]
     pub fn depth(&self) -> usize {
-        let mut depths = vec![0_usize; self.nodes.len()];
-        let mut deepest = 0;
+        self.depths.iter().max().map_or(0, |depth| *depth as usize)
+    }
+
+    /// The comparisons on the longest path of each [`TOGETHER`] trees.
+    fn depths(&self) -> Vec<u32> {
+        let mut depths = vec![0_u32; self.nodes.len()];
         for (position, node) in self.nodes.iter().enumerate() {
             let depth = depths.get(position).copied().unwrap_or(0);
-            deepest = deepest.max(depth);
-            if node.left != 0 {
+            if !self.is_leaf(position, node) {
                 for child in depths.iter_mut().skip(node.left as usize).take(2) {
                     *child = depth + 1;
                 }
             }
         }
-        deepest
+        let begins = self.roots.iter().step_by(TOGETHER).map(|root| *root as usize);
+        let ends = self.roots.iter().step_by(TOGETHER).skip(1).map(|root| *root as usize).chain([self.nodes.len()]);
+        let deepest = |(begin, end)| depths.get(begin..end).and_then(|some| some.iter().max()).copied().unwrap_or(0);
+        begins.zip(ends).map(deepest).collect()
+    }
+
+    fn is_leaf(&self, position: usize, node: &Flat) -> bool {
+        node.left as usize == position
     }
 
     /// The number that splits on the feature at `position` compare; absent if the input is missing, unknown to
@@ -222,23 +251,40 @@ impl Ensemble {
     /// The base plus one leaf of each tree: the log-odds under [`Objective::Logistic`].
     #[must_use]
     pub fn sum(&self, row: &[Option<f64>]) -> f64 {
+        // Each feature twice, for nodes of either side: what is missing is greater than all, or less.
+        let mut numbers = Vec::with_capacity(2 * self.features.len() + 1);
+        for position in 0..self.features.len() {
+            numbers.extend(match row.get(position) {
+                Some(Some(number)) => [*number; 2],
+                _ => [f64::INFINITY, f64::NEG_INFINITY],
+            });
+        }
+        numbers.push(f64::NEG_INFINITY);
         let mut sum = self.base;
-        for root in &self.roots {
-            let mut at = *root;
-            // INVARIANT: `new` let in only children behind their parent, so that the walk ends at a leaf.
-            while let Some(node) = self.nodes.get(at as usize) {
-                if node.left == 0 {
-                    sum += node.number;
-                    break;
+        for (roots, depth) in self.roots.chunks(TOGETHER).zip(&self.depths) {
+            // Where fewer trees are left, the first of them fills the row up and counts once.
+            let mut places = [roots.first().copied().unwrap_or_default(); TOGETHER];
+            places.iter_mut().zip(roots).for_each(|(place, root)| *place = *root);
+            for _ in 0..*depth {
+                for place in &mut places {
+                    *place = self.next(*place, &numbers);
                 }
-                let left = match row.get(usize::from(node.feature)) {
-                    Some(Some(number)) => *number <= node.number,
-                    _ => node.missing_left,
-                };
-                at = node.left + u32::from(!left);
+            }
+            for place in places.iter().take(roots.len()) {
+                sum += self.nodes.get(*place as usize).map_or(0.0, |leaf| leaf.number);
             }
         }
         sum
+    }
+
+    /// The child of a split on the row's side; a leaf itself. Without a branch, since nobody can foretell it.
+    #[inline(always)]
+    fn next(&self, place: u32, numbers: &[f64]) -> u32 {
+        // INVARIANT: `new` let in only children and features that exist.
+        let Some(node) = self.nodes.get(place as usize) else { return place };
+        let Some(number) = numbers.get(node.place as usize) else { return place };
+        let is_left = *number <= node.number;
+        node.left + u32::from(!is_left)
     }
 
     /// A hash of the content, the same on every machine: FNV-1a over 128 bits of all names, numbers and nodes.
@@ -269,11 +315,12 @@ impl Ensemble {
         for root in &self.roots {
             hash.write(&root.to_le_bytes());
         }
-        for node in &self.nodes {
+        for (position, node) in self.nodes.iter().enumerate() {
+            let (left, feature) = if self.is_leaf(position, node) { (0, 0) } else { (node.left, node.feature()) };
             hash.write(&node.number.to_bits().to_le_bytes());
-            hash.write(&node.left.to_le_bytes());
-            hash.write(&node.feature.to_le_bytes());
-            hash.write(&[u8::from(node.missing_left)]);
+            hash.write(&left.to_le_bytes());
+            hash.write(&feature.to_le_bytes());
+            hash.write(&[u8::from(node.missing_left())]);
         }
         hash.finish()
     }
@@ -289,10 +336,13 @@ fn sort_categories(feature: &Feature) -> Result<Vec<u32>, EnsembleError> {
     Ok(order.into_iter().map(|(_, at)| at).collect())
 }
 
+const TOO_MANY: &str = "the model has too many nodes";
+
 fn flatten(node: Node, position: usize, len: usize, root: u32, features: usize) -> Result<Flat, &'static str> {
     match node {
         Node::Leaf { value } if value.is_finite() => {
-            Ok(Flat { number: value, left: 0, feature: 0, missing_left: false })
+            let left = root.checked_add(position as u32).ok_or(TOO_MANY)?;
+            Ok(Flat { number: value, left, place: 2 * features as u32 })
         }
         Node::Leaf { .. } => Err("the leaf is not finite"),
         Node::Split { threshold, .. } if !threshold.is_finite() => Err("the threshold is not finite"),
@@ -300,8 +350,8 @@ fn flatten(node: Node, position: usize, len: usize, root: u32, features: usize) 
         Node::Split { left, .. } if left as usize <= position => Err("its children do not stand behind it"),
         Node::Split { left, .. } if left as usize + 1 >= len => Err("its children are not in the tree"),
         Node::Split { feature, threshold, missing_left, left } => {
-            let left = root.checked_add(left).filter(|at| *at < u32::MAX).ok_or("the model has too many nodes")?;
-            Ok(Flat { number: threshold, left, feature, missing_left })
+            let left = root.checked_add(left).filter(|at| *at < u32::MAX).ok_or(TOO_MANY)?;
+            Ok(Flat { number: threshold, left, place: 2 * u32::from(feature) + u32::from(missing_left) })
         }
     }
 }
@@ -376,12 +426,13 @@ impl From<Ensemble> for Form {
         let ends = ensemble.roots.iter().skip(1).map(|root| *root as usize).chain([ensemble.nodes.len()]);
         let trees = ensemble.roots.iter().zip(ends).map(|(root, end)| {
             let nodes = ensemble.nodes.get(*root as usize..end).unwrap_or_default();
-            let is_leaf = |node: &Flat| node.left == 0;
+            let split = |(at, node): (usize, &Flat)| (!ensemble.is_leaf(*root as usize + at, node)).then_some(*node);
+            let splits = || nodes.iter().enumerate().map(split);
             TreeForm {
-                feature: nodes.iter().map(|node| if is_leaf(node) { -1 } else { i32::from(node.feature) }).collect(),
+                feature: splits().map(|node| node.map_or(-1, |node| i32::from(node.feature()))).collect(),
                 number: nodes.iter().map(|node| node.number).collect(),
-                left: nodes.iter().map(|node| node.left.saturating_sub(*root)).collect(),
-                missing_left: nodes.iter().map(|node| u8::from(node.missing_left)).collect(),
+                left: splits().map(|node| node.map_or(0, |node| node.left - *root)).collect(),
+                missing_left: nodes.iter().map(|node| u8::from(node.missing_left())).collect(),
             }
         });
         let trees = trees.collect();

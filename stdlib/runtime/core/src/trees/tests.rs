@@ -105,6 +105,69 @@ fn bits_and_contents_are_pinned() {
     assert_eq!(hash.finish(), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
 }
 
+/// A tree of any shape: at most `splits` of them, each of a leaf that is there.
+fn uneven(splits: u32, random: &mut impl FnMut(u32) -> u32) -> Vec<Node> {
+    let mut tree = vec![leaf(f64::from(random(1_000)) / 7.0)];
+    for _ in 0..random(splits + 1) {
+        let at = random(tree.len() as u32) as usize;
+        if let Node::Leaf { value } = tree[at] {
+            let threshold = f64::from(random(8)) / 2.0;
+            let (feature, missing_left, left) = (random(3) as u16, random(2) == 0, tree.len() as u32);
+            tree[at] = Node::Split { feature, threshold, missing_left, left };
+            tree.extend([leaf(value / 3.0), leaf(-value)]);
+        }
+    }
+    tree
+}
+
+/// The sum as the form of the trees says it, one tree after the other.
+fn walked(base: f64, trees: &[Vec<Node>], row: &[Option<f64>]) -> f64 {
+    let of_tree = |tree: &Vec<Node>| {
+        let mut at = 0;
+        loop {
+            match tree[at] {
+                Node::Leaf { value } => return value,
+                Node::Split { feature, threshold, missing_left, left } => {
+                    let is_left = match row.get(usize::from(feature)) {
+                        Some(Some(number)) => *number <= threshold,
+                        _ => missing_left,
+                    };
+                    at = left as usize + usize::from(!is_left);
+                }
+            }
+        }
+    };
+    trees.iter().map(of_tree).fold(base, |sum, value| sum + value)
+}
+
+#[test]
+fn trees_walked_together_give_the_sum_of_each_alone() {
+    let mut seed = 11_u64;
+    let mut random = move |below: u32| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as u32 % below
+    };
+    for round in 0..400 {
+        let trees: Vec<Vec<Node>> = (0..random(20)).map(|_| uneven(12, &mut random)).collect();
+        let features = ["a", "b", "c"].map(numeric).to_vec();
+        let model = Ensemble::new(Objective::Squared, 0.1, features, &trees).unwrap();
+        let back = Ensemble::try_from(Form::from(model.clone())).unwrap();
+        assert_eq!((&back, back.content_hash()), (&model, model.content_hash()));
+        for _ in 0..20 {
+            let cell = |random: &mut dyn FnMut(u32) -> u32| match random(12) {
+                0 | 1 => None,
+                2 => Some(f64::INFINITY),
+                3 => Some(f64::NEG_INFINITY),
+                4 => Some(f64::NAN),
+                more => Some(f64::from(more) / 2.0),
+            };
+            let row: Vec<Option<f64>> = (0..random(4)).map(|_| cell(&mut random)).collect();
+            let (sum, alone) = (model.sum(&row), walked(0.1, &trees, &row));
+            assert_eq!(sum.to_bits(), alone.to_bits(), "round {round}: {row:?} over {trees:?}");
+        }
+    }
+}
+
 /// Run it with `--release -- --ignored`; a debug build says nothing about speed.
 #[test]
 #[ignore = "a measurement: needs a release build"]
