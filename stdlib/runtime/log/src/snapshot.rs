@@ -5,6 +5,9 @@
 //! and then lets the log forget the blocks that **both** of the last two snapshots stand for. Whichever of the two is
 //! damaged, the other one and the changelog behind it give the state.
 //!
+//! A log that is not durable may lose blocks with the power, of which a snapshot was already made. Such a snapshot counts
+//! for nothing, and whoever owns the task throws it away before the log can grow past it with other blocks ([`begin`]).
+//!
 //! Two names a task are written in turn. A process that dies while it writes leaves both as they were, for a lake puts
 //! whole files; one that dies before the log forgets leaves a changelog that is longer than needed.
 
@@ -15,6 +18,7 @@ use crate::archive::{ArchiveError, Lake, Version};
 use crate::block::{Block, Writes};
 use crate::codec::{put_bytes, put_u32};
 use crate::embedded::names;
+use crate::error::LogError;
 use crate::place::{Sequence, TableId, TaskId};
 use crate::traits::{Log, Restored};
 
@@ -66,19 +70,23 @@ fn decode(task: &TaskId, bytes: &[u8]) -> Option<Block> {
 struct Slot {
     /// Which bytes they are, if there are any.
     version: Option<Version>,
-    /// The snapshot, unless it is damaged: then the other one serves.
+    /// The snapshot, unless it is damaged or the log does not reach it: then the other one serves.
     block: Option<Block>,
+    /// It is whole, and of a block that the log does not have.
+    is_beyond: bool,
     bytes: u64,
 }
 
 impl Slot {
-    fn read(lake: &dyn Lake, task: &TaskId, name: &str) -> Result<Self, ArchiveError> {
-        Ok(match lake.get(name)? {
-            None => Self::default(),
-            Some((bytes, version)) => {
-                Self { version: Some(version), block: decode(task, &bytes), bytes: bytes.len() as u64 }
-            }
-        })
+    fn read(log: &mut dyn Log, lake: &dyn Lake, task: &TaskId, name: &str) -> Result<Self, ArchiveError> {
+        let Some((bytes, version)) = lake.get(name)? else { return Ok(Self::default()) };
+        let whole = decode(task, &bytes);
+        let is_beyond = match &whole {
+            Some(block) => !reaches(log, task, block.sequence)?,
+            None => false,
+        };
+        let block = whole.filter(|_| !is_beyond);
+        Ok(Self { version: Some(version), block, is_beyond, bytes: bytes.len() as u64 })
     }
 
     fn sequence(&self) -> Sequence {
@@ -86,19 +94,48 @@ impl Slot {
     }
 }
 
+/// Whether the log has the task's block `sequence`, or has had it.
+fn reaches(log: &mut dyn Log, task: &TaskId, sequence: Sequence) -> Result<bool, ArchiveError> {
+    loop {
+        match log.blocks(task, sequence, 1, &mut Vec::new()) {
+            Ok(Restored::Complete(last) | Restored::More(last)) => return Ok(last >= sequence),
+            Ok(Restored::Waiting(_)) => std::thread::sleep(Duration::from_millis(1)),
+            Err(LogError::Gap { expected, .. }) if expected <= sequence => return Ok(false),
+            // What lies behind it is for whoever reads on from there.
+            Err(LogError::Gap { .. } | LogError::Forgotten { .. }) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// A task's newest snapshot, and the other place: its name, and which bytes lie there.
-fn slots(lake: &dyn Lake, task: &TaskId) -> Result<(Slot, String, Option<Version>), ArchiveError> {
+fn slots(log: &mut dyn Log, lake: &dyn Lake, task: &TaskId) -> Result<(Slot, String, Option<Version>), ArchiveError> {
     let [a, b] = places(task);
-    let (at_a, at_b) = (Slot::read(lake, task, &a)?, Slot::read(lake, task, &b)?);
+    let (at_a, at_b) = (Slot::read(log, lake, task, &a)?, Slot::read(log, lake, task, &b)?);
     Ok(if at_a.sequence() < at_b.sequence() { (at_b, a, at_a.version) } else { (at_a, b, at_b.version) })
 }
 
-/// The newest snapshot of a task, which every later block follows; its writes are all keys that are there.
+/// The newest snapshot of a task that its log reaches, which every later block follows; its writes are all keys that are
+/// there.
 ///
 /// # Errors
-/// A lake that cannot be read.
-pub fn newest(lake: &dyn Lake, task: &TaskId) -> Result<Option<Block>, ArchiveError> {
-    Ok(slots(lake, task)?.0.block)
+/// A log or lake that cannot be read.
+pub fn newest(log: &mut dyn Log, lake: &dyn Lake, task: &TaskId) -> Result<Option<Block>, ArchiveError> {
+    Ok(slots(log, lake, task)?.0.block)
+}
+
+/// What an owner begins with: the newest snapshot that the log reaches. One of blocks that the log has lost is thrown
+/// away, for the owner is about to write others of their numbers.
+///
+/// # Errors
+/// A log that cannot be read, or a lake that cannot be read or written.
+pub fn begin(log: &mut dyn Log, lake: &mut dyn Lake, task: &TaskId) -> Result<Option<Block>, ArchiveError> {
+    for name in places(task) {
+        if Slot::read(log, lake, task, &name)?.is_beyond {
+            lake.put(&name, &[])?;
+        }
+    }
+    newest(log, lake, task)
 }
 
 /// The state of a task as one block: the newest snapshot with the committed blocks since.
@@ -106,7 +143,7 @@ pub fn newest(lake: &dyn Lake, task: &TaskId) -> Result<Option<Block>, ArchiveEr
 /// # Errors
 /// A log or lake that cannot be read, or [`crate::LogError::Forgotten`] where no snapshot reaches the changelog.
 pub fn whole(log: &mut dyn Log, lake: &dyn Lake, task: &TaskId) -> Result<Block, ArchiveError> {
-    let base = newest(lake, task)?.unwrap_or_default();
+    let base = newest(log, lake, task)?.unwrap_or_default();
     merged(log, base, task)
 }
 
@@ -152,7 +189,7 @@ fn merged(log: &mut dyn Log, mut last: Block, task: &TaskId) -> Result<Block, Ar
 /// # Errors
 /// A log or lake that cannot be read or written. The state is as safe as before.
 pub fn compact(log: &mut dyn Log, lake: &mut dyn Lake, task: &TaskId) -> Result<Compacted, ArchiveError> {
-    let (kept, name, older) = slots(lake, task)?;
+    let (kept, name, older) = slots(log, lake, task)?;
     let before = kept.sequence();
     let whole = merged(log, kept.block.unwrap_or_default(), task)?;
     let unchanged = Compacted { sequence: before, bytes: kept.bytes, forgotten: Sequence::NONE };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use flow_log::archive::{ArchiveError, FolderLake, Lake, MemoryLake, Version};
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::simulated::{Faults, SimulatedLog};
-use flow_log::snapshot::{Compacted, compact, newest, whole};
+use flow_log::snapshot::{Compacted, begin, compact, newest, whole};
 use flow_log::{Block, Log, LogError, Outcome, Restored, Sequence, TableId, TaskId};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -109,14 +109,14 @@ fn then() -> impl Strategy<Value = Then> {
     ]
 }
 
-fn damage_newest(lake: &mut dyn Lake) {
-    let Some(last) = newest(lake, &task()).unwrap() else { return };
+fn damage_newest(log: &mut dyn Log, lake: &mut dyn Lake) {
+    let Some(last) = newest(log, lake, &task()).unwrap() else { return };
     for place in ["a", "b"] {
         let name = format!("snapshots/shop.g1.a%2fb/0/{place}");
         let mut other = MemoryLake::default();
         let Some((mut bytes, _)) = lake.get(&name).unwrap() else { continue };
         other.put(&name, &bytes).unwrap();
-        if newest(&other, &task()).unwrap().is_some_and(|block| block.sequence == last.sequence) {
+        if newest(log, &other, &task()).unwrap().is_some_and(|block| block.sequence == last.sequence) {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 0x10;
             lake.put(&name, &bytes).unwrap();
@@ -144,7 +144,7 @@ fn play(log: &mut dyn Log, lake: &mut dyn Lake, steps: &[(Changes, Then)]) {
             }
             // One of two: the other one and the changelog behind it serve.
             Then::Damage if !damaged => {
-                damage_newest(lake);
+                damage_newest(log, lake);
                 damaged = true;
             }
             Then::Damage => {}
@@ -204,6 +204,41 @@ fn the_changelog_stays_short_and_says_where_it_begins() {
     // A task goes on where it was.
     commit(&mut log, 1_001, &vec![(3, None)], &mut state);
     check(&mut log, &lake, 1_001, &state);
+}
+
+/// Power fails, and the log, which is not durable, is as it was some commits ago; the lake has kept what was put there.
+#[test]
+fn a_snapshot_of_blocks_that_were_lost_counts_for_nothing() {
+    for kept in [0, 3, 5, 6, 8, 9] {
+        let folder = TempDir::new().unwrap();
+        let mut lake = FolderLake::open(&folder.path().join("lake")).unwrap();
+        let mut state = State::new();
+        // What is on the disk: a log of `kept` blocks.
+        let mut log = EmbeddedLog::open(folder.path().join("kept"), Options::default()).unwrap();
+        log.own(&task()).unwrap();
+        (1..=kept).for_each(|n| commit(&mut log, n, &vec![(n as u8 % 4, Some(n as u8))], &mut state));
+        // What had been committed, and was compacted at blocks 5 and 9.
+        let mut lost = EmbeddedLog::open(folder.path().join("lost"), Options::default()).unwrap();
+        lost.own(&task()).unwrap();
+        for n in 1..=9 {
+            commit(&mut lost, n, &vec![(n as u8 % 4, Some(n as u8))], &mut State::new());
+            if n == 5 || n == 9 {
+                compact(&mut lost, &mut lake, &task()).unwrap();
+            }
+        }
+        // A copy sees what the log has, and so does the owner, who goes on with other blocks of the same numbers.
+        let reached = [9, 5].into_iter().find(|at| *at <= kept).map(Sequence);
+        assert_eq!(newest(&mut log, &lake, &task()).unwrap().map(|block| block.sequence), reached, "{kept}");
+        check(&mut log, &lake, kept, &state);
+        assert_eq!(begin(&mut log, &mut lake, &task()).unwrap().map(|block| block.sequence), reached, "{kept}");
+        for n in kept + 1..=12 {
+            commit(&mut log, n, &vec![(n as u8 % 3, Some(1))], &mut state);
+            check(&mut log, &lake, n, &state);
+        }
+        let done = compact(&mut log, &mut lake, &task()).unwrap();
+        assert_eq!(done.sequence, Sequence(12), "{kept}");
+        check(&mut log, &lake, 12, &state);
+    }
 }
 
 #[test]

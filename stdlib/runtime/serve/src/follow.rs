@@ -51,7 +51,7 @@ impl Follower {
     /// A log or store that cannot be read or written, or a changelog with a gap.
     pub fn step(&mut self) -> Result<bool, ServeError> {
         if self.sequence == Sequence::NONE {
-            let snapshot = newest(self.lake.as_ref(), &self.task);
+            let snapshot = newest(self.log.as_mut(), self.lake.as_ref(), &self.task);
             if let Some(snapshot) = snapshot.map_err(|error| ServeError::Unavailable(error.to_string()))? {
                 self.apply(&snapshot)?;
             }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use flow_log::archive::{FolderLake, Lake};
 use flow_log::embedded::{EmbeddedLog, Options};
-use flow_log::snapshot::{Compacted, compact, newest};
+use flow_log::snapshot::{Compacted, begin, compact};
 use flow_log::{Block, Log, TaskId};
 
 use crate::error::RunError;
@@ -54,13 +54,13 @@ impl Snapshots {
         Self::new(open, LEAST)
     }
 
-    /// The newest snapshot of a task.
+    /// The newest snapshot of a task, for its owner, before it commits anything.
     ///
     /// # Errors
-    /// A lake that cannot be read.
-    pub fn newest(&self, task: &TaskId) -> Result<Option<Block>, RunError> {
-        let (_, lake) = (self.open)()?;
-        Ok(newest(lake.as_ref(), task)?)
+    /// A log that cannot be read, or a lake that cannot be read or written.
+    pub fn begin(&self, task: &TaskId) -> Result<Option<Block>, RunError> {
+        let (mut log, mut lake) = (self.open)()?;
+        Ok(begin(log.as_mut(), lake.as_mut(), task)?)
     }
 }
 

@@ -225,7 +225,7 @@ impl StreamTask {
         let mut frontier = i64::MIN;
         // Blocks hold whole values: only the last of each key counts.
         let mut state: BTreeMap<(TableId, Vec<u8>), Option<Vec<u8>>> = BTreeMap::new();
-        let snapshot = snapshots.map(|snapshots| snapshots.newest(&self.task)).transpose()?.flatten();
+        let snapshot = snapshots.map(|snapshots| snapshots.begin(&self.task)).transpose()?.flatten();
         let snapshot_bytes = snapshot.as_ref().map_or(0, |block| block.writes.bytes());
         let mut bytes = 0;
         let mut blocks: Vec<Block> = snapshot.into_iter().collect();
