@@ -44,7 +44,7 @@ features by_card by card from sales { n_1h = count() over 1h, spent_1h = sum(amo
 features by_shop by shop from sales { sold_1h = sum(9_223_372_036_854_775_000 + amount) over 1h }
 sink busy:     stream<{ id: string, n_1h: int, share: int }> {}
 sink top:      table<{ card: string, id: string, spent_1h: int }> key card {}
-sink outcomes: stream<{ id: string, refunded: bool }> {}
+sink outcomes: stream<{ id: string, refunded: bool, share: int }> {}
 stream bursts {
   emit sales |> with by_card |> where n_1h > 1 |> select id, n_1h, share = 9_223_372_036_854_775_000 + amount to busy
 }
@@ -52,7 +52,10 @@ stream spenders {
   emit sales |> with by_card |> with by_shop |> where spent_1h > 100 |> select card, id, spent_1h to top
 }
 stream unpaid {
-  emit sales |> left join refunds as r on id == r.sale within 10m |> final |> select id, refunded = r != null to outcomes
+  emit sales
+    |> left join refunds as r on id == r.sale within 10m
+    |> final
+    |> select id, refunded = r != null, share = 9_223_372_036_854_775_000 + amount to outcomes
   emit sales |> where amount == 7 |> select card, id, spent_1h = amount to top
 }
 "#;

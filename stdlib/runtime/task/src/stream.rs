@@ -389,7 +389,7 @@ impl StreamTask {
     }
 
     /// The records of sinks and dead letters.
-    fn records(&self, produced: &Produced) -> Result<Vec<Writing>, RunError> {
+    fn records(&mut self, produced: &Produced) -> Result<Vec<Writing>, RunError> {
         let mut records = Vec::new();
         for out in &self.outs {
             for batch in produced.rows.get(&out.tap).map(Vec::as_slice).unwrap_or_default() {
@@ -406,8 +406,8 @@ impl StreamTask {
             else {
                 continue;
             };
-            let raw = self.inputs.raw(origin, letter.order.offset);
-            let record = letters::letter(letter, &source.name, raw);
+            let raw = self.inputs.raw(origin, letter.order.offset)?;
+            let record = letters::letter(letter, &source.name, raw.as_deref());
             records.push((topic.clone(), Vec::new(), record, letter.order.arrived));
         }
         Ok(records)

@@ -1,11 +1,12 @@
 //! What a task reads: partitions of the log, and files as partitions of their own.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use flow_core::batch::Origin;
-use flow_log::{Cut, Limits, Log, PartitionId, Source, Start};
+use flow_log::{Cut, Limits, Log, Mark, PartitionId, Source, Start};
 
 use crate::data::{Chunk, History, from_log};
 use crate::error::RunError;
@@ -15,6 +16,8 @@ use crate::spec::{SourceSpec, streams};
 /// The inputs of a task.
 pub struct Inputs {
     log: Box<dyn Source>,
+    /// Reads again what was read before.
+    again: Box<dyn Source>,
     topics: BTreeMap<PartitionId, Origin>,
     files: BTreeMap<Origin, (PartitionId, Vec<Chunk>)>,
     /// Chunks of files that have not been fed yet.
@@ -49,6 +52,7 @@ impl Inputs {
         topics.retain(|_, origin| !at_rest.keys().any(|file| file.source == origin.source));
         Ok(Self {
             log: log.source()?,
+            again: log.source()?,
             topics,
             files: at_rest,
             unread: Vec::new(),
@@ -141,7 +145,7 @@ impl Inputs {
     }
 
     /// Drops raw records of chunks that were processed long ago: the last ones before the cut stay, since operators that
-    /// hold rows back may still name them.
+    /// hold rows back may still name them. Older ones are read again.
     pub fn forget(&mut self, cut: &Cut) {
         const KEPT: usize = 64;
         for (partition, origin) in &self.topics {
@@ -155,9 +159,30 @@ impl Inputs {
         }
     }
 
-    /// The raw bytes of a record, where they are still at hand.
-    #[must_use]
-    pub fn raw(&self, origin: Origin, offset: i64) -> Option<&[u8]> {
+    /// The raw bytes of a record: those at hand, or else as the log still has them, for a row may have been held back since
+    /// before a restart.
+    ///
+    /// # Errors
+    /// A log that cannot be read.
+    pub fn raw(&mut self, origin: Origin, offset: i64) -> Result<Option<Cow<'_, [u8]>>, RunError> {
+        let past = if self.at_hand(origin, offset).is_none() { self.past(origin, offset)? } else { None };
+        Ok(past.map(Cow::Owned).or_else(|| self.at_hand(origin, offset).map(Cow::Borrowed)))
+    }
+
+    /// The record's bytes, read again from its topic.
+    fn past(&mut self, origin: Origin, offset: i64) -> Result<Option<Vec<u8>>, RunError> {
+        let Some((partition, _)) = self.topics.iter().find(|(_, of)| **of == origin) else { return Ok(None) };
+        let start = Start::At(Mark { next: offset, arrived: i64::MIN });
+        self.again.assign(&[(partition.clone(), start)], &[])?;
+        let mut batches = Vec::new();
+        let read = self.again.poll(Limits { records: 1, bytes: 1 }, Duration::ZERO, &mut batches);
+        self.again.assign(&[], std::slice::from_ref(partition))?;
+        read?;
+        let mut records = batches.iter().flat_map(|batch| batch.iter());
+        Ok(records.find(|(record, ..)| record.offset == offset).map(|(_, _, value)| value.to_vec()))
+    }
+
+    fn at_hand(&self, origin: Origin, offset: i64) -> Option<&[u8]> {
         let files = self.files.get(&origin).map(|(_, chunks)| chunks.iter()).into_iter().flatten();
         let recent = self.recent.get(&origin).map(|chunks| chunks.iter()).into_iter().flatten();
         files.chain(recent).find_map(|chunk| {
