@@ -126,6 +126,62 @@ def wrong(name):
     layer.check("a bind of an unknown source is refused", done.returncode == 3 and "nobody" in done.stderr, done.stderr)
 
 
+def models(state):
+    """The published versions below a state folder."""
+    return files(state / "models") if (state / "models").is_dir() else {}
+
+
+def killed_now_and_then(words, env, chance):
+    """Runs a process to its end, after it was killed some times at random moments."""
+    for _ in range(KILLS if KILLS > 4 else 1):
+        process = start(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.01, 0.5))
+        process.kill()
+        process.wait()
+    return subprocess.run(words, env=env, capture_output=True, text=True, timeout=600)
+
+
+def trained():
+    """The job's binary, whole and step by step, against the model of `fec run`."""
+    chance = random.Random(SEED)
+    state = scratch("crates-trained") / "state"
+    done = fec("run", SOLUTION, "--once", "--state", state)
+    wanted = models(state)
+    if not layer.check("fec run publishes a model", done.returncode == 0 and len(wanted) == 1, done.stderr[-600:] + shown(list(wanted))):
+        return
+    job = [str(binary("scoring-train")), "--root", str(ROOT / SOLUTION), "--format", "json"]
+    own = scratch("crates-job") / "state"
+    done = killed_now_and_then([*job, "--once", "--state", str(own)], None, chance)
+    layer.equal("the job's binary publishes it, byte for byte", (done.returncode, models(own)), (0, wanted))
+    told = [line for line in lines(done.stdout) if line.get("event") == "model"]
+    layer.check("it says so", len(told) == 1 and told[0]["published"] and told[0]["metrics"]["auc"] > 0.9, done.stdout + done.stderr)
+    # The very commands of the workflow, in the order of its tasks, each killed and done twice.
+    text = (OUT / "argo/train.yaml").read_text(encoding="utf-8")
+    steps = re.findall(r'- "--step"\n\s+- "?([^"\n]+)"?', text)
+    layer.equal("the workflow has the steps of the job", steps, ["rows", "split-parts", "train-model", "evaluate-report", "publish-scorer", "finish"])
+    own, outputs = scratch("crates-steps") / "state", scratch("crates-steps") / "outputs"
+    env = dict(os.environ, FEC_OUTPUTS=str(outputs))
+    call = lambda step, *more: [*job, "--state", str(own), "--run", "r-1", "--now=", "--step", step, *more]
+    lost = subprocess.run(call("train-model"), env=env, capture_output=True, text=True, timeout=600)
+    layer.check("a run begins with its rows", lost.returncode == 3 and "`rows`" in lost.stderr, lost.stderr)
+    for step in steps:
+        for _ in range(2):
+            done = killed_now_and_then(call(step), env, chance)
+            layer.check(f"the step {step} is done", done.returncode == 0, done.stderr[-600:])
+        if step == "rows":
+            other = subprocess.run(call(step, "--param", "x=1"), env=env, capture_output=True, text=True, timeout=600)
+            layer.check("a parameter that is not there is refused", other.returncode == 3 and "no such parameter" in other.stderr, other.stderr)
+        if step == "evaluate-report":
+            layer.equal("it says that the model is published", {path: text.decode() for path, text in files(outputs).items()}, {"publish-scorer": "true"})
+            layer.equal("nothing is published before that", models(own), {})
+    layer.equal("step by step gives the same model, byte for byte", models(own), wanted)
+    layer.check("nothing is left of the run", not (own / "lake/.runs/r-1").exists(), shown([str(path) for path in own.rglob("*")][:20]))
+    early = [subprocess.run([*call(step), "--now=2000-01-01T00:00:00Z", "--run", "early"], capture_output=True, text=True, timeout=600) for step in steps[:3]]
+    layer.check("before the first event there is nothing to train", [done.returncode for done in early] == [0, 0, 1] and "cannot be trained" in early[2].stderr, early[2].stderr)
+    unknown = subprocess.run(call("frob"), env=env, capture_output=True, text=True, timeout=600)
+    layer.check("an unknown step, of a run that is over, is refused", unknown.returncode == 3, unknown.stderr)
+
+
 def tree(crates):
     """A service needs no reader of columns and no client of a cluster."""
     done = cargo(crates, "tree", "--locked", "--offline", "-p", "scoring-score", "-e", "normal", "--prefix", "none")
@@ -231,26 +287,29 @@ def served():
     whole.stop()
 
 
-def whole(name, by_jobs=()):
-    """The workspace of another solution; its workers together write what `fec run` writes, but for the sinks of its jobs."""
+def whole(name):
+    """The workspace of another solution; its jobs and workers together write what `fec run` writes, and publish the same."""
     solution = f"tests/solutions/{name}"
     done = fec("compile", solution, "-o", OUT)
     crates = OUT / "crates"
     if not layer.check(f"{name} compiles", done.returncode == 0, done.stderr[-600:]) or not built(crates):
         return
     out, own, state = scratch(f"{name}-run") / "out", scratch(f"{name}-own") / "out", scratch(f"{name}-own") / "state"
-    done = fec("run", solution, "--once", "--state", scratch(f"{name}-run") / "state", "--out", out)
+    done = fec("run", solution, "--once", "--state", out.parent / "state", "--out", out)
     if not layer.check(f"fec run runs {name}", done.returncode == 0, done.stderr[-600:]):
         return
-    workers = [path.parent.parent for path in sorted(crates.glob("*/src/main.rs")) if "flow_launch::worker" in path.read_text(encoding="utf-8")]
-    for crate in workers:
+    processes = []
+    for kind in ("flow_launch::job(", "flow_launch::worker("):
+        processes += [path.parent.parent for path in sorted(crates.glob("*/src/main.rs")) if kind in path.read_text(encoding="utf-8")]
+    for crate in processes:
         manifest = (crate / "Cargo.toml").read_text(encoding="utf-8")
         called = manifest.split("[[bin]]\nname = \"")[1].split('"')[0] if "[[bin]]" in manifest else crate.name
         words = [binary(called), "--root", ROOT / solution, "--once", "--state", state, "--out", own]
         done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=600)
         layer.check(f"{called} runs", done.returncode == 0, done.stderr[-600:])
-    got, wanted = ({path: text for path, text in files(folder).items() if path not in by_jobs} for folder in (own, out))
-    layer.equal(f"the workers of {name} write what fec run writes, byte for byte", differing(got, wanted), [])
+    got, wanted = files(own), files(out)
+    layer.equal(f"the binaries of {name} write what fec run writes, byte for byte", differing(got, wanted), [])
+    layer.equal(f"the binaries of {name} publish what fec run publishes", models(state), models(out.parent / "state"))
     layer.check(f"{name}: something was written", any(wanted.values()), shown(list(wanted)))
     agreeing(name)
 
@@ -371,9 +430,9 @@ def imaged():
 
 
 def wanted_images():
-    """The images that the manifests of workers and services name."""
+    """The images that manifests and workflows name."""
     found = set()
-    for path in (OUT / "kubernetes").glob("*.yaml"):
+    for path in [*(OUT / "kubernetes").glob("*.yaml"), *(OUT / "argo").glob("*.yaml")]:
         found.update(line.split("image:")[1].strip().strip('"') for line in path.read_text(encoding="utf-8").splitlines() if " image:" in line)
     return found
 
@@ -419,12 +478,13 @@ def main():
     if wanted is not None:
         killed("scoring-alerts", wanted)
     wrong("scoring-alerts")
+    trained()
     served()
     language()
     changed()
     imaged()
     whole("flights")
-    whole("returns", by_jobs={"sinks/best.jsonl"})
+    whole("returns")
     for name in ["conversions", "decisions", "kinds", "names"]:
         printed(name)
 

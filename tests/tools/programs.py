@@ -38,11 +38,8 @@ class Program:
         subprocess.run([TARGET / "release/examples/random", str(seed), self.folder], check=True, timeout=60)
         done = fec("compile", self.folder, "-o", self.out)
         self.wrong = None if done.returncode == 0 else f"fec compile: {done.stderr[-600:]}"
-        self.workers, self.services, self.packages = [], [], []
+        self.jobs, self.workers, self.services, self.packages = [], [], [], []
         self.rows, self.answers = 0, 0
-        if self.wrong is None:
-            ir = json.loads((self.out / "ir.json").read_text(encoding="utf-8"))
-            self.by_jobs = {f"sinks/{sink}.jsonl" for flow in ir["flows"] if flow["plane"] == "batch" for sink in sinks(ir, flow)}
 
     def lay(self, crates):
         """Puts its own crates beside those of the others; gives their names."""
@@ -61,7 +58,9 @@ class Program:
             put(crates / package / "Cargo.toml", text.encode())
             main = crate / "src/main.rs"
             if main.exists():
-                (self.workers if "flow_launch::worker" in main.read_text(encoding="utf-8") else self.services).append(package)
+                text = main.read_text(encoding="utf-8")
+                kind = self.workers if "flow_launch::worker(" in text else self.jobs if "flow_launch::job(" in text else self.services
+                kind.append(package)
             self.packages.append(package)
         return self.packages
 
@@ -73,20 +72,21 @@ class Program:
         if done.returncode not in (0, 1):
             return f"fec run ended with {done.returncode}: {done.stderr[-600:]}"
         chance = random.Random(self.seed)
-        wanted = {path: text for path, text in files(out).items() if path not in self.by_jobs}
+        wanted = files(out)
         self.rows = sum(text.count(b"\n") for text in wanted.values())
         for kills in (0, KILLS):
             own, own_state = self.out / f"out-{kills}", self.out / f"state-{kills}"
-            wrong = self.written(own, own_state, kills, chance)
-            got = {path: text for path, text in files(own).items() if path not in self.by_jobs} if wrong is None else {}
+            wrong = self.written(own, own_state, kills, chance, done.returncode)
+            got = files(own) if wrong is None else {}
             different = sorted(path for path in set(got) | set(wanted) if got.get(path) != wanted.get(path))
             if wrong or different:
                 return wrong or f"after {kills} kills these files differ: {different}"
         return self.answered(state, self.out / f"state-{KILLS}")
 
-    def written(self, out, state, kills, chance):
-        """Lets each worker go to the end of its data; gives what went wrong."""
-        for worker in self.workers:
+    def written(self, out, state, kills, chance, code):
+        """Lets each job and worker go to the end of its data; gives what went wrong. Jobs end as in `fec run`."""
+        codes = set()
+        for worker in [*self.jobs, *self.workers]:
             words = [str(BUILT / "release" / worker), "--root", str(self.folder), "--once", "--state", str(state), "--out", str(out)]
             for _ in range(kills):
                 child = start(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -94,9 +94,10 @@ class Program:
                 child.send_signal(signal.SIGKILL)
                 child.wait()
             done = subprocess.run(words, capture_output=True, text=True, timeout=300)
-            if done.returncode != 0:
+            if done.returncode not in ((0, 1) if worker in self.jobs else (0,)):
                 return f"{worker} ended with {done.returncode}: {done.stderr[-600:]}"
-        return None
+            codes.add(done.returncode)
+        return None if max(codes) == code else f"jobs end with {sorted(codes)}, fec run with {code}"
 
     def answered(self, state, own_state):
         """Asks its services and `fec run` the same."""
@@ -150,12 +151,6 @@ def ran(program):
         return program.run()
     except Exception as error:  # whatever it is, it belongs to this program
         return repr(error)
-
-
-def sinks(ir, flow):
-    """The sinks that a flow emits to."""
-    own = [node["op"] for node in ir["graph"] if node["id"] in flow["nodes"]]
-    return {op["sink"] for op in own if op["kind"] == "emit"}
 
 
 def put(path, text):

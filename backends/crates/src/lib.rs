@@ -8,10 +8,11 @@ use fec_rust::ident::snake;
 use fec_workspace::{Crate, FOLDER, package_name};
 
 /// The runtime's crates, as code names them, with the packages that hold them.
-const RUNTIME: [(&str, &str); 10] = [
+const RUNTIME: [(&str, &str); 11] = [
     ("flow_core", "flow-core"),
     ("flow_formats", "flow-formats"),
     ("flow_http", "flow-http"),
+    ("flow_job", "flow-job"),
     ("flow_launch", "flow-launch"),
     ("flow_learn", "flow-learn"),
     ("flow_log", "flow-log"),
@@ -66,10 +67,7 @@ impl Backend for Crates<'_> {
                         continue;
                     }
                 },
-                UnitKind::Job => {
-                    without("jobs are not printed");
-                    continue;
-                }
+                UnitKind::Job => fec_batch::files(deployment, unit, self.sources, &shared).map(owned),
             };
             let package = package_name(&unit.binary, &printed.packages());
             let description = format!("The {word} `{}` of `{}`.", unit.name, ir.name);

@@ -73,7 +73,7 @@ impl Statements<'_> {
             self.file.import(module, name);
         }
         let deadline = match plan.statements.deadline {
-            Some(micros) => call("Some", [self.duration(micros)]),
+            Some(micros) => call("Some", [schema::std_duration(&mut self.file, micros)]),
             None => atom("None"),
         };
         let fields = [
@@ -147,7 +147,7 @@ impl Statements<'_> {
             lines.push_str(&format!("    step.target = Some({target});\n"));
         }
         if let Some(timeout) = step.timeout {
-            let timeout = self.duration(timeout);
+            let timeout = schema::std_duration(&mut self.file, timeout);
             lines.push_str(&assigned("step.timeout", call("Some", [timeout])));
         }
         if let Some(fallback) = &step.fallback {
@@ -238,15 +238,6 @@ impl Statements<'_> {
         }
         for child in expr.children() {
             self.reads(child, found);
-        }
-    }
-
-    fn duration(&mut self, micros: i64) -> Tree {
-        self.file.import("std::time", "Duration");
-        match micros {
-            whole if whole % 1_000_000 == 0 => call("Duration::from_secs", [atom(schema::integer(whole / 1_000_000))]),
-            whole if whole % 1_000 == 0 => call("Duration::from_millis", [atom(schema::integer(whole / 1_000))]),
-            micros => call("Duration::from_micros", [atom(schema::integer(micros))]),
         }
     }
 }

@@ -165,7 +165,12 @@ impl Tree {
                         return format!("{pad}{name},\n");
                     }
                     let column = indent + STEP + width(name) + 1;
-                    format!("{pad}{name}:{},\n", value.assigned(indent + STEP, column, 1))
+                    // A field's value goes to the next line only where it cannot be broken.
+                    let value = match value {
+                        Self::Atom(_) => value.assigned(indent + STEP, column, 1),
+                        _ => format!(" {}", value.laid(indent + STEP, column + 1, 1)),
+                    };
+                    format!("{pad}{name}:{value},\n")
                 };
                 let fields: String = fields.iter().map(field).collect();
                 let base = base.as_ref().map(|base| format!("{pad}..{base}\n")).unwrap_or_default();
@@ -179,8 +184,8 @@ impl Tree {
         let all = |parts: &[Tree], most: usize| -> Option<String> {
             let texts = parts.iter().map(Self::flat).collect::<Option<Vec<_>>>()?;
             let text = texts.join(", ");
-            // A name or literal that stands alone may fill the line.
-            let is_alone = matches!(parts, [Self::Atom(_)]);
+            // A name, a literal or an array that stands alone may fill the line.
+            let is_alone = matches!(parts, [Self::Atom(_) | Self::Array { open: "", .. }]);
             (is_alone || width(&text) <= most).then_some(text)
         };
         match self {

@@ -62,3 +62,13 @@ pub fn duration(file: &mut RustFile, micros: i64) -> Tree {
     file.import("flow_core::calendar", name);
     if micros == *unit { atom(*name) } else { atom(format!("{} * {name}", integer(micros / unit))) }
 }
+
+/// A `std::time::Duration` of that many microseconds.
+pub fn std_duration(file: &mut RustFile, micros: i64) -> Tree {
+    file.import("std::time", "Duration");
+    match micros {
+        whole if whole % 1_000_000 == 0 => call("Duration::from_secs", [atom(integer(whole / 1_000_000))]),
+        whole if whole % 1_000 == 0 => call("Duration::from_millis", [atom(integer(whole / 1_000))]),
+        micros => call("Duration::from_micros", [atom(integer(micros))]),
+    }
+}

@@ -25,7 +25,7 @@ impl Made {
 
 impl Unit<'_> {
     /// The operator; `label` is what variables and functions of it are called after.
-    pub fn operator(&mut self, placed: &Operator, label: &str, within: &str) -> Result<Made, Error> {
+    pub(crate) fn operator(&mut self, placed: &Operator, label: &str, within: &str) -> Result<Made, Error> {
         let input = placed.inputs.first().map(Vec::as_slice).unwrap_or_default();
         let output = placed.outputs.first().map(Vec::as_slice).unwrap_or_default();
         let row = Over::Row(input);

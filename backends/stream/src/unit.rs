@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fec_diagnostics::{Sources, Span};
 use fec_ir::Ir;
 use fec_model::expr::{Expr, ExprKind};
-use fec_model::types::Column;
+use fec_model::types::{Column, Type};
 use fec_rust::ident::{Names, snake};
 use fec_rust::{Error, RustFile, Scope, doc};
 
@@ -16,15 +16,19 @@ use fec_rust::schema;
 const TAKEN: [&str; 6] = ["columns", "given", "output", "picked", "wiring", "zone"];
 
 /// What is written of a unit.
-pub(crate) struct Unit<'a> {
+pub struct Unit<'a> {
+    /// The plan.
     pub ir: &'a Ir,
+    /// The text of the solution.
     pub sources: &'a Sources,
     /// The crate that holds what the units share, as Rust knows it.
     pub shared: String,
     /// The wiring.
     pub main: RustFile,
     /// The expressions.
-    pub rules: RustFile,
+    rules: RustFile,
+    /// Values from outside of rows that expressions see, by position.
+    slots: Vec<(String, Type)>,
     has_rules: bool,
     /// The columns that the wiring names: each function once.
     columns: RustFile,
@@ -33,7 +37,7 @@ pub(crate) struct Unit<'a> {
 }
 
 /// Where expressions read, and where the columns of a plain `Column` lie.
-pub(crate) enum Over<'a> {
+pub enum Over<'a> {
     /// A row.
     Row(&'a [Column]),
     /// The right row of a join alone.
@@ -43,6 +47,9 @@ pub(crate) enum Over<'a> {
 }
 
 impl<'a> Unit<'a> {
+    /// Nothing written yet; `header` is the comment of the file that wires. `shared` is the crate that holds what the units
+    /// of the solution share.
+    #[must_use]
     pub fn new(ir: &'a Ir, sources: &'a Sources, shared: &str, header: &str) -> Self {
         Self {
             ir,
@@ -50,6 +57,7 @@ impl<'a> Unit<'a> {
             shared: shared.to_owned(),
             main: RustFile::new(header),
             rules: RustFile::new("The expressions of the flow, each as a function over a row.").public(),
+            slots: ir.params.iter().map(|param| (param.name.clone(), param.ty.clone())).collect(),
             has_rules: false,
             columns: RustFile::new("The columns of rows between operators.").public(),
             schemas: Vec::new(),
@@ -57,7 +65,13 @@ impl<'a> Unit<'a> {
         }
     }
 
+    /// Lets expressions see these values from outside of rows, by position; of one name the last counts.
+    pub fn see(&mut self, slots: &[(String, Type)]) {
+        self.slots = slots.to_vec();
+    }
+
     /// The text of asol at a place, and the place.
+    #[must_use]
     pub fn quote(&self, span: Span) -> String {
         doc::quote(self.sources, span)
     }
@@ -69,20 +83,23 @@ impl<'a> Unit<'a> {
     }
 
     /// What expressions see.
-    pub fn scope(&self, over: &Over<'_>) -> Scope {
+    fn scope(&self, over: &Over<'_>) -> Scope {
         let scope = match over {
             Over::Row(columns) => Scope::row(columns),
             Over::Right(right) => Scope::row(&[]).right(right),
             Over::Pair(left, right) => Scope::row(left).right(right),
         };
         let mut scope = scope.enums(&self.ir.enums);
-        for (position, param) in self.ir.params.iter().enumerate() {
-            scope = scope.slot(&param.name, position, &param.ty);
+        for (position, (name, ty)) in self.slots.iter().enumerate() {
+            scope = scope.slot(name, position, ty);
         }
         scope
     }
 
     /// An expression for an operator: a column, or a generated function. `name` is what the function computes.
+    ///
+    /// # Errors
+    /// An expression that no checked solution has.
     pub fn expression(&mut self, name: &str, expr: &Expr, over: &Over<'_>) -> Result<Tree, Error> {
         let position = |columns: &[Column], name: &str| columns.iter().position(|column| column.name == *name);
         let found = match (&expr.kind, over) {
@@ -108,6 +125,9 @@ impl<'a> Unit<'a> {
     }
 
     /// `vec![…]` of expressions, named after `name`.
+    ///
+    /// # Errors
+    /// As [`Self::expression`].
     pub fn expressions(&mut self, name: &str, exprs: &[Expr], over: &Over<'_>) -> Result<Tree, Error> {
         let made = exprs.iter().map(|expr| self.expression(name, expr, over));
         Ok(list("vec!", made.collect::<Result<Vec<_>, _>>()?))
@@ -135,6 +155,7 @@ impl<'a> Unit<'a> {
     }
 
     /// The files of the unit below its `src`, by name.
+    #[must_use]
     pub fn finish(self) -> Vec<(&'static str, String)> {
         let mut files = Vec::new();
         let mut main = self.main.finish();

@@ -36,13 +36,22 @@ pub(crate) fn files(
     let header = format!("The worker `{}`.{docs}\n\nWritten by `fec compile`{place}.", process.name);
     let mut unit = Unit::new(ir, sources, shared, &header);
     main(&mut unit, deployment.ir, &work);
-    unit.wiring("dataflow", "The operators, each after those that feed it.", &plan)?;
+    unit.wiring("dataflow", "The operators, each after those that feed it.", &plan, &BTreeMap::new())?;
     Ok(unit.finish())
 }
 
 impl Unit<'_> {
-    /// Adds the function that wires a plan.
-    pub fn wiring(&mut self, function: &str, docs: &str, plan: &DataflowPlan) -> Result<(), Error> {
+    /// Adds the function that wires a plan. `given` are the names of what feeds it beside the solution's sources, by number.
+    ///
+    /// # Errors
+    /// A plan that no checked solution has.
+    pub fn wiring(
+        &mut self,
+        function: &str,
+        docs: &str,
+        plan: &DataflowPlan,
+        given: &BTreeMap<u32, String>,
+    ) -> Result<(), Error> {
         for (module, name) in [
             ("flow_task::dataflow", "Dataflow"),
             ("flow_task::error", "RunError"),
@@ -53,9 +62,17 @@ impl Unit<'_> {
         }
         let mut body = String::new();
         let mut of_sources: BTreeMap<u32, String> = BTreeMap::new();
-        for number in plan.read.keys() {
+        for (number, columns) in &plan.read {
             let ir = self.ir;
             let index = usize::try_from(*number).unwrap_or(usize::MAX);
+            if let Some(name) = given.get(number) {
+                let variable = self.variable(function, name);
+                let place = atom(index.saturating_sub(ir.sources.len()).to_string());
+                let rows = self.schema(name, columns);
+                body.push_str(&call("wiring.given", [place, rows]).bound(&variable, 4));
+                of_sources.insert(*number, variable);
+                continue;
+            }
             let name = ir.sources.get(index).map(|source| source.name.as_str()).unwrap_or_default();
             let variable = self.variable(function, name);
             body.push_str(&call("wiring.source", [text(name)]).tried().bound(&variable, 4));
@@ -118,9 +135,9 @@ impl Unit<'_> {
     }
 
     /// Adds the function that wires a view over tables; gives its name.
-    pub fn view(&mut self, plan: &DataflowPlan, label: &str) -> Result<String, Error> {
+    pub(crate) fn view(&mut self, plan: &DataflowPlan, label: &str) -> Result<String, Error> {
         let name = self.main.fresh(&format!("{label}_rows"));
-        self.wiring(&name, "The rows of a view over tables.", plan)?;
+        self.wiring(&name, "The rows of a view over tables.", plan, &BTreeMap::new())?;
         Ok(name)
     }
 

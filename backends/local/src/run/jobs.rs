@@ -304,10 +304,7 @@ impl Jobs {
             Err(LocalError::Stopped) if running.is_late => {
                 let flow = job::jobs(&self.shared.ir).find(|flow| flow.path == job);
                 let timeout = flow.and_then(|flow| flow.settings.timeout).unwrap_or_default();
-                tell(Event::JobFailed(format!(
-                    "job `{job}` was stopped: it was not done within its @timeout of {:?}, and has written nothing; give it more time or less to do",
-                    micros(timeout)
-                )));
+                tell(Event::JobFailed(flow_job::late(job, micros(timeout))));
                 Ok(())
             }
             Err(LocalError::Stopped) => Ok(()),
@@ -339,28 +336,10 @@ fn attempts(shared: &Shared, due: &Due, halt: &Halt, tell: &Sender<Told>) -> Res
         .find(|flow| flow.path == due.job)
         .ok_or_else(|| LocalError::Plan(format!("there is no job `{}`", due.job)))?;
     let (retries, backoff) = flow.settings.retry.unwrap_or((0, 0));
-    let mut wait = micros(backoff);
-    for retry in 0..=retries {
-        let failed = match attempt(shared, flow, due, halt, tell) {
-            Err(error @ (LocalError::Program(_) | LocalError::Environment(_) | LocalError::Log(_)))
-                if retry < retries =>
-            {
-                error
-            }
-            result => return result,
-        };
-        let note = format!("{failed}; attempt {} of {} comes in {wait:?}", retry + 2, u64::from(retries) + 1);
-        let _ = tell.send(Told::Event(Event::Note(note)));
-        let until = Instant::now().checked_add(wait);
-        while until.is_none_or(|until| Instant::now() < until) {
-            if halt.asked() {
-                return Err(LocalError::Stopped);
-            }
-            std::thread::sleep(LOOK.min(wait));
-        }
-        wait = wait.saturating_mul(2);
-    }
-    Err(LocalError::Stopped)
+    let mut note = |text| {
+        let _ = tell.send(Told::Event(Event::Note(text)));
+    };
+    flow_job::attempts((retries, micros(backoff)), halt, &mut note, &mut || attempt(shared, flow, due, halt, tell))
 }
 
 /// Computes a job, then writes what came out.

@@ -75,27 +75,10 @@ impl Teller {
                 }
             }
             Event::Ready { url, ms } => self.ready(url.as_deref(), ms),
-            Event::Model(model) => {
-                let metrics: Map<String, Value> =
-                    model.metrics.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-                match self.format {
-                    Format::Json => self.line(json!({
-                        "event": "model",
-                        "name": model.name,
-                        "version": model.version,
-                        "metrics": metrics,
-                        "published": model.version.is_some(),
-                    })),
-                    Format::Human => {
-                        let auc =
-                            model.metrics.get("auc").map_or_else(|| "no AUC".to_owned(), |auc| format!("AUC {auc:.4}"));
-                        self.line(match model.version {
-                            Some(version) => format!("model {} version {version} published: {auc}", model.name),
-                            None => format!("model {} refused by its gate: {auc}", model.name),
-                        });
-                    }
-                }
-            }
+            Event::Model(model) => match self.format {
+                Format::Json => self.line(model.event()),
+                Format::Human => self.line(model.line()),
+            },
             Event::Summary(summary) => self.summary(&summary),
         }
     }

@@ -291,3 +291,27 @@ fn number(cell: Cell<'_>, kind: &Kind) -> Option<f64> {
         _ => None,
     }
 }
+
+impl ModelOutcome {
+    /// What is told of it, as a line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let auc = self.metrics.get("auc").map_or_else(|| "no AUC".to_owned(), |auc| format!("AUC {auc:.4}"));
+        match self.version {
+            Some(version) => format!("model {} version {version} published: {auc}", self.name),
+            None => format!("model {} refused by its gate: {auc}", self.name),
+        }
+    }
+
+    /// What is told of it, as JSON.
+    #[must_use]
+    pub fn event(&self) -> serde_json::Value {
+        serde_json::json!({
+            "event": "model",
+            "name": self.name,
+            "version": self.version,
+            "metrics": self.metrics,
+            "published": self.version.is_some(),
+        })
+    }
+}

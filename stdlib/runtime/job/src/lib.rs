@@ -7,6 +7,7 @@
 //! A job computes everything before it writes anything, so that one that fails or is stopped leaves nothing behind.
 
 mod arguments;
+mod attempts;
 mod bad;
 mod folder;
 mod halt;
@@ -17,6 +18,7 @@ mod run;
 mod step;
 
 pub use arguments::argument;
+pub use attempts::{attempts, late};
 pub use bad::{Bad, BadRows};
 pub use folder::{RunFolder, Started};
 pub use halt::Halt;

@@ -143,10 +143,11 @@ impl Statement {
         Self { name: name.to_owned(), step: None, guards: Vec::new(), work }
     }
 
-    /// The same as a step of its own.
+    /// A statement that is the step `step`, which is called `label` where names are short.
     #[must_use]
-    pub fn step(self, name: &str, label: &str) -> Self {
-        Self { step: Some(Step { name: name.to_owned(), label: label.to_owned() }), ..self }
+    pub fn step(name: &str, step: &str, label: &str, work: Work) -> Self {
+        let step = Some(Step { name: step.to_owned(), label: label.to_owned() });
+        Self { step, ..Self::new(name, work) }
     }
 
     /// The same under one more condition.

@@ -2,6 +2,7 @@
 
 mod flags;
 mod health;
+mod job;
 mod process;
 mod service;
 mod solution;
@@ -12,8 +13,9 @@ use std::process::ExitCode;
 
 use flow_task::RunError;
 
-use flags::{Flags, Wanted};
+use flags::{Flags, Kind, Wanted};
 
+pub use job::Job;
 pub use service::Service;
 pub use solution::{Parameter, Solution};
 pub use worker::Worker;
@@ -22,26 +24,33 @@ pub use worker::Worker;
 #[must_use]
 pub fn worker(solution: Solution, worker: Worker) -> ExitCode {
     let name = worker.name.clone();
-    launched(&name, None, |flags| worker::run(&solution, worker, flags))
+    launched(&name, Kind::Worker, |flags| worker::run(&solution, worker, flags))
 }
 
 /// Runs a service with the flags of the command line.
 #[must_use]
 pub fn service(solution: Solution, service: Service) -> ExitCode {
     let name = service.name.clone();
-    launched(&name, Some(service::PORT), |flags| service::run(&solution, service, flags))
+    launched(&name, Kind::Service, |flags| service::run(&solution, service, flags))
+}
+
+/// Runs a job, or one step of it, with the flags of the command line.
+#[must_use]
+pub fn job(solution: Solution, job: Job) -> ExitCode {
+    let name = job.name.clone();
+    launched(&name, Kind::Job, |flags| job::run(&solution, &job, flags))
 }
 
 /// Reads the flags, runs a process, and tells how it ended.
-fn launched(name: &str, port: Option<u16>, run: impl FnOnce(&Flags) -> Result<(), RunError>) -> ExitCode {
-    let flags = match flags::read(std::env::args().skip(1)) {
+fn launched(name: &str, kind: Kind, run: impl FnOnce(&Flags) -> Result<(), RunError>) -> ExitCode {
+    let flags = match flags::read(std::env::args().skip(1), kind) {
         Ok(Wanted::Run(flags)) => flags,
         Ok(Wanted::Help) => {
-            println!("{}", flags::usage(name, port));
+            println!("{}", flags::usage(name, kind));
             return ExitCode::SUCCESS;
         }
         Err(wrong) => {
-            eprintln!("error: {wrong}\n\n{}", flags::usage(name, port));
+            eprintln!("error: {wrong}\n\n{}", flags::usage(name, kind));
             return ExitCode::from(2);
         }
     };

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use flow_http::Server;
+use flow_job::ModelOutcome;
 use flow_task::RunError;
 use flow_task::output::Summary;
 use serde_json::{Map, Value, json};
@@ -43,6 +44,11 @@ impl Teller {
             return self.line(&json!({ "event": "ready", "url": url, "ms": ms }).to_string());
         }
         self.line(&format!("ready after {ms} ms"))
+    }
+
+    /// A model was offered.
+    pub fn model(&self, model: &ModelOutcome) -> Result<(), RunError> {
+        if self.json { self.line(&model.event().to_string()) } else { self.line(&model.line()) }
     }
 
     /// The counts at the end.

@@ -118,7 +118,7 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
 }
 
 /// Takes a task that only one process of a solution has; tells whether it could.
-fn owned(log: &mut dyn Log, task: &TaskId) -> Result<bool, RunError> {
+pub(crate) fn owned(log: &mut dyn Log, task: &TaskId) -> Result<bool, RunError> {
     match log.own(task) {
         Ok(_) => Ok(true),
         Err(LogError::Owned { .. }) => Ok(false),

@@ -13,6 +13,7 @@ use flow_formats::{Decoded, Decoder, Encoding, Format};
 use flow_operators::accept::Arriving;
 
 use crate::error::RunError;
+use crate::pipeline::arrivals;
 use crate::spec::{SourceSpec, streams};
 use crate::tables::{Loaded, Tables};
 
@@ -78,6 +79,17 @@ impl History {
                 let (start, end) = *chunk.views.get(row)?;
                 chunk.payload.get(start..end)
             })
+    }
+
+    /// The last arrival of all, microseconds since the epoch; none where there is no record, or none that says when it came.
+    #[must_use]
+    pub fn arrived(&self, sources: &[SourceSpec]) -> Option<i64> {
+        let gates: BTreeMap<u32, _> = streams(sources).map(|(number, source)| (number, source.gate(number))).collect();
+        let last = |chunk: &Chunk| {
+            let gate = gates.get(&chunk.source)?;
+            arrivals(gate.spec(), &chunk.arriving, None).last().copied().filter(|arrived| *arrived > i64::MIN)
+        };
+        self.chunks.iter().filter_map(last).max()
     }
 
     /// The partitions that it has.

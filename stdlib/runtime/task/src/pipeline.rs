@@ -7,7 +7,7 @@ use flow_core::batch::{Batch, Origin};
 use flow_core::fault::Fault;
 use flow_core::types::Schema;
 use flow_core::value::Cell;
-use flow_operators::accept::{Arriving, Counters, Gate};
+use flow_operators::accept::{Arriving, Counters, Gate, GateSpec};
 use flow_operators::graph::{Outputs, SinkId};
 use flow_operators::merge::{Merger, MicroBatch};
 use flow_operators::operator::DeadLetter;
@@ -102,20 +102,8 @@ impl Pipeline {
         let spec = gate.spec();
         let origin = Origin { source, partition: arriving.partition };
         let reading = self.partitions.entry(origin).or_default();
-        let rows = arriving.offsets.len();
-        let event_time = spec.time.and_then(|time| arriving.columns.get(time));
-        let mut arrived = Vec::with_capacity(rows);
-        for row in 0..rows {
-            let recorded = arriving.stamps.get(row).copied().flatten().filter(|_| !spec.arrival_is_event_time);
-            let stamp = recorded.or_else(|| match (spec.time, event_time.map(|time| time.cell(row))) {
-                (_, Some(Ok(Cell::Int(time)))) => Some(time),
-                // Nothing at all says when the record came: 1970.
-                (None, _) => Some(0),
-                _ => None,
-            });
-            reading.arrived = reading.arrived.max(stamp);
-            arrived.push(reading.arrived.unwrap_or(i64::MIN));
-        }
+        let mut arrived = arrivals(spec, &arriving, reading.arrived);
+        reading.arrived = arrived.last().copied().filter(|arrived| *arrived > i64::MIN).or(reading.arrived);
         for (row, fault, detail) in arriving.refused {
             reading.refused.insert(reading.fed + row, (fault, detail));
         }
@@ -330,6 +318,26 @@ impl Pipeline {
     pub fn restored(&mut self, frontier: i64) {
         self.dataflow.graph.restored(frontier);
     }
+}
+
+/// The arrival of each of the next records of a partition: the running maximum of what says when they came, after `before`.
+/// It is [`i64::MIN`] where nothing has said so yet.
+pub(crate) fn arrivals(spec: &GateSpec, arriving: &Arriving, before: Option<i64>) -> Vec<i64> {
+    let event_time = spec.time.and_then(|time| arriving.columns.get(time));
+    let mut greatest = before;
+    let mut arrived = Vec::with_capacity(arriving.offsets.len());
+    for row in 0..arriving.offsets.len() {
+        let recorded = arriving.stamps.get(row).copied().flatten().filter(|_| !spec.arrival_is_event_time);
+        let stamp = recorded.or_else(|| match (spec.time, event_time.map(|time| time.cell(row))) {
+            (_, Some(Ok(Cell::Int(time)))) => Some(time),
+            // Nothing at all says when the record came: 1970.
+            (None, _) => Some(0),
+            _ => None,
+        });
+        greatest = greatest.max(stamp);
+        arrived.push(greatest.unwrap_or(i64::MIN));
+    }
+    arrived
 }
 
 /// Lets the gate of a source judge merged records: partition by partition, then in arrival order again.

@@ -114,6 +114,12 @@ impl Wiring {
         Ok(self.graph.source(number, Arc::clone(&source.schema)))
     }
 
+    /// Rows that whoever runs the dataflow gives, beside those of the sources: at `place`, from 0.
+    pub fn given(&mut self, place: u32, schema: Arc<Schema>) -> Feed {
+        let first = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+        self.graph.source(first.saturating_add(place), schema)
+    }
+
     /// Adds an operator, whose state is found again by `name`; gives its first output.
     ///
     /// # Errors
