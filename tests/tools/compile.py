@@ -61,6 +61,9 @@ def explained(out, manifest, texts):
         ("argo/train.yaml", "name: train-model", "gbdt("),
         ("argo/train.schedule.yaml", "timezone: Asia/Shanghai", "job train"),
         ("argo/account.yaml", "name: runner", "batch:"),
+        ("crates/scoring-score/src/rules.rs", "pub fn card_key(", "card_activity[payment.card]"),
+        ("crates/scoring-alerts/src/main.rs", "wiring.tap(", "emit "),
+        ("crates/fraud/src/sources.rs", "pub fn payments()", "source payments"),
     ]
     for path, line, origin in wanted:
         lines = (out / path).read_text(encoding="utf-8").splitlines()

@@ -1,10 +1,12 @@
 """The generated crates: they build with nothing but a filled cache, and their processes give what `fec run` gives."""
 
+import csv
 import gzip
 import hashlib
 import io
 import json
 import os
+import pathlib
 import random
 import re
 import shutil
@@ -67,9 +69,9 @@ def binary(name):
     return BUILT / "release" / name
 
 
-def once(name, state, out):
+def once(name, state, out, *more):
     """A worker to the end of its data."""
-    words = [binary(name), "--root", ROOT / SOLUTION, "--once", "--state", state, "--out", out, "--format", "json"]
+    words = [binary(name), "--root", ROOT / SOLUTION, "--once", "--state", state, "--out", out, "--format", "json", *more]
     return subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=600)
 
 
@@ -117,6 +119,31 @@ def killed(name, wanted):
         layer.equal("kills change nothing", differing(files(own), wanted), [])
 
 
+def followed(name):
+    """Kills while live records are appended and followed: all that is in the log counts once, as it does for `fec run`."""
+    chance = random.Random(SEED)
+    state, own = scratch("crates-live") / "state", scratch("crates-live") / "out"
+    words = [binary(name), "--root", ROOT / SOLUTION]
+    for _ in range(KILLS):
+        worker = Server(words, state, 0)
+        if not layer.check(f"{name} follows live records", worker.ready(60), shown(worker.errors)):
+            return
+        time.sleep(chance.uniform(0.1, 0.9))
+        worker.stop(signal.SIGKILL)
+    done = once(name, state, own)
+    if not layer.check(f"{name} ends after kills among live records", done.returncode == 0, done.stderr[-600:]):
+        return
+    accepted = summary(done).get("sources", {}).get("payments", {}).get("accepted", 0)
+    layer.check("live records were among them", accepted > 50_000, shown(summary(done)))
+    # Another generation over the same log: all of it again, by other means and without a kill.
+    settings = json.loads((state / "solution.json").read_text(encoding="utf-8"))
+    (state / "solution.json").write_text(json.dumps({**settings, "plan": "another"}), encoding="utf-8")
+    out = scratch("crates-live") / "out"
+    done = fec("run", SOLUTION, "--once", "--state", state, "--out", out, "--format", "json")
+    if layer.check("fec run runs over the same log", done.returncode == 0, done.stderr[-600:]):
+        layer.equal("kills among live records change nothing", differing(files(own), files(out)), [])
+
+
 def wrong(name):
     """What a process is called wrongly with."""
     done = subprocess.run([str(binary(name)), "--frob"], capture_output=True, text=True, timeout=60)
@@ -124,6 +151,8 @@ def wrong(name):
     done = subprocess.run([str(binary(name)), "--once", "--bind", "nobody=x", "--state", str(scratch("crates-wrong"))],
                           capture_output=True, text=True, timeout=60)
     layer.check("a bind of an unknown source is refused", done.returncode == 3 and "nobody" in done.stderr, done.stderr)
+    done = subprocess.run([str(binary("scoring-score")), "--out", "x"], capture_output=True, text=True, timeout=60)
+    layer.check("a service has no --out", done.returncode == 2 and "--out" in done.stderr, done.stderr)
 
 
 def models(state):
@@ -248,7 +277,9 @@ def served():
     service = [binary("scoring-score"), "--root", ROOT / SOLUTION, *words]
     late = Server(service, state, port)
     first = wait_for(lambda: readiness(port), 20)
-    layer.check("a service that is alone answers, and is not ready", isinstance(first, dict) and first.get("ready") is False, shown(first))
+    fine = isinstance(first, dict) and first.get("ready") is False and "scoring-alerts" in first.get("reason", "")
+    layer.check("a service that is alone answers, is not ready, and says what it waits for", fine, shown(first))
+    alone = start([*map(str, service), "--once", "--state", str(scratch("crates-alone") / "state")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     worker = [binary("scoring-alerts"), "--root", ROOT / SOLUTION, *words]
     keeper = Server(worker, state, 0)
     if not layer.check("the service is ready once the worker has applied history", late.ready(60) and keeper.ready(60), shown(late.errors)):
@@ -277,17 +308,71 @@ def served():
             time.sleep(chance.uniform(0.01, 0.4))
             again.kill()
             again.wait()
+    told = alone.communicate(timeout=60)[1]
+    layer.check("one that is to end does not wait for ever", alone.returncode == 3 and "start `scoring-alerts`" in told, told)
     late, keeper = Server(service, state, 0), Server(worker, state, 0)
     if layer.check(f"both start again after {KILLS} kills each", late.ready(60) and keeper.ready(60), shown(late.errors + keeper.errors)):
         alike("it answers the same after the kills", late, whole, requests)
     taken = subprocess.run([*map(str, service), "--state", str(state), "--port", late.ready()["url"].rsplit(":")[-1]], capture_output=True, text=True, timeout=60)
     layer.check("a port in use is refused in words", taken.returncode == 3 and "in use" in taken.stderr, taken.stderr)
+    replaced(late, keeper, state)
     layer.equal("the service ends cleanly", late.stop(), 0)
     layer.equal("the worker ends cleanly", keeper.stop(), 0)
     whole.stop()
 
 
-def whole(name):
+def replaced(service, keeper, state):
+    """Another version of the solution takes the state over: a service of this one is no longer ready."""
+    kept = (state / "solution.json").read_text(encoding="utf-8")
+    settings = json.loads(kept)
+    (state / "solution.json").write_text(json.dumps({**settings, "plan": "another", "generation": settings["generation"] + 1}), encoding="utf-8")
+    port = service.ready()["url"].rsplit(":")[-1]
+    found = wait_for(lambda: (readiness(port) or {}).get("reason"), 20)
+    layer.check("a service notices that another version has the state", "another version" in (found or ""), shown(found))
+    (state / "solution.json").write_text(kept, encoding="utf-8")
+    layer.check("it is ready again when its own version has it", wait_for(lambda: (readiness(port) or {}).get("ready"), 20), shown(readiness(port)))
+
+
+def asked(name, state, run_state, requests):
+    """The services of a solution beside what its workers have left, against `fec run` on its own state."""
+    solution = f"tests/solutions/{name}"
+    whole = Server([FEC, "run", solution], run_state, 0)
+    if not layer.check(f"fec run serves {name}", whole.ready(120), shown(whole.errors)):
+        return
+    if (run_state / "models").is_dir():
+        shutil.copytree(run_state / "models", state / "models", dirs_exist_ok=True)
+    for unit, wanted in requests:
+        service = Server([binary(unit), "--root", ROOT / solution], state, 0)
+        if not layer.check(f"{unit} is ready", service.ready(60), shown(service.errors)):
+            continue
+        answers = alike(f"{unit} answers as fec run does, byte for byte", service, whole, wanted)
+        good = {answer[-1] for answer in answers if answer[0] == 200}
+        layer.check(f"answers of {unit} differ from each other, and bad requests are refused", len(good) > 3 and {400, 422} & {answer[0] for answer in answers}, shown(answers[:3]))
+        layer.equal(f"{unit} ends cleanly", service.stop(), 0)
+    whole.stop()
+
+
+def flights():
+    """Flights as they are planned, some of airports that nobody knows, and what is no flight."""
+    with open(ROOT / "tests/solutions/flights/../../../../shared/data/flights/flights.csv", encoding="utf-8") as rows:
+        rows = list(csv.DictReader(rows))
+    planned = [{"departed": row["departed"], "origin": row["origin"], "destination": row["destination"], "distance": int(row["distance"])} for row in random.Random(SEED).sample(rows, 120)]
+    planned.append({**planned[0], "origin": "???"})
+    bad = [{**planned[0], "distance": "far"}, {**planned[0], "departed": "soon"}, {}, []]
+    return [("operations-score", [("POST", "/score", json.dumps(one)) for one in planned + bad] + [("POST", "/score", "{")])]
+
+
+def returns():
+    """Users and checkouts, and what is none."""
+    users = [("GET", f"/users/{number}", None) for number in range(120)] + [("GET", "/users/nobody", None), ("GET", "/users/%ff", None)]
+    with open(ROOT / "tests/solutions/returns/../../../../shared/data/returns/checkouts.csv", encoding="utf-8") as rows:
+        rows = [{"ts": int(row["ts"]), "refund_amt": int(row["refund_amt"]), **{key: row[key] for key in ("return_id", "user_id", "product_id")}} for row in csv.DictReader(rows)]
+    instant = lambda row: {**row, "ts": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row["ts"] // 1000))}
+    checkouts = [("POST", "/checkout", json.dumps(instant(row))) for row in rows[:120]] + [("POST", "/checkout", json.dumps({**instant(rows[0]), "refund_amt": 1.5}))]
+    return [("shop-profile", users), ("shop-judge", checkouts)]
+
+
+def whole(name, requests):
     """The workspace of another solution; its jobs and workers together write what `fec run` writes, and publish the same."""
     solution = f"tests/solutions/{name}"
     done = fec("compile", solution, "-o", OUT)
@@ -295,7 +380,8 @@ def whole(name):
     if not layer.check(f"{name} compiles", done.returncode == 0, done.stderr[-600:]) or not built(crates):
         return
     out, own, state = scratch(f"{name}-run") / "out", scratch(f"{name}-own") / "out", scratch(f"{name}-own") / "state"
-    done = fec("run", solution, "--once", "--state", out.parent / "state", "--out", out)
+    run_state = out.parent / "state"
+    done = fec("run", solution, "--once", "--state", run_state, "--out", out)
     if not layer.check(f"fec run runs {name}", done.returncode == 0, done.stderr[-600:]):
         return
     processes = []
@@ -309,9 +395,10 @@ def whole(name):
         layer.check(f"{called} runs", done.returncode == 0, done.stderr[-600:])
     got, wanted = files(own), files(out)
     layer.equal(f"the binaries of {name} write what fec run writes, byte for byte", differing(got, wanted), [])
-    layer.equal(f"the binaries of {name} publish what fec run publishes", models(state), models(out.parent / "state"))
+    layer.equal(f"the binaries of {name} publish what fec run publishes", models(state), models(run_state))
     layer.check(f"{name}: something was written", any(wanted.values()), shown(list(wanted)))
     agreeing(name)
+    asked(name, state, run_state, requests)
 
 
 def printed(name):
@@ -408,6 +495,11 @@ def imaged():
             return
         digests.append({path: hashlib.sha256(text).hexdigest() for path, text in files(OUT / "images").items()})
     layer.equal("images are the same twice", digests[0], digests[1])
+    os.environ["CARGO"] = "/bin/false"
+    done = fec("compile", SOLUTION, "--target", "prod", "-o", OUT, "--images")
+    del os.environ["CARGO"]
+    left = {path: hashlib.sha256(text).hexdigest() for path, text in files(OUT / "images").items()}
+    layer.equal("images that cannot be built leave those of before", (done.returncode, left), (3, digests[1]))
     blobs = {path.name: path.read_bytes() for path in (OUT / "images/oci/blobs/sha256").iterdir()}
     layer.equal("every blob has its digest", [name for name, text in blobs.items() if hashlib.sha256(text).hexdigest() != name], [])
     index = json.loads((OUT / "images/oci/index.json").read_text(encoding="utf-8"))
@@ -421,12 +513,19 @@ def imaged():
         sizes = [len(blobs[part["digest"].split(":")[1]]) == part["size"] for part in [*manifest["layers"], manifest["config"]]]
         layer.check("parts have their sizes, and nobody is root", all(sizes) and config["config"]["User"] == "65532:65532", shown(config["config"]))
         root = scratch("crates-image")
+        entrypoint = config["config"]["Entrypoint"][0]
         for part in manifest["layers"]:
             with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blobs[part["digest"].split(":")[1]]))) as archive:
                 found = [member.name for member in archive if member.isfile() and CANARY.encode() in archive.extractfile(member).read()]
                 layer.equal("no secret is in a layer", found, [])
                 archive.extractall(root, filter="tar")
-        inside(root, config["config"]["Entrypoint"][0])
+        text = (root / entrypoint.lstrip("/")).read_bytes()
+        home = os.environ.get("CARGO_HOME", os.path.expanduser("~/.cargo"))
+        places = [place for place in (home, os.path.realpath(home), str(OUT), str(BUILT)) if place.encode() in text]
+        layer.equal(f"{entrypoint} names no folder of who built it", places, [])
+        named = b"parquet" in text and b"PAR1" in text
+        layer.equal(f"{entrypoint} reads Parquet only where it reads histories", named, not entrypoint.endswith("scoring-score"))
+        inside(root, entrypoint)
 
 
 def wanted_images():
@@ -459,8 +558,13 @@ def inside(root, entrypoint):
     layer.check(f"{name} starts in its image", helped.returncode == 0 and "--state" in helped.stdout, helped.stdout + helped.stderr)
     if name == "scoring-alerts":
         own = scratch("crates-image-own") / "out"
-        outside = once(name, scratch("crates-image-own") / "state", own)
-        done = run("--once", "--state", "/tmp/state", "--out", "/tmp/out", "--format", "json")
+        events = scratch("crates-image-events")
+        done = fec("simulate", SOLUTION, "--rows", "20000", "-o", events)
+        layer.check("events for the image are simulated", done.returncode == 0, done.stderr[-600:])
+        shutil.copytree(events, root / "tmp/events")
+        outside = once(name, scratch("crates-image-own") / "state", own, *binds(events))
+        layer.check("something is written outside", len(files(own).get("sinks/fraud_alerts.jsonl", b"")) > 0, shown(summary(outside)))
+        done = run("--once", "--state", "/tmp/state", "--out", "/tmp/out", "--format", "json", *map(str, binds(pathlib.Path("/tmp/events"))))
         if layer.check(f"{name} runs in its image", done.returncode == 0, done.stderr[-600:]):
             layer.equal("it writes there what it writes outside", (differing(files(root / "tmp/out"), files(own)), summary(done)), ([], summary(outside)))
 
@@ -477,14 +581,15 @@ def main():
     wanted = equal("scoring-alerts")
     if wanted is not None:
         killed("scoring-alerts", wanted)
+        followed("scoring-alerts")
     wrong("scoring-alerts")
     trained()
     served()
     language()
     changed()
     imaged()
-    whole("flights")
-    whole("returns")
+    whole("flights", flights())
+    whole("returns", returns())
     for name in ["conversions", "decisions", "kinds", "names"]:
         printed(name)
 

@@ -1,5 +1,7 @@
 //! A solution as a Cargo workspace: one crate that all processes share, one for each process, the runtime beside them.
 
+mod lines;
+
 use fec_diagnostics::{Diagnostic, Sources, Span, codes};
 use fec_model::model::{Format, Shape, Source};
 use fec_plan::{Backend, Deployment, FileKind, Generated, OutputFile, UnitKind};
@@ -43,11 +45,9 @@ impl Backend for Crates<'_> {
         let shared = package.replace('-', "_");
         let made = fec_stream::shared_files(deployment, self.sources, self.fingerprint).map(owned);
         let description = format!("What the processes of `{}` share.", ir.name);
-        printed.add(
-            Crate { package, binary: None, description, runtime: Vec::new(), siblings: Vec::new(), parquet: false },
-            None,
-            made,
-        );
+        let one =
+            Crate { package, binary: None, description, runtime: Vec::new(), siblings: Vec::new(), parquet: false };
+        printed.add(one, None, made, self.sources);
         for unit in &deployment.units {
             let word = match unit.kind {
                 UnitKind::Worker => "worker",
@@ -74,9 +74,9 @@ impl Backend for Crates<'_> {
             let siblings = printed.packages().into_iter().take(1).collect();
             let binary = Some(unit.binary.clone());
             // Whatever lies in the folder of a history is read; a service reads tables alone.
-            let parquet = unit.kind != UnitKind::Service || ir.sources.iter().any(is_parquet_table);
+            let parquet = unit.kind != UnitKind::Service || ir.sources.iter().any(may_be_parquet);
             let one = Crate { package, binary, description, runtime: Vec::new(), siblings, parquet };
-            printed.add(one, unit.span, made);
+            printed.add(one, unit.span, made, self.sources);
         }
         let mut files = fec_workspace::files(&printed.crates);
         files.append(&mut printed.files);
@@ -85,9 +85,15 @@ impl Backend for Crates<'_> {
     }
 }
 
-/// Whether a source is a table that lies in Parquet files.
-fn is_parquet_table(source: &Source) -> bool {
-    source.shape != Shape::Stream && source.format == Format::Parquet
+/// Whether a source is a table that may lie in Parquet files. The names of files tell before the declared format does,
+/// and what has no name of a text may be a folder with files of any.
+fn may_be_parquet(source: &Source) -> bool {
+    let is_text = |path: &String| {
+        let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+        extension.is_some_and(|extension| ["csv", "json", "jsonl", "ndjson"].contains(&extension.as_str()))
+    };
+    let path = source.file.as_ref().or(source.path.as_ref());
+    source.shape != Shape::Stream && path.map_or(source.format == Format::Parquet, |path| !is_text(path))
 }
 
 /// Files of a crate below its `src`, by name.
@@ -111,7 +117,7 @@ impl Printed {
     }
 
     /// Adds a crate that depends on what its files name.
-    fn add(&mut self, mut one: Crate, source: Option<Span>, files: Result<Files, Error>) {
+    fn add(&mut self, mut one: Crate, source: Option<Span>, files: Result<Files, Error>, sources: &Sources) {
         let files = match files {
             Ok(files) => files,
             Err(error) => {
@@ -124,8 +130,8 @@ impl Printed {
         one.runtime = RUNTIME.iter().filter(|(path, _)| names(path)).map(|(_, package)| *package).collect();
         for (name, text) in files {
             let path = format!("{FOLDER}/{}/src/{name}", one.package);
-            let contents = text.into_bytes();
-            self.files.push(OutputFile { path, kind: FileKind::Crate, contents, source, lines: Vec::new() });
+            let lines = if name.ends_with(".rs") { lines::lines(&text, sources, source) } else { Vec::new() };
+            self.files.push(OutputFile { path, kind: FileKind::Crate, contents: text.into_bytes(), source, lines });
         }
         self.crates.push(one);
     }

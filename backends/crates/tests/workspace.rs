@@ -13,16 +13,23 @@ use fec_plan::{Backend, FileKind, Generated, deployment};
 fn plan(sources: &mut Sources, name: &str, text: &str) -> Ir {
     let id = sources.add(name, text);
     let parsed = fec_syntax::parse(id, text);
-    let (model, _) = check(&[(id, &parsed.file)], &CheckOptions::default());
+    let (model, found) = check(&[(id, &parsed.file)], &CheckOptions::default());
+    let wrong: Vec<_> = parsed.diagnostics.iter().chain(&found).filter(|one| one.is_error()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
     let (ir, _, broken) = optimise(lower(&model));
     assert!(broken.is_empty());
     ir
 }
 
 fn generate(name: &str, text: &str) -> Generated {
+    generate_for(name, text, "local")
+}
+
+fn generate_for(name: &str, text: &str, target: &str) -> Generated {
     let mut sources = Sources::new();
     let ir = plan(&mut sources, name, text);
-    Crates { sources: &sources, fingerprint: "0" }.generate(&deployment(&ir, None))
+    let target = ir.targets.iter().find(|known| known.name == target);
+    Crates { sources: &sources, fingerprint: "0" }.generate(&deployment(&ir, target))
 }
 
 fn text<'a>(generated: &'a Generated, path: &str) -> &'a str {
@@ -74,4 +81,50 @@ fn names_that_cargo_or_rust_would_not_take_are_changed() {
     let manifest = text(&generated, "crates/build-2/Cargo.toml");
     assert!(manifest.contains("serde-2 = { path = \"../serde-2\" }"), "{manifest}");
     assert!(text(&generated, "crates/build-2/src/main.rs").contains("use serde_2::sinks;"));
+}
+
+#[test]
+fn only_the_target_that_says_so_simulates() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fraud/fraud.asol");
+    let solution = std::fs::read_to_string(path).unwrap();
+    let lib = |target: &str| text(&generate_for("fraud.asol", &solution, target), "crates/fraud/src/lib.rs").to_owned();
+    assert!(lib("local").contains("simulation: Some(Simulation {"), "{}", lib("local"));
+    assert!(lib("prod").contains("simulation: None,"), "{}", lib("prod"));
+}
+
+#[test]
+fn a_service_that_reads_a_view_by_its_key_has_no_crate_and_says_so() {
+    let solution = "solution shop { version: \"1.0.0\" }\n\
+        type Item { id: string, price: int }\n\
+        source items: table<Item> key id { file: \"items.csv\" }\n\
+        view cheap: table<Item> key id = items |> where price < 5\n\
+        @get(\"/plain/:id\") service plain(id: string) -> int? { return items[id].price }\n\
+        @get(\"/seen/:id\") service seen(id: string) -> int? { return cheap[id].price }\n";
+    let generated = generate("shop.asol", solution);
+    let told: Vec<&str> = generated.diagnostics.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(
+        told,
+        ["the service `seen` has no crate yet: `seen` reads the view `cheap` by its key, which is not printed yet"]
+    );
+    assert!(generated.files.iter().any(|file| file.path == "crates/plain/src/main.rs"));
+    assert!(!generated.files.iter().any(|file| file.path.starts_with("crates/seen/")));
+}
+
+#[test]
+fn a_service_reads_parquet_where_a_table_may_lie_in_it() {
+    let reads = |table: &str| {
+        let solution = format!(
+            "solution shop {{ version: \"1.0.0\" }}\n\
+             type Item {{ id: string, price: int }}\n\
+             source items: table<Item> key id {{ {table} }}\n\
+             @get(\"/plain/:id\") service plain(id: string) -> int? {{ return items[id].price }}\n"
+        );
+        let generated = generate("shop.asol", &solution);
+        assert_eq!(generated.diagnostics, [], "{table}");
+        text(&generated, "crates/plain/Cargo.toml").contains("\"parquet\"")
+    };
+    assert!(!reads("file: \"items.csv\"") && !reads("file: \"items.JSONL\""));
+    assert!(reads("file: \"items.parquet\""));
+    // A folder: the files in it tell by their names what they are.
+    assert!(reads("file: \"items\"") && reads("file: \"data/items.d\", format: csv"));
 }

@@ -8,6 +8,7 @@ pub mod contents;
 pub mod elf;
 pub mod image;
 pub mod layer;
+pub mod recipe;
 
 pub use contents::{Common, image};
 pub use image::{Image, archive, layout};

@@ -135,6 +135,7 @@ pub fn run_by(
     let registry = Arc::new(Registry::new(folder.models()));
     let models = ir.models.iter().map(|model| model.name.clone()).collect();
     let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, Arc::clone(&registry), models));
+    reads.set_waiting("history is being applied");
     reads.reload(&mut |note| tell(Event::Note(note)));
     let shared = Shared {
         ir: Arc::clone(ir),
@@ -164,12 +165,16 @@ pub fn run_by(
     let expected = u64::try_from(records).ok().map(|records| records + feed.records());
     task.catch_up(&mut |done| tell(Event::Progress("applying history", done as u64, expected)), stop)?;
     let at = task.arrived().map_or(0, |arrived| arrived.saturating_add(1));
-    task.history_applied(at)?;
-    reads.applied(at, task.cut());
-    reads.set_ready();
-    tell(Event::Ready { url: url.clone(), ms: started.elapsed().as_millis() });
-    jobs.begin(&Inputs { at, cut: task.cut().clone() });
-    if options.once {
+    // Who was stopped before the end of history says nothing of it: the next run goes on from here.
+    let is_whole = !stop.load(Ordering::Relaxed);
+    if is_whole {
+        task.history_applied(at)?;
+        reads.applied(at, task.cut());
+        reads.set_ready();
+        tell(Event::Ready { url: url.clone(), ms: started.elapsed().as_millis() });
+        jobs.begin(&Inputs { at, cut: task.cut().clone() });
+    }
+    if options.once || !is_whole {
         // T stays where it is: whatever falls due meanwhile has no other input.
         let inputs = |_| Inputs { at, cut: task.cut().clone() };
         while !stop.load(Ordering::Relaxed) && !jobs.idle() {

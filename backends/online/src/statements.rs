@@ -14,6 +14,7 @@ const LONGEST: usize = 32;
 
 /// One service while it is printed.
 pub(crate) struct Statements<'a> {
+    ir: &'a Ir,
     sources: &'a Sources,
     plan: &'a ServicePlan,
     shared: &'a str,
@@ -40,7 +41,7 @@ pub(crate) fn print(
         scope = scope.slot(&param.name, position, &param.ty);
     }
     let file = RustFile::new(&header);
-    let mut statements = Statements { sources, plan, shared, scope, file, rules, answer: String::new() };
+    let mut statements = Statements { ir, sources, plan, shared, scope, file, rules, answer: String::new() };
     statements.service()?;
     Ok(statements.file.finish())
 }
@@ -168,6 +169,12 @@ impl Statements<'_> {
             Work::Features { set, keys } => {
                 body.push_str(&self.all(&format!("{function}_key"), keys)?.bound("keys", 4));
                 call("Step::features", [name, text(set), atom("keys")])
+            }
+            Work::Table { table, .. } if self.ir.source(table).is_none() => {
+                let path = &self.plan.path;
+                return Err(Error::new(format!(
+                    "`{path}` reads the view `{table}` by its key, which is not printed yet"
+                )));
             }
             Work::Table { table, keys } => {
                 body.push_str(&self.all(&format!("{function}_key"), keys)?.bound("keys", 4));

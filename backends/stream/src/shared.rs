@@ -293,8 +293,8 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
     }
     let features = feature_nodes(deployment.ir).into_iter().filter_map(|node| ir.graph.get(node));
     let features = features.map(|node| call("String::from", [text(&node.name)]));
-    let local = ir.targets.iter().find(|target| target.name == "local");
-    let simulation = match local.and_then(|target| target.simulate.as_ref()) {
+    // Only what this target says: elsewhere events come from where they are produced.
+    let simulation = match deployment.target.and_then(|target| target.simulate.as_ref()) {
         Some(settings) => {
             file.import("flow_task::simulate", "Simulation");
             let fields = [

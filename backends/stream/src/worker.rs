@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fec_diagnostics::Sources;
+use fec_diagnostics::{Sources, Span};
 use fec_ir::{Ir, NodeId, Op};
 use fec_model::model::Shape;
 use fec_plan::dataflow::{DataflowPlan, Feed, Operator, RowOp, Wanted, dataflow};
@@ -90,7 +90,7 @@ impl Unit<'_> {
             let label = self.label(placed);
             let made = self.operator(placed, &label, function)?;
             if placed.name.is_some() {
-                body.push_str(&format!("\n    // {}\n", self.remark(placed)));
+                body.push_str(&format!("\n    // {}\n", self.remark(placed.span)));
             }
             for (name, tree) in &made.before {
                 body.push_str(&tree.bound(name, 4));
@@ -116,6 +116,9 @@ impl Unit<'_> {
             let columns = self.schema(&self.tapped(tap.node), &tap.columns);
             let number = call("Tap", [atom(tap.node.number().to_string())]);
             let feed = from(tap.feed, &of_sources, &of_operators);
+            if let Some(span) = self.ir.graph.get(tap.node).map(|node| node.span) {
+                body.push_str(&format!("    // {}\n", self.remark(span)));
+            }
             let line = call("wiring.tap", [number, feed, columns]).tried().last(4);
             body.push_str(&format!("{};\n", line.trim_end()));
         }
@@ -170,10 +173,10 @@ impl Unit<'_> {
         }
     }
 
-    /// What an operator does, in the words of the solution.
-    fn remark(&self, placed: &Operator) -> String {
-        let quoted = self.quote(placed.span);
-        if quoted.chars().count() <= 92 { quoted } else { fec_rust::doc::place(self.sources, placed.span) }
+    /// What an operator or a tap does, in the words of the solution.
+    fn remark(&self, span: Span) -> String {
+        let quoted = self.quote(span);
+        if quoted.chars().count() <= 92 { quoted } else { fec_rust::doc::place(self.sources, span) }
     }
 }
 

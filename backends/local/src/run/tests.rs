@@ -229,6 +229,41 @@ fn two_runs_of_a_job_never_overlap() {
 }
 
 #[test]
+fn who_is_stopped_before_the_end_of_history_says_nothing_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    sales(folder.path());
+    let ir = compiled(&format!("{SALES}{}", "features by_id by id from sales { n = count() over 1h }\n"));
+    let options = RunOptions {
+        places: Places { root: folder.path().to_path_buf(), ..Places::default() },
+        state: folder.path().join("state"),
+        once: true,
+        address: None,
+        out: None,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let ready_of = |stops: bool| {
+        let mut ready = 0;
+        let mut tell = |event| match event {
+            // All is applied by then, but whether more comes is not known.
+            Event::Progress("applying history", ..) if stops => stop.store(true, Ordering::Relaxed),
+            Event::Ready { .. } => ready += 1,
+            _ => {}
+        };
+        run_by(&ir, &options, Arc::new(ManualClock::new(CLOCK)), &stop, &mut tell).unwrap();
+        ready
+    };
+    assert_eq!(ready_of(true), 0);
+    let mut log = EmbeddedLog::open(folder.path().join("state/log"), Options::default()).unwrap();
+    let mut blocks = Vec::new();
+    let task = flow_task::stream::task_of("shop.g1", "shop-features");
+    log.blocks(&task, flow_log::Sequence::NONE, 1 << 20, &mut blocks).unwrap();
+    assert!(!blocks.is_empty(), "what was applied is committed");
+    assert!(blocks.iter().all(|block| !block.frontiers.contains_key(flow_log::block::HISTORY)));
+    stop.store(false, Ordering::Relaxed);
+    assert_eq!(ready_of(false), 1);
+}
+
+#[test]
 fn live_events_go_on_while_a_job_trains() {
     let text = r#"
 solution live { version: "1.0.0" }

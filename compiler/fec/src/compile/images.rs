@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use fec_images::elf::{Located, closure};
+use fec_images::recipe::{Built, Recipe, word};
 use fec_images::{Common, Layer, archive, image, layout};
 use fec_ir::Ir;
-use fec_plan::{Deployment, FileKind, OutputFile, images};
-use serde_json::Value;
+use fec_plan::{Deployment, FileKind, OutputFile, Unit, images};
 
+use super::build::{self, packages};
 use crate::output::Failure;
 
 /// Where the files of images go.
@@ -29,42 +29,47 @@ const CERTIFICATES: [&str; 3] =
 const ZONES: &str = "/usr/share/zoneinfo";
 
 /// The file that tells how an image is built by somebody who prefers a container engine, and what stays out of it.
-pub fn recipe(deployment: &Deployment<'_>) -> Vec<OutputFile> {
-    let solution = &deployment.ir.name;
-    let version = env!("CARGO_PKG_RUST_VERSION");
-    let text = format!(
-        "# The image of one process of `{solution}`, built by a container engine:\n\
-         #   docker build --build-arg BINARY=UNIT --build-context solution=FOLDER_OF_THE_SOLUTION -t NAME .\n\
-         # `fec compile --images` makes the same without one.\n\
-         FROM rust:{version}-slim-bookworm AS build\n\
-         WORKDIR /build\n\
-         COPY crates .\n\
-         RUN cargo build --release --locked\n\
-         \n\
-         FROM debian:bookworm-slim\n\
-         RUN apt-get update \\\n\
-         \x20   && apt-get install -y --no-install-recommends ca-certificates tzdata \\\n\
-         \x20   && rm -rf /var/lib/apt/lists/*\n\
-         ARG BINARY\n\
-         COPY --from=build /build/target/release/${{BINARY}} /usr/local/bin/process\n\
-         COPY --from=solution . /solution\n\
-         WORKDIR /solution\n\
-         USER 65532:65532\n\
-         ENTRYPOINT [\"/usr/local/bin/process\"]\n"
-    );
-    vec![file("Dockerfile", text.into_bytes()), file(".dockerignore", b"crates/target\nimages\n".to_vec())]
+///
+/// # Errors
+/// A recipe that cannot be written, which is a defect of this command.
+pub fn recipe(deployment: &Deployment<'_>, files: &[OutputFile]) -> Result<Vec<OutputFile>, Failure> {
+    let packages = packages(files);
+    let built = |unit: &Unit| {
+        let package = packages.iter().find(|package| package.binary == unit.binary)?.name.clone();
+        Some(Built { package, image: images::reference(deployment, unit) })
+    };
+    let recipe = Recipe {
+        solution: &deployment.ir.name,
+        rust: env!("CARGO_PKG_RUST_VERSION"),
+        units: deployment.units.iter().filter_map(built).collect(),
+        files: named(deployment.ir)
+            .into_iter()
+            .filter(|named| named.is_inside())
+            .map(|named| word(named.path))
+            .collect(),
+    };
+    let text = recipe.dockerfile().map_err(|error| {
+        Failure::environment(format!("the Dockerfile cannot be written, which is a defect of this command: {error}"))
+    })?;
+    Ok(vec![file("Dockerfile", text.into_bytes()), file(".dockerignore", b"crates/target\nimages\n".to_vec())])
 }
 
 fn file(path: &str, contents: Vec<u8>) -> OutputFile {
     OutputFile { path: path.to_owned(), kind: FileKind::Image, contents, source: None, lines: Vec::new() }
 }
 
-/// Builds the crates in `out`, and gives the images of their binaries: one layout of all, and an archive of each.
+/// Builds the crates among `files` below `out`, and gives the images of their binaries: one layout of all, and an archive
+/// of each. Nothing else in `out` is touched.
 ///
 /// # Errors
 /// Cargo that is not there or fails; a library that is nowhere.
-pub fn made(out: &Path, root: &Path, deployment: &Deployment<'_>) -> Result<Vec<OutputFile>, Failure> {
-    let binaries = built(&out.join("crates"))?;
+pub fn made(
+    out: &Path,
+    root: &Path,
+    deployment: &Deployment<'_>,
+    files: &[OutputFile],
+) -> Result<Vec<OutputFile>, Failure> {
+    let binaries = build::built(out, files, &packages(files))?;
     let units: Vec<_> = deployment.units.iter().filter_map(|unit| Some((unit, binaries.get(&unit.binary)?))).collect();
     let wanted: BTreeMap<String, Vec<u8>> =
         units.iter().map(|(unit, bytes)| (unit.binary.clone(), (*bytes).clone())).collect();
@@ -76,7 +81,7 @@ pub fn made(out: &Path, root: &Path, deployment: &Deployment<'_>) -> Result<Vec<
         eprintln!("note: this system has no certificates to trust; images trust nobody");
     }
     let ir = deployment.ir;
-    let common = Common { needs, certificates, zones: zones(ir)?, files: at_rest(ir, root)? };
+    let common = Common { needs, certificates, zones: zones(ir)?, files: at_rest(deployment, root)? };
     let layer = |made: std::io::Result<Layer>| made.map(Arc::new).map_err(Failure::environment);
     let layers = [layer(common.system())?, layer(common.solution())?];
     let mut all = Vec::with_capacity(units.len());
@@ -102,34 +107,6 @@ pub fn made(out: &Path, root: &Path, deployment: &Deployment<'_>) -> Result<Vec<
     Ok(files)
 }
 
-/// The binaries of a workspace by name, built for release.
-fn built(crates: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--release", "--locked", "--offline", "--message-format", "json-render-diagnostics"]);
-    let done = cargo.current_dir(crates).stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(|error| {
-        Failure::environment(format!(
-            "cannot start `cargo`, which builds what images hold: {error}; install Rust (rustup)"
-        ))
-    })?;
-    if !done.status.success() {
-        return Err(Failure::environment(format!(
-            "the crates in `{}` could not be built, see above; where dependencies are missing, run `cargo fetch --locked` there once",
-            crates.display()
-        )));
-    }
-    let mut binaries = BTreeMap::new();
-    for line in String::from_utf8_lossy(&done.stdout).lines() {
-        let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
-        let Some(path) = message.get("executable").and_then(Value::as_str) else { continue };
-        let path = PathBuf::from(path);
-        let bytes = fs::read(&path).map_err(|error| Failure::environment(format!("`{}`: {error}", path.display())))?;
-        if let Some(name) = path.file_name() {
-            binaries.insert(name.to_string_lossy().into_owned(), bytes);
-        }
-    }
-    Ok(binaries)
-}
-
 /// A library of this system.
 fn library(name: &str) -> Option<Located> {
     LIBRARIES.iter().find_map(|folder| {
@@ -151,20 +128,51 @@ fn zones(ir: &Ir) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     named.into_iter().map(read).collect()
 }
 
-/// The files of the solution that its sources name: they belong to a release. What lies outside of its folder does not.
-fn at_rest(ir: &Ir, root: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    let mut files = BTreeMap::new();
+/// A file or folder that a source names.
+struct Named<'a> {
+    source: &'a str,
+    path: &'a str,
+    /// Whether the source cannot do without it.
+    is_needed: bool,
+}
+
+impl Named<'_> {
+    /// Whether it lies in the solution's folder: what does not is no part of a release.
+    fn is_inside(&self) -> bool {
+        Path::new(self.path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    }
+}
+
+/// What the sources of a solution name.
+fn named(ir: &Ir) -> Vec<Named<'_>> {
+    let mut found = Vec::new();
     for source in &ir.sources {
-        let Some(named) = source.file.as_ref().or(source.path.as_ref()) else { continue };
-        let path = Path::new(named);
-        if !path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        let at_rest = source.file.as_ref().or(source.path.as_ref());
+        // As a process reads it: the history only where there is nothing else.
+        let path = at_rest.or(source.history.as_ref());
+        found.extend(path.map(|path| Named { source: &source.name, path, is_needed: at_rest.is_some() }));
+    }
+    found
+}
+
+/// The files of the solution that its sources name: they belong to a release.
+fn at_rest(deployment: &Deployment<'_>, root: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let mut files = BTreeMap::new();
+    let simulates = deployment.target.is_some_and(|target| target.simulate.is_some());
+    for named in named(deployment.ir) {
+        let Named { source, path, is_needed } = named;
+        if !named.is_inside() {
             eprintln!(
-                "note: `{named}` of source `{}` lies outside of the solution's folder, and images do not hold it",
-                source.name
+                "note: `{path}` of source `{source}` lies outside of the solution's folder, and images do not hold it"
             );
             continue;
         }
-        collect(root, path, &mut files)?;
+        collect(root, Path::new(path), &mut files)?;
+        if is_needed && !simulates && !root.join(path).exists() {
+            eprintln!(
+                "note: `{path}` of source `{source}` is not there: processes in images need it bound, or mounted"
+            );
+        }
     }
     Ok(files)
 }

@@ -28,13 +28,13 @@ pub fn run(args: &Compile, format: Format) -> Result<(), Failure> {
     let (mut files, found) = generate(&deployment, &sources, &fingerprint);
     tell(&found, &sources, format)?;
     files.push(whole(PLAN, plan(ir)?.into_bytes()));
-    files.extend(images::recipe(&deployment));
+    files.extend(images::recipe(&deployment, &files)?);
     let name = target.map(|target| target.name.as_str());
-    let mut list = written(ir, name, &args.output, &files, &sources)?;
     if args.images {
-        files.extend(images::made(&args.output, &compiled.files.root, &deployment)?);
-        list = written(ir, name, &args.output, &files, &sources)?;
+        // Before anything is replaced: what fails leaves the images of an earlier compile as they are.
+        files.extend(images::made(&args.output, &compiled.files.root, &deployment, &files)?);
     }
+    let list = written(ir, name, &args.output, files, &sources)?;
     match format {
         Format::Human => line(format!("{} files in {}", list.files.len(), args.output.display())),
         Format::Json => {
@@ -50,10 +50,9 @@ fn written(
     ir: &Ir,
     target: Option<&str>,
     out: &Path,
-    files: &[OutputFile],
+    mut files: Vec<OutputFile>,
     sources: &Sources,
 ) -> Result<Manifest, Failure> {
-    let mut files = files.to_vec();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     if let Some(twice) = files.windows(2).find_map(|pair| match pair {
         [a, b] if a.path == b.path => Some(&a.path),

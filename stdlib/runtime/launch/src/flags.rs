@@ -91,6 +91,10 @@ pub(crate) fn usage(name: &str, kind: Kind) -> String {
              \x20     --host <ADDRESS>      The address to serve on; 0.0.0.0 is all of them [default: 127.0.0.1]\n"
         ),
     };
+    let out = match kind {
+        Kind::Service => "",
+        _ => "     --out <DIR>           Write what was committed here: sinks/NAME.jsonl and dead/SOURCE.jsonl\n ",
+    };
     format!(
         "Usage: {name} [OPTIONS]\n\n\
          Options:\n\
@@ -100,8 +104,7 @@ pub(crate) fn usage(name: &str, kind: Kind) -> String {
          \x20     --bind <SOURCE=FILE>  Read a source from a file instead of its topic, file and history\n\
          \x20     --now <T>             Stand at an instant such as 2026-01-31T12:00:00Z: what arrived before it counts, and no more\n\
          {own}\
-         \x20     --out <DIR>           Write what was committed here: sinks/NAME.jsonl and dead/SOURCE.jsonl\n\
-         \x20     --format <FORMAT>     human or json [default: human]\n\
+         \x20{out}     --format <FORMAT>     human or json [default: human]\n\
          \x20 -h, --help                Print this"
     )
 }

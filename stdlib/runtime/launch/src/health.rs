@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use flow_http::{Metrics, Server, Status};
@@ -16,6 +16,9 @@ use serde_json::json;
 #[derive(Default)]
 pub(crate) struct Health {
     ready: AtomicBool,
+    /// Records that are applied, and those in topics that are not.
+    applied: AtomicU64,
+    waiting: AtomicU64,
     metrics: RwLock<String>,
 }
 
@@ -45,7 +48,9 @@ impl Health {
         // Writing to a string does not fail.
         let _ = writeln!(text, "# TYPE fec_applied_time_seconds gauge\nfec_applied_time_seconds {seconds}");
         text.push_str("# TYPE fec_records_total counter\n");
+        let mut applied = 0;
         for (source, counts) in task.counters() {
+            applied += counts.accepted + counts.late + counts.ahead + counts.repeated;
             for (outcome, count) in [
                 ("accepted", counts.accepted),
                 ("late", counts.late),
@@ -55,6 +60,7 @@ impl Health {
                 let _ = writeln!(text, "fec_records_total{{source=\"{source}\",outcome=\"{outcome}\"}} {count}");
             }
         }
+        let mut waiting = 0;
         text.push_str("# TYPE fec_lag_records gauge\n");
         for (_, source) in streams(sources) {
             let mut lag = 0;
@@ -62,8 +68,11 @@ impl Health {
                 let partition = PartitionId::new(source.topic.as_str(), index);
                 lag += log.end(&partition)?.next - task.cut().mark(&partition).next;
             }
+            waiting += lag;
             let _ = writeln!(text, "fec_lag_records{{source=\"{}\"}} {lag}", source.name);
         }
+        self.applied.store(applied, Ordering::Relaxed);
+        self.waiting.store(u64::try_from(waiting).unwrap_or(0), Ordering::Relaxed);
         *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = text;
         Ok(())
     }
@@ -72,7 +81,18 @@ impl Health {
 impl Status for Health {
     fn ready(&self) -> (bool, serde_json::Value) {
         let ready = self.ready.load(Ordering::Acquire);
-        (ready, json!({ "ready": ready }))
+        if ready {
+            return (ready, json!({ "ready": ready }));
+        }
+        let (applied, waiting) = (self.applied.load(Ordering::Relaxed), self.waiting.load(Ordering::Relaxed));
+        let reason = match (applied, waiting) {
+            (0, 0) => "history is being read".to_owned(),
+            (applied, 0) => format!("history is being applied: {applied} records so far"),
+            (applied, waiting) => {
+                format!("history is being applied: {applied} records so far, and at least {waiting} to come")
+            }
+        };
+        (ready, json!({ "ready": ready, "reason": reason }))
     }
 
     fn openapi(&self) -> String {

@@ -1,6 +1,7 @@
 //! The entry points of generated binaries: flags, signals, what is printed, and the loop of each kind of process.
 
 mod flags;
+mod following;
 mod health;
 mod job;
 mod process;
@@ -54,6 +55,13 @@ fn launched(name: &str, kind: Kind, run: impl FnOnce(&Flags) -> Result<(), RunEr
             return ExitCode::from(2);
         }
     };
+    if kind == Kind::Service && flags.out.is_some() {
+        eprintln!(
+            "error: --out is an option of workers and jobs: a service writes no rows\n\n{}",
+            flags::usage(name, kind)
+        );
+        return ExitCode::from(2);
+    }
     match run(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -6,18 +6,16 @@ use std::time::{Duration, Instant};
 
 use flow_core::program::Now;
 use flow_learn::Registry;
-use flow_log::archive::FolderLake;
-use flow_log::embedded::{EmbeddedLog, Options};
-use flow_serve::{Emits, Emitted, Follower, Keyed, LiveReads, Reads, Services};
+use flow_serve::{Emits, Emitted, Keyed, LiveReads, Reads, Services};
 use flow_store::MemoryFeatureStore;
 use flow_task::RunError;
 use flow_task::data::read_tables;
 use flow_task::feed::Feed;
 use flow_task::state::Found;
-use flow_task::stream::{FIRST_PRIVATE, task_of};
 use flow_task::wiring::Given;
 
 use crate::flags::Flags;
+use crate::following::Following;
 use crate::process::{Begun, begin};
 use crate::solution::Solution;
 
@@ -29,6 +27,9 @@ const MODELS: Duration = Duration::from_millis(500);
 
 /// How long it waits for the next commit of the worker that keeps the features.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long one that is to end once it is ready waits without anything new.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A process that answers requests.
 pub struct Service {
@@ -66,10 +67,8 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     }
     reads.reload(&mut |note| teller.note(&note));
     let services = Arc::new(Services::new(answers)?);
-    let task = task_of(&folder.generation(), &service.keeper);
-    let log = EmbeddedLog::open(folder.log(), Options::default())?;
-    let lake = FolderLake::open(&folder.lake())?;
-    let mut follower = Follower::new(Box::new(log), Box::new(lake), task, FIRST_PRIVATE, store, Arc::clone(&reads));
+    let copy = (store, Arc::clone(&reads));
+    let mut following = Following::new((folder, found), &solution.fingerprint, &service.keeper, copy)?;
     let address = flags.address((!flags.once).then_some(PORT));
     let emits: Arc<dyn Emits> = Arc::new(Silent);
     let listen = |address| flow_serve::serve(&services, &reads, &emits, String::new, address);
@@ -78,13 +77,22 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     let mut told = false;
     let mut looked = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        let more = follower.step()?;
+        let more = following.step(&mut |note| teller.note(note))?;
         if !told && reads.ready() {
             told = true;
             teller.ready(url.as_deref(), started.elapsed().as_millis())?;
             if flags.once {
                 break;
             }
+        }
+        if flags.once && following.still() >= PATIENCE {
+            return Err(RunError::Environment(format!(
+                "`{}` has waited {} seconds for history: {}; start `{}` with the same --state, and this again",
+                service.name,
+                PATIENCE.as_secs(),
+                following.reason(),
+                service.keeper
+            )));
         }
         if looked.elapsed() >= MODELS {
             looked = Instant::now();

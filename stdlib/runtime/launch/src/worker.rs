@@ -1,7 +1,7 @@
 //! A worker: one task over the log until its data ends, or somebody stops it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use flow_core::program::Now;
@@ -83,13 +83,15 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     if let Some(now) = flags.now {
         task.until(now);
     }
-    health.look(&task, &solution.sources, &mut log)?;
-    task.catch_up(&mut |_| {}, &stop)?;
-    let after_all = || task.arrived().map_or(0, |arrived| arrived.saturating_add(1));
-    task.history_applied(flags.now.unwrap_or_else(after_all))?;
-    health.set_ready();
-    health.look(&task, &solution.sources, &mut log)?;
-    teller.ready(url.as_deref(), started.elapsed().as_millis())?;
+    caught_up(&mut task, &stop, &mut |task| health.look(task, &solution.sources, &mut log))?;
+    // Who was stopped before the end of history says nothing of it: the next one goes on from here.
+    if !stop.load(Ordering::Relaxed) {
+        let after_all = || task.arrived().map_or(0, |arrived| arrived.saturating_add(1));
+        task.history_applied(flags.now.unwrap_or_else(after_all))?;
+        health.set_ready();
+        health.look(&task, &solution.sources, &mut log)?;
+        teller.ready(url.as_deref(), started.elapsed().as_millis())?;
+    }
     let begun = Instant::now();
     let mut looked = begun;
     // At an instant that it stands at there is nothing more to come.
@@ -113,6 +115,23 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     task.close();
     if feeds {
         log.release(&feeding);
+    }
+    Ok(())
+}
+
+/// Applies what is there, to its end or until `stop` is set; looks at how far it is before that, and now and then.
+fn caught_up(
+    task: &mut StreamTask,
+    stop: &AtomicBool,
+    look: &mut dyn FnMut(&StreamTask) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    look(task)?;
+    let mut looked = Instant::now();
+    while !stop.load(Ordering::Relaxed) && !task.step(Duration::ZERO)?.idle {
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            look(task)?;
+        }
     }
     Ok(())
 }

@@ -152,7 +152,10 @@ impl Status for Health {
         let ready = self.reads.ready();
         let version = |name: &String| (name.clone(), json!(self.reads.model(name).map(|published| published.version)));
         let models: Map<String, serde_json::Value> = self.services.models().iter().map(version).collect();
-        (ready, json!({ "ready": ready, "models": models }))
+        match self.reads.waiting() {
+            why if ready || why.is_empty() => (ready, json!({ "ready": ready, "models": models })),
+            why => (ready, json!({ "ready": ready, "reason": why, "models": models })),
+        }
     }
 
     fn openapi(&self) -> String {

@@ -45,6 +45,12 @@ impl Follower {
         Self { log, lake, task, private, store, reads, sequence: Sequence::NONE, has_history: false }
     }
 
+    /// The last block of the changelog that is applied.
+    #[must_use]
+    pub fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
     /// Applies what the task has committed since the last call, at most some megabytes; tells whether there may be more.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ pub struct LiveReads {
     models: RwLock<BTreeMap<String, Arc<PublishedModel>>>,
     moment: RwLock<Arc<Moment>>,
     ready: AtomicBool,
+    waiting: Mutex<String>,
     commits: AtomicU64,
     /// The greatest versions that were there at the last look, whether they could be read or not.
     looked: Mutex<Vec<Option<u64>>>,
@@ -38,6 +39,7 @@ impl LiveReads {
             models: RwLock::default(),
             moment: RwLock::new(Arc::new(Moment::new(0, ""))),
             ready: AtomicBool::new(false),
+            waiting: Mutex::default(),
             commits: AtomicU64::new(0),
             looked: Mutex::default(),
         }
@@ -100,6 +102,14 @@ impl LiveReads {
         self.ready.store(true, Ordering::Release);
     }
 
+    /// Not all of history is applied, or not any more; `why` says what has to happen.
+    pub fn set_waiting(&self, why: impl Into<String>) {
+        self.ready.store(false, Ordering::Release);
+        if let Ok(mut waiting) = self.waiting.lock() {
+            *waiting = why.into();
+        }
+    }
+
     /// Lines for `/metrics`.
     #[must_use]
     pub fn metrics(&self) -> String {
@@ -139,5 +149,9 @@ impl Reads for LiveReads {
 
     fn ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
+    }
+
+    fn waiting(&self) -> String {
+        self.waiting.lock().map(|waiting| waiting.clone()).unwrap_or_default()
     }
 }

@@ -31,6 +31,11 @@ pub trait Reads: Send + Sync {
     fn elsewhere(&self, _service: &str, _arguments: &[Value]) -> Option<Result<Value, RequestError>> {
         None
     }
+
+    /// What has to happen until it is ready, in words; nothing where that is not known.
+    fn waiting(&self) -> String {
+        String::new()
+    }
 }
 
 /// An instant at which requests are answered. Its headers are written once, not once a request.

@@ -125,6 +125,11 @@ impl MemoryFeatureStore {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Forgets everything, as if nothing had ever been applied.
+    pub fn clear(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Features::default();
+    }
 }
 
 impl FeatureStore for MemoryFeatureStore {

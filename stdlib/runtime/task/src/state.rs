@@ -47,6 +47,10 @@ impl StateFolder {
     /// A folder that cannot be written, or that holds another solution's state.
     pub fn open(root: &Path, solution: &str, plan: &str) -> Result<(Self, Found), RunError> {
         std::fs::create_dir_all(root).map_err(|error| refused(root, &error))?;
+        Self::read(root, solution, plan)
+    }
+
+    fn read(root: &Path, solution: &str, plan: &str) -> Result<(Self, Found), RunError> {
         let path = root.join("solution.json");
         let existing = match std::fs::read(&path) {
             Ok(bytes) => Some(serde_json::from_slice::<StateFile>(&bytes).map_err(|error| {
@@ -76,6 +80,20 @@ impl StateFolder {
             }
         };
         Ok((Self { root: root.to_path_buf(), file }, found))
+    }
+
+    /// Looks at the folder again, where another process may have begun a new generation since.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn again(&self, plan: &str) -> Result<(Self, Found), RunError> {
+        Self::read(&self.root, &self.file.solution, plan)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The solution whose state it holds.

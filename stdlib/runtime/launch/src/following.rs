@@ -1,0 +1,218 @@
+//! A service's copy of the feature state: it follows the generation that is there, and begins anew with the next one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flow_log::archive::FolderLake;
+use flow_log::embedded::{EmbeddedLog, Options};
+use flow_serve::{Follower, LiveReads, Reads};
+use flow_store::MemoryFeatureStore;
+use flow_task::RunError;
+use flow_task::state::{Found, StateFolder};
+use flow_task::stream::{FIRST_PRIVATE, task_of};
+
+/// How often it looks at which generation is there.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What follows the worker that keeps the features, whatever generation it is in.
+pub(crate) struct Following {
+    folder: StateFolder,
+    found: Found,
+    /// The fingerprint of the plan that this process was compiled from.
+    plan: String,
+    keeper: String,
+    store: Arc<MemoryFeatureStore>,
+    reads: Arc<LiveReads>,
+    /// Nothing while the state is of no worker of this plan.
+    follower: Option<Follower>,
+    looked: Instant,
+    /// Since when nothing new has come.
+    still: Instant,
+}
+
+impl Following {
+    /// Follows the worker `keeper` in a state folder that was opened for `plan`, into `store`, which is empty.
+    ///
+    /// # Errors
+    /// A log that cannot be opened.
+    pub fn new(
+        (folder, found): (StateFolder, Found),
+        plan: &str,
+        keeper: &str,
+        (store, reads): (Arc<MemoryFeatureStore>, Arc<LiveReads>),
+    ) -> Result<Self, RunError> {
+        let (looked, still) = (Instant::now(), Instant::now());
+        let (plan, keeper) = (plan.to_owned(), keeper.to_owned());
+        let mut made = Self { folder, found, plan, keeper, store, reads, follower: None, looked, still };
+        if found == Found::Same {
+            made.begin()?;
+        }
+        made.explain();
+        Ok(made)
+    }
+
+    /// Takes what has been committed since the last call; tells whether there may be more. `tell` hears of a state that
+    /// begins anew.
+    ///
+    /// # Errors
+    /// A log that cannot be read; a state folder that now is another solution's.
+    pub fn step(&mut self, tell: &mut dyn FnMut(&str)) -> Result<bool, RunError> {
+        if self.looked.elapsed() >= LOOK {
+            self.look(tell)?;
+        }
+        let Some(follower) = &mut self.follower else { return Ok(false) };
+        let before = follower.sequence();
+        let more = follower.step()?;
+        if follower.sequence() != before {
+            self.still = Instant::now();
+        }
+        Ok(more)
+    }
+
+    /// How long nothing new has come.
+    pub fn still(&self) -> Duration {
+        self.still.elapsed()
+    }
+
+    /// What it waits for.
+    pub fn reason(&self) -> String {
+        let (keeper, folder) = (&self.keeper, self.folder.root().display());
+        match (&self.follower, self.found) {
+            (Some(follower), _) if follower.sequence().0 > 0 => {
+                format!("`{keeper}` is applying history, and has committed {} times", follower.sequence().0)
+            }
+            (Some(_), _) => format!("`{keeper}` has committed nothing yet to the state in `{folder}`"),
+            (None, Found::Changed) => format!(
+                "the state in `{folder}` is of another version of this solution; `{keeper}` of this version rebuilds it"
+            ),
+            (None, Found::Empty | Found::Same) => {
+                format!("the state in `{folder}` is empty; `{keeper}` fills it, once it is started there")
+            }
+        }
+    }
+
+    /// Looks at which generation is there.
+    fn look(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), RunError> {
+        self.looked = Instant::now();
+        let (folder, found) = self.folder.again(&self.plan)?;
+        let is_other = found != self.found || folder.generation() != self.folder.generation();
+        (self.folder, self.found) = (folder, found);
+        if is_other && self.follower.take().is_some() {
+            // What the copy holds was kept by a worker that has ended: nobody adds to it any more.
+            tell("the state has begun anew: not ready until the worker that keeps the features has rebuilt them");
+        }
+        if self.follower.is_none() && found == Found::Same {
+            self.begin()?;
+        }
+        if is_other || !self.reads.ready() {
+            self.explain();
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), RunError> {
+        self.still = Instant::now();
+        self.store.clear();
+        let task = task_of(&self.folder.generation(), &self.keeper);
+        let log = Box::new(EmbeddedLog::open(self.folder.log(), Options::default())?);
+        let lake = Box::new(FolderLake::open(&self.folder.lake())?);
+        let store = Arc::clone(&self.store);
+        self.follower = Some(Follower::new(log, lake, task, FIRST_PRIVATE, store, Arc::clone(&self.reads)));
+        Ok(())
+    }
+
+    fn explain(&self) {
+        self.reads.set_waiting(self.reason());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use flow_learn::Registry;
+    use flow_log::block::HISTORY;
+    use flow_log::{Block, Cut, Log, Outcome, Sequence, TableId, Writes};
+
+    use super::*;
+
+    /// A worker of a version of the solution: begins its generation, and commits one state.
+    fn works(root: &Path, plan: &str, value: &str) {
+        let (folder, _) = StateFolder::open(root, "shop", plan).unwrap();
+        folder.save().unwrap();
+        let mut log = EmbeddedLog::open(folder.log(), Options::default()).unwrap();
+        let task = task_of(&folder.generation(), "keeper");
+        log.own(&task).unwrap();
+        let mut writes = Writes::new();
+        writes.put(TableId(0), b"key", value.as_bytes());
+        let frontiers = BTreeMap::from([(Arc::from(HISTORY), 1)]);
+        let block = Block { sequence: Sequence(1), cut: Cut::default(), frontiers, writes };
+        let mut transaction = log.begin().unwrap();
+        transaction.block(&task, &block).unwrap();
+        transaction.positions(&task, &block.cut).unwrap();
+        assert!(matches!(transaction.commit(), Outcome::Committed));
+    }
+
+    struct Copied {
+        following: Following,
+        reads: Arc<LiveReads>,
+        told: usize,
+    }
+
+    impl Copied {
+        /// What it holds, whether it is ready, and what it waits for, after a look at the folder.
+        fn now(&mut self) -> (Option<String>, bool, String) {
+            self.following.look(&mut |_| self.told += 1).unwrap();
+            while self.following.step(&mut |_| {}).unwrap() {}
+            let mut found = None;
+            let mut visit = |value: &[u8]| found = Some(String::from_utf8_lossy(value).into_owned());
+            self.reads.state(0, b"key", &mut visit).unwrap();
+            (found, self.reads.ready(), self.reads.waiting())
+        }
+    }
+
+    fn copy(root: &Path, plan: &str) -> Copied {
+        let store = Arc::new(MemoryFeatureStore::new());
+        let registry = Arc::new(Registry::new(root.join("models")));
+        let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, registry, Vec::new()));
+        let opened = StateFolder::open(root, "shop", plan).unwrap();
+        let following = Following::new(opened, plan, "keeper", (store, Arc::clone(&reads))).unwrap();
+        Copied { following, reads, told: 0 }
+    }
+
+    #[test]
+    fn a_copy_follows_the_generation_of_its_plan_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let mut ours = copy(root, "a");
+        let (found, ready, reason) = ours.now();
+        assert_eq!((found, ready), (None, false));
+        assert!(reason.contains("is empty") && reason.contains("`keeper`"), "{reason}");
+        works(root, "a", "one");
+        assert_eq!(ours.now().0.as_deref(), Some("one"));
+        assert!(ours.reads.ready());
+        // Another version takes the state over: what we have is of a generation that nobody adds to.
+        works(root, "b", "two");
+        let (_, ready, reason) = ours.now();
+        assert!(!ready && reason.contains("another version"), "{reason}");
+        assert_eq!(copy(root, "b").now().0.as_deref(), Some("two"));
+        // The generation that would be ours is begun by a third version: it is none of ours.
+        works(root, "c", "three");
+        assert!(!ours.now().1);
+        // And back again.
+        works(root, "a", "four");
+        assert_eq!((ours.now().0.as_deref(), ours.reads.ready()), (Some("four"), true));
+        assert_eq!(ours.told, 1, "it is told once that the state has begun anew");
+    }
+
+    #[test]
+    fn a_copy_of_a_solution_whose_state_is_taken_by_another_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ours = copy(folder.path(), "a");
+        let (other, _) = StateFolder::open(folder.path(), "bank", "z").unwrap();
+        other.save().unwrap();
+        let error = ours.following.look(&mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains("`bank`") && error.contains("--state"), "{error}");
+    }
+}
