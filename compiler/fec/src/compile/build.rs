@@ -25,6 +25,13 @@ pub struct Package {
     pub binary: String,
 }
 
+/// The name of a binary that is called otherwise than its package: its manifest has a part of its own for it.
+pub fn binary_of(manifest: &str) -> Option<&str> {
+    let (_, part) = manifest.split_once("[[bin]]")?;
+    let (_, named) = part.split_once("name = \"")?;
+    named.split('"').next()
+}
+
 /// The packages among generated files that make a binary.
 pub fn packages(files: &[OutputFile]) -> Vec<Package> {
     let folder = |file: &OutputFile| {
@@ -34,9 +41,7 @@ pub fn packages(files: &[OutputFile]) -> Vec<Package> {
     let binary = |name: &str| {
         let manifest = format!("{CRATES}{name}/Cargo.toml");
         let text = &files.iter().find(|file| file.path == manifest)?.contents;
-        let text = String::from_utf8_lossy(text);
-        let (_, named) = text.split_once("[[bin]]\nname = \"")?;
-        Some(named.split_once('"')?.0.to_owned())
+        binary_of(&String::from_utf8_lossy(text)).map(str::to_owned)
     };
     let package = |name: String| Package { binary: binary(&name).unwrap_or_else(|| name.clone()), name };
     files.iter().filter_map(folder).map(package).collect()

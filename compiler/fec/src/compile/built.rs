@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use fec_ir::Ir;
 use fec_local::suite::Binaries;
 
+use super::build::binary_of;
 use super::manifest::{self, Manifest};
 use super::{PLAN, plan};
 use crate::output::Failure;
@@ -73,9 +74,7 @@ fn packages(crates: &Path, manifest: &Manifest) -> Result<BTreeMap<String, Strin
         let path = crates.join(&package).join("Cargo.toml");
         let text = fs::read_to_string(&path)
             .map_err(|error| Failure::environment(format!("cannot read `{}`: {error}", path.display())))?;
-        // A binary that is called otherwise than its package has a part of its own.
-        let own = text.split_once("[[bin]]").and_then(|(_, part)| part.split_once("name = \"")?.1.split('"').next());
-        let binary = own.unwrap_or(&package).to_owned();
+        let binary = binary_of(&text).unwrap_or(&package).to_owned();
         packages.insert(package, binary);
     }
     Ok(packages)

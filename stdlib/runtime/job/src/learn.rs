@@ -120,12 +120,7 @@ impl Run<'_> {
         let mut seen = BTreeSet::new();
         dead.retain(|letter| seen.insert(letter.order));
         let bad = Bad::of(&dead, &self.input.given.sources).for_statement(statement, &dead);
-        self.outcome.dead.extend(dead);
-        if let Some(folder) = self.folder {
-            folder.put_bad(what, &bad, None)?;
-        }
-        self.bad.add(what, bad);
-        Ok(())
+        self.note(what, dead, bad, None)
     }
 
     /// Inputs and labels of the rows whose cells can all be computed; the others are bad rows of the training.

@@ -201,11 +201,7 @@ impl<'a> Run<'a> {
         self.outcome.rows = usize::try_from(accepted).unwrap_or(usize::MAX);
         let dead = std::mem::take(&mut produced.dead);
         let bad = Bad::of(&dead, &self.input.given.sources);
-        self.outcome.dead.extend(dead);
-        if let Some(folder) = self.folder {
-            folder.put_bad(HISTORY, &bad, Some(accepted))?;
-        }
-        self.bad.add(HISTORY, bad);
+        self.note(HISTORY, dead, bad, Some(accepted))?;
         for (place, tap) in taps {
             let batches = produced.rows.remove(&tap).unwrap_or_default();
             self.keep(place, &batches)?;
@@ -238,11 +234,16 @@ impl<'a> Run<'a> {
     /// Notes what was left out on the way to something, once.
     pub fn left_out(&mut self, what: &str, dead: Vec<DeadLetter>) -> Result<(), RunError> {
         let bad = Bad::of(&dead, &self.input.given.sources);
+        self.note(what, dead, bad, None)
+    }
+
+    /// Keeps the letters of a part of the job, and what counts of them; `accepted` is how many rows went in there.
+    pub fn note(&mut self, part: &str, dead: Vec<DeadLetter>, bad: Bad, accepted: Option<u64>) -> Result<(), RunError> {
         self.outcome.dead.extend(dead);
         if let Some(folder) = self.folder {
-            folder.put_bad(what, &bad, None)?;
+            folder.put_bad(part, &bad, accepted)?;
         }
-        self.bad.add(what, bad);
+        self.bad.add(part, bad);
         Ok(())
     }
 
