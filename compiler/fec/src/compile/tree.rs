@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use fec_plan::OutputFile;
+use flow_core::unique::unique;
 
 use super::manifest::{self, Manifest};
 use crate::output::Failure;
@@ -28,7 +29,8 @@ pub fn write(out: &Path, files: &[OutputFile]) -> Result<(), Failure> {
         return Err(Failure::usage(format!("`{}` is no folder to write", out.display())));
     };
     fs::create_dir_all(parent).map_err(|error| refused(parent, &error))?;
-    let beside = |what: &str| parent.join(format!(".{}.{what}-{}", name.to_string_lossy(), std::process::id()));
+    let own = unique();
+    let beside = |what: &str| parent.join(format!(".{}.{what}-{own}", name.to_string_lossy()));
     let (staged, former) = (beside("new"), beside("old"));
     let written = stage(&staged, &place, files).map_err(|error| refused(&staged, &error));
     if let Err(failure) = written.and_then(|()| swap(&place, &staged, &former)) {
@@ -197,6 +199,19 @@ mod tests {
         assert!(!out.join("argo").exists(), "what is no longer written is gone");
         let left: Vec<_> = fs::read_dir(scratch.path().join("deep")).expect("a folder").collect();
         assert_eq!(left.len(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_a_killed_process_of_the_same_number_left_is_in_nobodys_way() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        for what in ["new", "old"] {
+            let left = scratch.path().join(format!(".out.{what}-{}", std::process::id()));
+            fs::create_dir_all(left.join("crates")).expect("a folder");
+        }
+        let out = scratch.path().join("out");
+        write(&out, &listed(&[("a", "1")])).expect("written");
+        write(&out, &listed(&[("a", "2")])).expect("written");
+        assert_eq!(fs::read_to_string(out.join("a")).expect("a file"), "2");
     }
 
     #[test]

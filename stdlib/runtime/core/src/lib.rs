@@ -24,6 +24,7 @@ pub mod scalar;
 pub mod text;
 pub mod trees;
 pub mod types;
+pub mod unique;
 pub mod value;
 pub mod wide;
 pub mod zone;

@@ -5,14 +5,14 @@
 //! at once; each gets its own number.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::{fmt, process};
 
 use flow_core::trees::{Ensemble, Fnv128};
 use flow_core::types::Schema;
+use flow_core::unique::unique;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -128,9 +128,6 @@ struct Envelope<'a> {
 /// The number of this file format.
 const FORMAT: u32 = 1;
 
-/// Counts this process's publications, so that no two share a temporary file.
-static PUBLISHED: AtomicU64 = AtomicU64::new(0);
-
 /// A folder of published models.
 #[derive(Debug, Clone)]
 pub struct Registry {
@@ -153,8 +150,7 @@ impl Registry {
         let folder = self.model_folder(&publication.name)?;
         fs::create_dir_all(&folder).map_err(io_error(&folder))?;
         let text = text_of(publication)?;
-        let count = PUBLISHED.fetch_add(1, Ordering::Relaxed);
-        let temporary = folder.join(format!(".new-{}-{count}", process::id()));
+        let temporary = folder.join(format!(".new-{}", unique()));
         let published = self.publish_text(publication, &text, &folder, &temporary);
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use flow_core::unique::unique;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
@@ -175,7 +176,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| refused(folder, &error))?;
     }
-    let fresh = path.with_extension(format!("new-{}", std::process::id()));
+    let fresh = path.with_extension(format!("new-{}", unique()));
     std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, path)).map_err(|error| {
         // What a full disk has cut off is of no use, and in the way of what fits.
         let _ = std::fs::remove_file(&fresh);
@@ -193,4 +194,28 @@ pub fn refused(path: &Path, error: &std::io::Error) -> RunError {
         _ => "check the folder, or choose another one",
     };
     RunError::Environment(format!("cannot write `{}`: {error}; {repair}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writers_of_one_number_and_file_do_not_mix() {
+        // As in pods: each is process 1, and they share a folder.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.json");
+        std::thread::scope(|scope| {
+            let write =
+                |byte: u8| (0..200).try_for_each(|_| replace(&folder.path().join("run.json"), &vec![byte; 50_000]));
+            let writers: Vec<_> = (0..3).map(|byte| scope.spawn(move || write(byte))).collect();
+            while writers.iter().any(|writer| !writer.is_finished()) {
+                let Ok(found) = std::fs::read(&path) else { continue };
+                let is_whole = found.len() == 50_000 && found.windows(2).all(|pair| pair[0] == pair[1]);
+                assert!(is_whole, "{} bytes of several writers", found.len());
+            }
+            writers.into_iter().for_each(|writer| writer.join().unwrap().unwrap());
+        });
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
 }

@@ -6,6 +6,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use flow_core::unique::unique;
+
 use super::ArchiveError;
 use crate::embedded::files::{self, LockFile};
 
@@ -109,7 +111,7 @@ impl FolderLake {
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     files::create_folder(folder)?;
-    let fresh = path.with_extension(format!("new-{}", std::process::id()));
+    let fresh = path.with_extension(format!("new-{}", unique()));
     let written = (|| {
         let file = files::open(&fresh)?;
         files::truncate(&file, &fresh, 0)?;
@@ -155,5 +157,29 @@ impl Lake for FolderLake {
         }
         replace(&path, bytes)?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writers_of_one_number_and_name_do_not_mix() {
+        // As in pods: each is process 1, and they share a folder.
+        let folder = tempfile::tempdir().unwrap();
+        let put = |byte: u8| {
+            let mut lake = FolderLake::open(folder.path()).unwrap();
+            (0..100).try_for_each(|_| lake.put("a/b.json", &vec![byte; 20_000]))
+        };
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..3).map(|byte| scope.spawn(move || put(byte))).collect();
+            let lake = FolderLake::open(folder.path()).unwrap();
+            while writers.iter().any(|writer| !writer.is_finished()) {
+                let Some((found, _)) = lake.get("a/b.json").unwrap() else { continue };
+                assert!(found.len() == 20_000 && found.windows(2).all(|pair| pair[0] == pair[1]));
+            }
+            writers.into_iter().for_each(|writer| writer.join().unwrap().unwrap());
+        });
     }
 }

@@ -70,6 +70,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use flow_core::unique::{number, unique};
+
 use self::commits::{AddError, Commits, End, State};
 use self::reader::PartitionReader;
 use self::transaction::{EmbeddedTransaction, PartitionWriter};
@@ -100,12 +102,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { durable: false, segment_bytes: 64 << 20, commits_bytes: 8 << 20, record_bytes: 1 << 20 }
     }
-}
-
-/// A number from the keys that the standard library draws for its maps.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// A task that this handle owns.
@@ -172,8 +168,8 @@ impl EmbeddedLog {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(LogError::io("read", &path, &error)),
             }
-            let fresh = self.root.join(format!("log.id.{}-{:x}", std::process::id(), random()));
-            fs::write(&fresh, random().to_le_bytes()).map_err(|error| LogError::io("write to", &fresh, &error))?;
+            let fresh = self.root.join(format!("log.id.{}", unique()));
+            fs::write(&fresh, number().to_le_bytes()).map_err(|error| LogError::io("write to", &fresh, &error))?;
             // Of several the first one counts.
             let linked = fs::hard_link(&fresh, &path);
             let _ = fs::remove_file(&fresh);
