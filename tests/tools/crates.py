@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tarfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -333,10 +335,11 @@ def replaced(service, keeper, state):
     layer.check("it is ready again when its own version has it", wait_for(lambda: (readiness(port) or {}).get("ready"), 20), shown(readiness(port)))
 
 
-def asked(name, state, run_state, requests):
+def asked(name, worker, state, run_state, requests):
     """The services of a solution beside what its workers have left, against `fec run` on its own state."""
     solution = f"tests/solutions/{name}"
-    whole = Server([FEC, "run", solution], run_state, 0)
+    left = {"fec run": scratch(f"{name}-left") / "out", "the binaries": scratch(f"{name}-left") / "out"}
+    whole = Server([FEC, "run", solution], run_state, 0, "--out", left["fec run"])
     if not layer.check(f"fec run serves {name}", whole.ready(120), shown(whole.errors)):
         return
     if (run_state / "models").is_dir():
@@ -350,6 +353,10 @@ def asked(name, state, run_state, requests):
         layer.check(f"answers of {unit} differ from each other, and bad requests are refused", len(good) > 3 and {400, 422} & {answer[0] for answer in answers}, shown(answers[:3]))
         layer.equal(f"{unit} ends cleanly", service.stop(), 0)
     whole.stop()
+    done = subprocess.run(list(map(str, [worker, "--root", ROOT / solution, "--once", "--state", state, "--out", left["the binaries"]])), capture_output=True, text=True, timeout=600)
+    ours, theirs = (files(left[who]) for who in ("the binaries", "fec run"))
+    layer.check(f"what requests of {name} have left is there", done.returncode == 0 and any(theirs.values()), done.stderr[-600:])
+    layer.equal(f"requests to the binaries of {name} leave in sinks what they leave for fec run", differing(ours, theirs), [])
 
 
 def flights():
@@ -372,7 +379,78 @@ def returns():
     return [("shop-profile", users), ("shop-judge", checkouts)]
 
 
-def whole(name, requests):
+def offers():
+    """Wishes and shops, some that nobody knows, and what is none."""
+    chance = random.Random(SEED)
+    wish = lambda: {"shop": chance.choice("abcdexyz"), "price": chance.randrange(1, 1_200)}
+    wanted = [{"id": f"r{number}", "wishes": [wish() for _ in range(chance.randrange(0, 7))], "most": chance.randrange(1, 1_300)} for number in range(120)]
+    bad = [{**wanted[0], "most": "much"}, {**wanted[0], "wishes": [{}]}, {}, []]
+    shops = [("GET", f"/shop/{shop}", None) for shop in [*"abcdexyz", "nobody", "%ff"]]
+    return [("offer", [("POST", "/offer", json.dumps(one)) for one in wanted + bad]), ("shop", shops)]
+
+
+def decisions():
+    """Orders, of which some buyers are blocked."""
+    chance = random.Random(SEED)
+    item = lambda: {"id": f"i{chance.randrange(5)}", "price": f"{chance.uniform(0.5, 90):.2f}"}
+    buyers = ["mallory", "ann", "bob", "eve", "cy"]
+    orders = [{"id": f"o{number}", "buyer": chance.choice(buyers), "share": chance.randrange(0, 3), "items": [item() for _ in range(chance.randrange(0, 5))]} for number in range(120)]
+    return [("order", [("POST", "/order", json.dumps(one)) for one in orders + [{**orders[0], "share": 1.5}, {}]])]
+
+
+def killed_services(name, unit, path, body, sink):
+    """Kills of a service that emits: what is there is whole and once, and after SIGTERM each response has its row."""
+    solution, base = f"tests/solutions/{name}", scratch(f"{name}-emits")
+    state, out = base / "state", base / "out"
+    worker = [path.parent.parent.name for path in sorted((OUT / "crates").glob("*/src/main.rs")) if "flow_launch::worker(" in path.read_text(encoding="utf-8")][0]
+    once_more = list(map(str, [binary(worker), "--root", ROOT / solution, "--once", "--state", state, "--out", out]))
+    if not layer.check(f"{worker} fills the state", subprocess.run(once_more, capture_output=True, timeout=600).returncode == 0):
+        return
+    chance, asked_for, answered = random.Random(SEED), [], []
+    for number in range(KILLS + 1):
+        # Two at once, which write to one sink.
+        servers = [Server([binary(unit), "--root", ROOT / solution], state, 0) for _ in range(2)]
+        if not layer.check(f"{unit} is ready after {number} kills", all(server.ready(60) for server in servers), shown(servers[0].errors)):
+            return
+        last, lock = number == KILLS, threading.Lock()
+
+        def ask(server, which):
+            for count in range(150):
+                key = f"{number}-{which}-{count}"
+                with lock:
+                    asked_for.append(key)
+                try:
+                    status, _, text = server.request("POST", path, body(key))
+                except (OSError, http.client.HTTPException):
+                    return
+                layer.check(f"{unit} answers {key}", status == 200, text) if status != 200 else None
+                if last:
+                    with lock:
+                        answered.append(key)
+
+        threads = [threading.Thread(target=ask, args=(server, which)) for which, server in enumerate(servers)]
+        for thread in threads:
+            thread.start()
+        if last:
+            for thread in threads:
+                thread.join()
+            layer.equal(f"{unit} ends well under SIGTERM", [server.stop() for server in servers], [0, 0])
+        else:
+            time.sleep(chance.uniform(0.01, 0.3))
+            for server in servers:
+                server.stop(signal.SIGKILL)
+            for thread in threads:
+                thread.join()
+    done = subprocess.run(once_more, capture_output=True, text=True, timeout=600)
+    layer.check(f"{worker} ends after the kills of {unit}", done.returncode == 0, done.stderr[-600:])
+    rows = [json.loads(line)["id"] for line in (out / "sinks" / f"{sink}.jsonl").read_text(encoding="utf-8").splitlines()]
+    layer.equal(f"{unit}: no row is there twice", len(rows), len(set(rows)))
+    layer.equal(f"{unit}: each is one that somebody asked for", sorted(set(rows) - set(asked_for))[:5], [])
+    layer.equal(f"{unit}: after SIGTERM each response has its row", sorted(set(answered) - set(rows))[:5], [])
+    layer.check(f"{unit}: responses before kills have left rows, too", len(answered) == 300 and len(rows) > 300, f"{len(answered)} answered, {len(rows)} rows")
+
+
+def whole(name, requests, writes=True):
     """The workspace of another solution; its jobs and workers together write what `fec run` writes, and publish the same."""
     solution = f"tests/solutions/{name}"
     done = fec("compile", solution, "-o", OUT)
@@ -396,9 +474,9 @@ def whole(name, requests):
     got, wanted = files(own), files(out)
     layer.equal(f"the binaries of {name} write what fec run writes, byte for byte", differing(got, wanted), [])
     layer.equal(f"the binaries of {name} publish what fec run publishes", models(state), models(run_state))
-    layer.check(f"{name}: something was written", any(wanted.values()), shown(list(wanted)))
+    layer.equal(f"{name}: something was written", any(wanted.values()), writes)
     agreeing(name)
-    asked(name, state, run_state, requests)
+    asked(name, binary(called), state, run_state, requests)
 
 
 def printed(name):
@@ -590,7 +668,10 @@ def main():
     imaged()
     whole("flights", flights())
     whole("returns", returns())
-    for name in ["conversions", "decisions", "kinds", "names"]:
+    whole("offers", offers())
+    killed_services("offers", "offer", "/offer", lambda key: json.dumps({"id": key, "wishes": [{"shop": "a", "price": 7}], "most": 5}), "noted")
+    whole("decisions", decisions(), writes=False)
+    for name in ["conversions", "kinds", "names"]:
         printed(name)
 
 

@@ -103,9 +103,15 @@ class Program:
         """Asks its services and `fec run` the same."""
         if not self.services:
             return None
+        chance = random.Random(self.seed)
         whole = Server([FEC, "run", self.folder], state)
-        servers = {service: Server([BUILT / "release" / service, "--root", self.folder], own_state) for service in self.services}
+        start_of = lambda service: Server([BUILT / "release" / service, "--root", self.folder], own_state)
+        servers = {service: start_of(service) for service in self.services}
         try:
+            for service in self.services:
+                for _ in range(KILLS):
+                    time.sleep(chance.uniform(0.001, 0.05))
+                    servers[service] = killed(servers[service], start_of, service)
             for name, server in [("fec run", whole), *servers.items()]:
                 if server.ready(60) is None:
                     return f"{name} was not ready: {shown(server.errors)}"
@@ -116,7 +122,13 @@ class Program:
             if not routes:
                 return "its services have no route"
             for path, service in routes.items():
-                for key in self.keys():
+                keys = self.keys()
+                dies = chance.randrange(len(keys))
+                for number, key in enumerate(keys):
+                    if number == dies:
+                        servers[service] = killed(servers[service], start_of, service)
+                        if servers[service].ready(60) is None:
+                            return f"{service} was not ready after a kill: {shown(servers[service].errors)}"
                     body = json.dumps({"k": key}, ensure_ascii=False).encode()
                     got, wanted = (server.request("POST", path, body) for server in (servers[service], whole))
                     parts = [(status, headers.get("fec-time"), headers.get("fec-cut"), text) for status, headers, text in (got, wanted)]
@@ -143,6 +155,13 @@ class Program:
             texts.update(cell for row in csv.reader(path.read_text(encoding="utf-8").splitlines()) for cell in row)
         texts = {text for text in texts if len(text) < 12}
         return [*random.Random(self.seed).sample(sorted(texts), min(6, len(texts))), "nobody"]
+
+
+def killed(server, start_of, service):
+    """Ends a process at once; gives the one that is started after it."""
+    server.child.kill()
+    server.child.wait()
+    return start_of(service)
 
 
 def ran(program):

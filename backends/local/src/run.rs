@@ -1,6 +1,5 @@
 //! `fec run`: the whole solution in one process over the embedded log.
 
-mod emitter;
 mod jobs;
 mod schedule;
 #[cfg(test)]
@@ -18,6 +17,7 @@ use flow_http::Server;
 use flow_learn::Registry;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Clock, Log, LogError, SystemClock};
+use flow_serve::{Emitter, Writer, emitting};
 use flow_store::{FeatureStore, MemoryFeatureStore};
 use flow_task::feed::{Feed, is_fed};
 use flow_task::output;
@@ -150,7 +150,9 @@ pub fn run_by(
     let mut jobs = Jobs::new(Arc::new(shared), clock)?;
     let services =
         Services::new(Arc::clone(ir), environment.names.clone(), environment.slots.clone(), Arc::clone(&tables))?;
-    let (emitter, mut writer) = emitter::start(ir, &environment.names, &folder)?;
+    let sinks = specs::sinks(ir, &environment.names.enums);
+    let emitted = sinks.iter().filter(|sink| services.sinks().contains(sink.name.as_str()));
+    let (emitter, mut writer) = emitting(&ir.name, emitted, &folder.log())?;
     let server = match options.address {
         Some(address) => Some(start(services, &reads, emitter, address, tell)?),
         None => None,
@@ -185,7 +187,7 @@ pub fn run_by(
         let is_fed = is_fed(sources, &options.places);
         let begun = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            writer.as_ref().map_or(Ok(()), emitter::Writer::check)?;
+            writer.as_ref().map_or(Ok(()), Writer::check)?;
             feed.live(&mut log, begun.elapsed())?;
             let step = task.step(Duration::from_millis(10))?;
             if step.records > 0
@@ -206,8 +208,7 @@ pub fn run_by(
         server.stop();
     }
     // After the last answer: what was answered is written before the end.
-    writer.take().map_or(Ok(()), emitter::Writer::stop)?;
-    let sinks = specs::sinks(ir, &environment.names.enums);
+    writer.take().map_or(Ok(()), Writer::stop)?;
     let summary = output::finish(&mut log, (sources, &sinks), &folder, &task.counters(), options.out.as_deref())?;
     tell(Event::Summary(summary));
     task.close();
@@ -243,7 +244,7 @@ fn tasks(
 fn start(
     services: Services,
     reads: &Arc<LiveReads>,
-    emitter: Arc<emitter::Emitter>,
+    emitter: Arc<Emitter>,
     address: SocketAddr,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Server, LocalError> {

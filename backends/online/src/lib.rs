@@ -1,6 +1,7 @@
 //! Services as crates of Rust: their statements as data over the runtime's engine, their expressions as functions.
 
 mod process;
+mod relations;
 mod statements;
 
 use fec_diagnostics::Sources;

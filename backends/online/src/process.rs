@@ -5,14 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use fec_diagnostics::Sources;
 use fec_ir::{Ir, NodeId, Op};
 use fec_model::model::Shape;
+use fec_model::types::Type;
 use fec_plan::dataflow::set_columns;
-use fec_plan::service::{Scope, ServicePlan, Work, called, services};
+use fec_plan::service::{Rows, Scope, ServicePlan, ViewPlan, Work, called, services, views};
 use fec_plan::{Deployment, Unit, openapi};
 use fec_rust::ident::{Names, snake};
-use fec_rust::{Error, RustFile, doc};
+use fec_rust::page::{atom, call, list, mentions, record, text};
+use fec_rust::{Error, RustFile, doc, schema};
+use fec_stream::Wired;
 
+use crate::relations::{self, Page};
 use crate::statements;
-use fec_rust::page::{atom, call, list, record, text};
+
+/// The module of views.
+const VIEWS: &str = "views";
 
 /// The files of a service's crate below its `src`, by name.
 pub(crate) fn files(
@@ -26,19 +32,40 @@ pub(crate) fn files(
     let wanted = called(ir, path);
     let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != Shape::Stream);
     let scope = Scope { ir, given: &[], is_table: &is_table };
-    let plans = services(scope, |path| wanted.contains(path)).map_err(|error| Error::new(error.to_string()))?;
+    let broken = |error: fec_plan::dataflow::PlanError| Error::new(error.to_string());
+    let plans = services(scope, |path| wanted.contains(path)).map_err(broken)?;
+    let read = tables_read(&plans);
+    let views: Vec<ViewPlan> =
+        views(scope).map_err(broken)?.into_iter().filter(|view| read.contains(&view.name)).collect();
+    let known: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
     let mut rules = RustFile::new("The expressions of the service, each as a function over its cells.").public();
-    let mut modules = Names::with(["main", "rules", "service"].map(str::to_owned));
+    let header = "The operators of relations in requests, wired anew for each.";
+    let mut wired = Wired::new(ir, sources, shared, header).public();
+    let mut modules = Names::with(["main", relations::MODULE, "rules", "service", VIEWS].map(str::to_owned));
     let mut files = Vec::new();
     let mut named = Vec::new();
     for plan in &plans {
         let name = plan.path.rsplit('.').next().unwrap_or_default();
         let module = modules.fresh(&snake(name));
-        let file = statements::print(ir, sources, plan, shared, &mut rules)?;
+        let file = statements::print(ir, sources, plan, &known, (&mut rules, &mut wired))?;
         files.push((format!("{module}.rs"), file));
         named.push((module, plan));
     }
-    files.push(("main.rs".to_owned(), main(deployment, unit, sources, shared, &named)));
+    if !views.is_empty() {
+        files.push((format!("{VIEWS}.rs"), printed_views(ir, sources, &views, (&mut rules, &mut wired))?));
+    }
+    let mut extra: Vec<&str> = Vec::new();
+    if !views.is_empty() {
+        extra.push(VIEWS);
+    }
+    if !wired.is_empty() {
+        extra.push(relations::MODULE);
+        for (name, text) in wired.finish() {
+            let name = if name == "main.rs" { "mod.rs" } else { name };
+            files.push((format!("{}/{name}", relations::MODULE), text));
+        }
+    }
+    files.push(("main.rs".to_owned(), main(deployment, unit, sources, shared, (&named, &extra))));
     files.push(("rules.rs".to_owned(), rules.finish()));
     let document = format!("{:#}\n", openapi(ir, |served| served == path));
     files.push(("openapi.json".to_owned(), document));
@@ -52,7 +79,7 @@ fn main(
     unit: &Unit,
     sources: &Sources,
     shared: &str,
-    services: &[(String, &ServicePlan)],
+    (services, extra): (&[(String, &ServicePlan)], &[&str]),
 ) -> String {
     let ir = deployment.ir;
     let docs = if unit.docs.is_empty() { String::new() } else { format!("\n\n{}", unit.docs) };
@@ -87,13 +114,16 @@ fn main(
         file.import(shared, "features");
     }
     let models = ir.models.iter().map(|model| call("String::from", [text(&model.name)]));
-    let made = services.iter().map(|(module, _)| call(&format!("{module}::service"), [atom("zone")]));
+    let made = services.iter().map(|(module, _)| call(&format!("{module}::service"), [atom("given")]));
     let mut fields = vec![("slots", atom("given.slots.clone()"))];
     if !features.is_empty() {
         fields.push(("features", list("vec!", features)));
     }
     if !ir.models.is_empty() {
         fields.push(("models", list("vec!", models)));
+    }
+    if extra.contains(&VIEWS) {
+        fields.push(("views", call(&format!("{VIEWS}::all"), [atom("given")])));
     }
     fields.push(("services", list("vec!", made)));
     fields.push(("document", atom("String::from(include_str!(\"openapi.json\"))")));
@@ -107,7 +137,8 @@ fn main(
     ] {
         file.import(module, name);
     }
-    let modules: BTreeSet<&str> = services.iter().map(|(module, _)| module.as_str()).chain(["rules"]).collect();
+    let modules: BTreeSet<&str> =
+        services.iter().map(|(module, _)| module.as_str()).chain(["rules"]).chain(extra.iter().copied()).collect();
     let modules: Vec<String> = modules.into_iter().map(|module| format!("mod {module};")).collect();
     file.item(&modules.join("\n"));
     let keeper = deployment.units.iter().find(|unit| unit.keeps_features);
@@ -125,18 +156,92 @@ fn main(
     file.item(&format!("fn main() -> ExitCode {{\n{entry}}}"));
     let head = "/// What is answered from: features, models and the statements of services.\n";
     let head = format!("{head}fn answers(given: &Given) -> Result<Solution, RunError> {{\n");
-    file.item(&format!("{head}    let zone = &given.zone;\n{body}}}"));
+    let zone = if mentions(&body, "zone") { "    let zone = &given.zone;\n" } else { "" };
+    file.item(&format!("{head}{zone}{body}}}"));
     file.finish()
 }
 
-/// The feature sets that services read by key.
-fn sets_read(services: &[(String, &ServicePlan)]) -> BTreeSet<String> {
-    let steps = services.iter().flat_map(|(_, plan)| &plan.statements.steps);
+/// The views that services read by their keys, as data over the engine.
+fn printed_views<'w>(
+    ir: &'w Ir,
+    sources: &'w Sources,
+    views: &[ViewPlan],
+    (rules, wired): (&mut RustFile, &mut Wired<'w>),
+) -> Result<String, Error> {
+    let mut page = Page::new((ir, sources), &[], "The views over tables that services read by key.", (rules, wired));
+    let all = page.file.fresh("all");
+    let mut made = Vec::with_capacity(views.len());
+    let mut printed = Vec::with_capacity(views.len());
+    for view in views {
+        let name = page.file.fresh(&view.name);
+        let span = ir.views.iter().find(|known| known.name == view.name).and_then(|known| ir.graph.get(known.node));
+        let span = span.map(|node| node.span).unwrap_or_default();
+        let rows = page.ordered(&name, span, &view.relation.rows, &outside(ir))?;
+        let columns = schema::schema(&mut page.file, &page.shared, &view.columns);
+        let key = view.key.iter().map(|column| call("String::from", [text(column)]));
+        let fields = [
+            ("name", call("String::from", [text(&view.name)])),
+            ("rows", rows),
+            ("schema", call("Arc::new", [columns])),
+            ("key", list("vec!", key)),
+        ];
+        let body = record("View", fields).last(4);
+        let zone = if mentions(&body, "zone") { "    let zone = &given.zone;\n" } else { "" };
+        let given = if mentions(&body, "given") || !zone.is_empty() { "given" } else { "_given" };
+        let quoted = doc::quote(sources, span);
+        printed.push(format!("/// {quoted}\nfn {name}({given}: &Given) -> View {{\n{zone}{body}}}"));
+        made.push(call(&name, [atom("given")]));
+    }
+    for (module, name) in [("std::sync", "Arc"), ("flow_serve", "View"), ("flow_task::wiring", "Given")] {
+        page.file.import(module, name);
+    }
+    let body = list("vec!", made).last(4);
+    page.file.item(&format!("/// All of them.\npub fn {all}(given: &Given) -> Vec<View> {{\n{body}}}"));
+    printed.iter().for_each(|item| page.file.item(item));
+    Ok(page.file.finish())
+}
+
+/// What expressions of views see besides their row: the parameters of the solution.
+fn outside(ir: &Ir) -> Vec<(String, Type)> {
+    ir.params.iter().map(|param| (param.name.clone(), param.ty.clone())).collect()
+}
+
+/// The tables and views that services read by key.
+fn tables_read(services: &[ServicePlan]) -> BTreeSet<String> {
+    let steps = services.iter().flat_map(|plan| &plan.statements.steps);
     let read = steps.filter_map(|step| match &step.work {
-        Work::Features { set, .. } => Some(set.clone()),
+        Work::Table { table, .. } => Some(table.clone()),
         _ => None,
     });
     read.collect()
+}
+
+/// The feature sets that services read: by key, or for the rows of a relation.
+fn sets_read(services: &[(String, &ServicePlan)]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for step in services.iter().flat_map(|(_, plan)| &plan.statements.steps) {
+        match &step.work {
+            Work::Features { set, .. } => {
+                found.insert(set.clone());
+            }
+            Work::Collect(relation) | Work::Emit { relation, .. } => sets_of(&relation.rows.rows, &mut found),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The feature sets that rows are read with.
+fn sets_of(rows: &Rows, found: &mut BTreeSet<String>) {
+    match rows {
+        Rows::Features { input, set, .. } => {
+            found.insert(set.clone());
+            sets_of(input, found);
+        }
+        Rows::Take { input, .. } => sets_of(&input.rows, found),
+        Rows::Through(through) => through.inputs.iter().for_each(|(_, rows)| sets_of(rows, found)),
+        Rows::Given(_) | Rows::List { .. } | Rows::Table { .. } | Rows::Missing(_) => {}
+    }
 }
 
 /// The table of a feature node's state.

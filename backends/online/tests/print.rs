@@ -35,8 +35,13 @@ fn printed(path: &str) -> Vec<(String, String)> {
     files.collect()
 }
 
-const SOLUTIONS: [&str; 3] =
-    ["examples/fraud/fraud.asol", "tests/solutions/flights/flights.asol", "tests/solutions/returns/returns.asol"];
+const SOLUTIONS: [&str; 5] = [
+    "examples/fraud/fraud.asol",
+    "tests/solutions/decisions/decisions.asol",
+    "tests/solutions/flights/flights.asol",
+    "tests/solutions/offers/offers.asol",
+    "tests/solutions/returns/returns.asol",
+];
 
 #[test]
 fn prints_are_the_same_twice_and_formatted() {

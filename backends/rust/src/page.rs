@@ -92,6 +92,31 @@ pub fn literal(text: &str) -> String {
     out
 }
 
+/// Whether code names `word`, outside of its literals.
+pub fn mentions(code: &str, word: &str) -> bool {
+    let mut found = String::new();
+    let mut letters = code.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '"' {
+            while let Some(inner) = letters.next().filter(|inner| *inner != '"') {
+                if inner == '\\' {
+                    letters.next();
+                }
+            }
+        }
+        let is_of_word = letter.is_alphanumeric() || letter == '_';
+        if is_of_word {
+            found.push(letter);
+        } else {
+            if found == word {
+                return true;
+            }
+            found.clear();
+        }
+    }
+    found == word
+}
+
 /// Whether a letter changes how text is shown and not what it says: marks of direction, joiners.
 fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')

@@ -34,7 +34,7 @@ impl Unit<'_> {
             self.main.import(&format!("flow_operators::{module}"), name);
         };
         Ok(match &placed.op {
-            RowOp::Table { source } => Made::plain(call("Constant::new", [call("given.rows", [text(source)]).tried()])),
+            RowOp::Table { source } => Made::plain(call("given.rows", [text(source)]).tried()),
             RowOp::Steps(steps) => {
                 use_operator("fused", "Fused");
                 let steps = self.steps(steps, input, label)?;

@@ -33,6 +33,8 @@ pub struct Unit<'a> {
     /// The columns that the wiring names: each function once.
     columns: RustFile,
     schemas: Vec<(Vec<Column>, String)>,
+    /// Whether other files call what is wired.
+    pub(crate) is_public: bool,
     names: BTreeMap<String, Names>,
 }
 
@@ -61,8 +63,22 @@ impl<'a> Unit<'a> {
             has_rules: false,
             columns: RustFile::new("The columns of rows between operators.").public(),
             schemas: Vec::new(),
+            is_public: false,
             names: BTreeMap::new(),
         }
+    }
+
+    /// Lets other files call what is wired.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.is_public = true;
+        self
+    }
+
+    /// Whether nothing was wired.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
     }
 
     /// Lets expressions see these values from outside of rows, by position; of one name the last counts.

@@ -130,7 +130,8 @@ impl Unit<'_> {
         }
         let mutable = if body.contains("wiring.") { "mut " } else { "" };
         let zone = if body.contains("zone") { "    let zone = &given.zone;\n" } else { "" };
-        let head = format!("/// {docs}\nfn {function}(given: &Given) -> Result<Dataflow, RunError> {{\n{zone}");
+        let public = if self.is_public { "pub " } else { "" };
+        let head = format!("/// {docs}\n{public}fn {function}(given: &Given) -> Result<Dataflow, RunError> {{\n{zone}");
         let body = body.trim_start_matches('\n');
         self.main
             .item(&format!("{head}    let {mutable}wiring = Wiring::new(given);\n{body}    Ok(wiring.finish())\n}}"));

@@ -100,7 +100,8 @@ impl<'a> Wiring<'a> {
     /// Wires a node that needs nothing but its inputs; tells whether it could.
     fn simple(&mut self, id: NodeId, order: &[NodeId]) -> Result<bool, PlanError> {
         let node = self.node(id)?;
-        if let Some(number) = self.wanted.given.get(&id).copied() {
+        // What is found by key alone is no source, whoever gives it.
+        if let Some(number) = self.wanted.given.get(&id).copied().filter(|_| !self.only_looked_up(id)) {
             self.source(id, number, node.columns.clone());
             return Ok(true);
         }
@@ -180,7 +181,9 @@ impl<'a> Wiring<'a> {
         if !self.is_tabular(id) {
             return PlanError::new(format!("`{}` is looked up and is no table", node.name));
         }
-        let dataflow = Box::new(wire(Wanted { taps: &[id], features: &[], ..self.wanted })?);
+        // Whatever a request gives, the rows of a view are those of whole tables.
+        let given = BTreeMap::new();
+        let dataflow = Box::new(wire(Wanted { taps: &[id], features: &[], given: &given, ..self.wanted })?);
         Ok((TableRows::View { dataflow, key: node.key.clone() }, node.columns.clone()))
     }
 

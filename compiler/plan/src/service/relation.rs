@@ -268,6 +268,7 @@ impl Planning<'_> {
     /// The rows of an operator, from those of the nearest nodes whose rows are there.
     fn through(&self, id: NodeId, node: &Node) -> Result<Rows, PlanError> {
         let ir = self.scope.ir;
+        // What is given is numbered after the sources of the solution, as in jobs.
         let mut sources = BTreeMap::new();
         let mut open = row_inputs(ir, id);
         while let Some(input) = open.pop() {
@@ -276,18 +277,18 @@ impl Planning<'_> {
                 Op::Rows { .. } | Op::Scan { .. } | Op::SinkRows { .. } | Op::FeatureRead { .. } | Op::Take { .. }
             );
             if is_leaf || self.scope.given.contains(&input) {
-                let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+                let number = u32::try_from(ir.sources.len() + sources.len()).unwrap_or(u32::MAX);
                 sources.entry(input).or_insert(number);
             } else {
                 open.extend(row_inputs(ir, input));
             }
         }
-        let mut inputs = Vec::with_capacity(sources.len());
-        for (source, number) in &sources {
-            inputs.push((*number, self.rows(*source)?));
-        }
         let dataflow =
             dataflow(Wanted { ir, taps: &[id], features: &[], given: &sources, is_table: self.scope.is_table })?;
+        let mut inputs = Vec::with_capacity(sources.len());
+        for (source, number) in sources.iter().filter(|(_, number)| dataflow.read.contains_key(number)) {
+            inputs.push((*number, self.rows(*source)?));
+        }
         Ok(Rows::Through(Box::new(Through { inputs, dataflow, columns: node.columns.clone() })))
     }
 }

@@ -1,4 +1,5 @@
-//! A service: requests answered from a copy of the feature state, which another process keeps.
+//! A service: requests answered from a copy of the feature state, which another process keeps. What it emits goes through
+//! the log.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flow_core::program::Now;
 use flow_learn::Registry;
-use flow_serve::{Emits, Emitted, Keyed, LiveReads, Reads, Services};
+use flow_serve::{Emits, Keyed, LiveReads, Reads, Services, Writer, emitting};
 use flow_store::MemoryFeatureStore;
 use flow_task::RunError;
 use flow_task::data::read_tables;
@@ -67,16 +68,22 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     }
     reads.reload(&mut |note| teller.note(&note));
     let services = Arc::new(Services::new(answers)?);
+    let emitted = solution.sinks.iter().filter(|sink| services.sinks().contains(sink.name.as_str()));
+    let (emitter, mut writer) = emitting(&solution.name, emitted, &folder.log())?;
     let copy = (store, Arc::clone(&reads));
     let mut following = Following::new((folder, found), &solution.fingerprint, &service.keeper, copy)?;
     let address = flags.address((!flags.once).then_some(PORT));
-    let emits: Arc<dyn Emits> = Arc::new(Silent);
-    let listen = |address| flow_serve::serve(&services, &reads, &emits, String::new, address);
+    let emits: Arc<dyn Emits> = Arc::clone(&emitter) as _;
+    let listen = |address| {
+        let emitter = Arc::clone(&emitter);
+        flow_serve::serve(&services, &reads, &emits, move || emitter.metrics(), address)
+    };
     let server = address.map(listen).transpose().map_err(|error| RunError::Environment(error.to_string()))?;
     let url = server.as_ref().map(|server| teller.serving(server));
     let mut told = false;
     let mut looked = Instant::now();
     while !stop.load(Ordering::Relaxed) {
+        writer.as_ref().map_or(Ok(()), Writer::check)?;
         let more = following.step(&mut |note| teller.note(note))?;
         if !told && reads.ready() {
             told = true;
@@ -105,12 +112,6 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     if let Some(server) = server {
         server.stop();
     }
-    Ok(())
-}
-
-/// Takes what nobody emits: a service whose statements emit is not printed.
-struct Silent;
-
-impl Emits for Silent {
-    fn take(&self, _emitted: Vec<Emitted>, _left_out: usize, _now: i64) {}
+    // After the last answer: what was answered is written before the end.
+    writer.take().map_or(Ok(()), Writer::stop)
 }

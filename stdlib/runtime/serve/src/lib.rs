@@ -6,6 +6,7 @@
 
 mod body;
 mod emits;
+mod emitter;
 mod endpoint;
 mod error;
 mod follow;
@@ -20,6 +21,7 @@ mod sets;
 mod tables;
 
 pub use emits::{Emits, Emitted};
+pub use emitter::{Emitter, Writer, emitting};
 pub use endpoint::{Health, serve};
 pub use error::{RequestError, ServeError};
 pub use flow_operators::expression::Generated;
@@ -27,7 +29,7 @@ pub use follow::Follower;
 pub use live::LiveReads;
 pub use plan::{Guard, Plan, Step, Work};
 pub use reads::{Moment, Prediction, PublishedModel, Reads};
-pub use relation::{Cells, Operators, Ordered, Relation, Rows};
+pub use relation::{Cells, Operators, Ordered, Relation, Rows, wired};
 pub use run::{Fail, Run};
 pub use scalar::{RowExpression, Scalar};
 pub use services::{Reply, Service, Services, Solution, View};

@@ -92,6 +92,18 @@ impl Step {
         Self::new(name, Work::Call { service: service.to_owned(), arguments })
     }
 
+    /// Collects the rows of a relation.
+    #[must_use]
+    pub fn collect(name: &str, relation: Relation) -> Self {
+        Self::new(name, Work::Collect(relation))
+    }
+
+    /// Hands the rows of a relation to the sink `sink`, once there is an answer.
+    #[must_use]
+    pub fn emit(name: &str, sink: &str, relation: Relation) -> Self {
+        Self::new(name, Work::Emit { sink: sink.to_owned(), relation })
+    }
+
     /// Computes a value.
     #[must_use]
     pub fn value(name: &str, value: Scalar) -> Self {

@@ -13,6 +13,9 @@ use flow_operators::compare::compare_columns;
 use flow_operators::expression::{Environment, Expr, evaluate_all};
 use flow_operators::graph::Graph;
 use flow_operators::merge::MicroBatch;
+use flow_task::RunError;
+use flow_task::dataflow::Dataflow;
+use flow_task::wiring::Given;
 
 use crate::error::ServeError;
 use crate::run::{Fail, Run};
@@ -38,6 +41,20 @@ pub struct Ordered {
 
 /// Makes the operators between rows that are there, which are their sources by number, and rows that are wanted.
 pub type Operators = Arc<dyn Fn(Environment) -> Result<Graph, ServeError> + Send + Sync>;
+
+/// Operators that `wire` wires anew for each request, over the values that expressions of the request see.
+#[must_use]
+pub fn wired(given: &Given, wire: fn(&Given) -> Result<Dataflow, RunError>) -> Operators {
+    let given = given.clone();
+    Arc::new(move |environment: Environment| {
+        let Environment { now, slots } = environment;
+        let wired = wire(&Given { slots, now, ..given.clone() });
+        wired.map(|dataflow| dataflow.graph).map_err(|error| match error {
+            RunError::Plan(what) => ServeError::Plan(what),
+            other => ServeError::Unavailable(other.to_string()),
+        })
+    })
+}
 
 /// Where rows come from.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! All services of a process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flow_core::column::Column;
@@ -10,7 +10,7 @@ use flow_core::value::Value;
 
 use crate::emits::Emitted;
 use crate::error::{RequestError, ServeError};
-use crate::plan::Plan;
+use crate::plan::{Plan, Work};
 use crate::reads::{Moment, PublishedModel, Reads};
 use crate::relation::Ordered;
 use crate::run::Run;
@@ -226,6 +226,17 @@ impl Services {
     /// The names of models.
     pub(crate) fn models(&self) -> &[String] {
         &self.models
+    }
+
+    /// The sinks to which services emit.
+    #[must_use]
+    pub fn sinks(&self) -> BTreeSet<&str> {
+        let steps = self.services.values().flat_map(|service| &service.plan.steps);
+        let sinks = steps.filter_map(|step| match &step.work {
+            Work::Emit { sink, .. } => Some(sink.as_str()),
+            _ => None,
+        });
+        sinks.collect()
     }
 
     /// The OpenAPI document, JSON without blanks.

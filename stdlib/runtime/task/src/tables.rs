@@ -11,10 +11,10 @@ use flow_operators::table::{Table, TableKey};
 
 use crate::error::RunError;
 
-/// The rows of every table.
+/// The rows of every table; whoever has a copy has the same ones.
 #[derive(Clone, Default)]
 pub struct Tables {
-    tables: BTreeMap<String, Loaded>,
+    tables: Arc<BTreeMap<String, Loaded>>,
 }
 
 /// One table.
@@ -33,7 +33,7 @@ pub struct Loaded {
 impl Tables {
     /// Adds a table.
     pub fn insert(&mut self, name: &str, table: Loaded) {
-        self.tables.insert(name.to_owned(), table);
+        Arc::make_mut(&mut self.tables).insert(name.to_owned(), table);
     }
 
     /// The table called `name`.

@@ -8,18 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fec_ir::{Ir, Op};
-use fec_model::model::Plane;
 use flow_core::key::write_row_key;
 use flow_formats::RowEncoder;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{AppendError, Log, Outcome, PartitionId};
 use flow_task::stream::served_topic;
+use flow_task::{RunError, SinkSpec};
 
-use crate::error::LocalError;
-use crate::expr::Names;
-use crate::service::{Emits, Emitted};
-use crate::state::StateFolder;
+use crate::emits::{Emits, Emitted};
 
 /// Requests that wait for the writer; beyond that, the next one waits.
 const WAITING: usize = 10_000;
@@ -57,26 +53,29 @@ pub struct Writer {
     send: SyncSender<Message>,
     thread: Option<JoinHandle<()>>,
     has_failed: Arc<AtomicBool>,
-    failure: Arc<Mutex<Option<LocalError>>>,
+    failure: Arc<Mutex<Option<RunError>>>,
 }
 
-/// Makes the topics of what services emit, and starts the thread that writes them; nothing where no service emits.
+/// Makes the topics of what the services of `solution` emit to `sinks`, and starts the thread that writes them to the log
+/// in `folder`; without a sink there is no such thread, and no log.
+///
+/// Several processes may write at once: a transaction holds what some requests emitted, whole.
 ///
 /// # Errors
 /// A log that cannot be opened or written.
-pub fn start(ir: &Ir, names: &Names, folder: &StateFolder) -> Result<(Arc<Emitter>, Option<Writer>), LocalError> {
+pub fn emitting<'a>(
+    solution: &str,
+    sinks: impl IntoIterator<Item = &'a SinkSpec>,
+    folder: &Path,
+) -> Result<(Arc<Emitter>, Option<Writer>), RunError> {
     let mut outs = BTreeMap::new();
-    let services = ir.flows.iter().filter(|flow| flow.plane == Plane::Online);
-    for id in services.flat_map(|flow| &flow.nodes) {
-        let Some(Op::Emit { sink }) = ir.graph.get(*id).map(|node| &node.op) else { continue };
-        let Some(declared) = ir.sink(sink) else { continue };
-        let schema = names.enums.schema(&declared.columns);
+    for sink in sinks {
         let out = Out {
-            topic: PartitionId::new(served_topic(&ir.name, sink), 0),
-            encoder: RowEncoder::new(&schema),
-            key: declared.key.iter().filter_map(|name| schema.position(name)).collect(),
+            topic: PartitionId::new(served_topic(solution, &sink.name), 0),
+            encoder: RowEncoder::new(&sink.schema),
+            key: sink.key.iter().filter_map(|name| sink.schema.position(name)).collect(),
         };
-        outs.insert(sink.clone(), out);
+        outs.insert(sink.name.clone(), out);
     }
     let (send, received) = sync_channel(WAITING);
     let left_out = Arc::new(AtomicU64::new(0));
@@ -84,7 +83,7 @@ pub fn start(ir: &Ir, names: &Names, folder: &StateFolder) -> Result<(Arc<Emitte
     if emitter.outs.is_empty() {
         return Ok((emitter, None));
     }
-    let mut log = open(&folder.log())?;
+    let mut log = EmbeddedLog::open(folder, Options::default())?;
     for out in emitter.outs.values() {
         log.create(&out.topic.topic, 1)?;
     }
@@ -96,19 +95,15 @@ pub fn start(ir: &Ir, names: &Names, folder: &StateFolder) -> Result<(Arc<Emitte
                 *reason = Some(error);
             }
             failed.store(true, Ordering::Release);
-            // Requests that are answered until the run has ended do not wait for a log that takes nothing.
+            // Requests that are answered until the process has ended do not wait for a log that takes nothing.
             while let Ok(Message::Rows(_)) = received.recv() {}
         }
     };
     let thread = std::thread::Builder::new()
         .name("emit".to_owned())
         .spawn(work)
-        .map_err(|error| LocalError::Environment(format!("cannot start the thread that writes sinks: {error}")))?;
+        .map_err(|error| RunError::Environment(format!("cannot start the thread that writes sinks: {error}")))?;
     Ok((emitter, Some(Writer { send, thread: Some(thread), has_failed, failure })))
-}
-
-fn open(folder: &Path) -> Result<EmbeddedLog, LocalError> {
-    Ok(EmbeddedLog::open(folder, Options::default())?)
 }
 
 impl Emitter {
@@ -143,7 +138,7 @@ impl Emits for Emitter {
         self.left_out.fetch_add(left_out as u64, Ordering::Relaxed);
         let records: Vec<Record> = emitted.iter().flat_map(|emitted| self.records(emitted, now)).collect();
         if !records.is_empty() {
-            // Without a receiver the run has ended, and nobody gets this response.
+            // Without a receiver the process has ended, and nobody gets this response.
             let _ = self.send.send(Message::Rows(records));
         }
     }
@@ -154,19 +149,19 @@ impl Writer {
     ///
     /// # Errors
     /// What the log said.
-    pub fn check(&self) -> Result<(), LocalError> {
+    pub fn check(&self) -> Result<(), RunError> {
         if !self.has_failed.load(Ordering::Acquire) {
             return Ok(());
         }
         let failure = self.failure.lock().ok().and_then(|mut failure| failure.take());
-        Err(failure.unwrap_or_else(|| LocalError::Environment("what services emit cannot be written".to_owned())))
+        Err(failure.unwrap_or_else(|| RunError::Environment("what services emit cannot be written".to_owned())))
     }
 
     /// Writes what has been taken so far, and ends.
     ///
     /// # Errors
     /// As [`Self::check`].
-    pub fn stop(mut self) -> Result<(), LocalError> {
+    pub fn stop(mut self) -> Result<(), RunError> {
         let _ = self.send.send(Message::End);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -176,7 +171,7 @@ impl Writer {
 }
 
 /// Writes until the end; what waits goes in one transaction.
-fn write(log: &mut EmbeddedLog, received: &Receiver<Message>, left_out: &AtomicU64) -> Result<(), LocalError> {
+fn write(log: &mut EmbeddedLog, received: &Receiver<Message>, left_out: &AtomicU64) -> Result<(), RunError> {
     let mut is_over = false;
     while !is_over {
         let mut block = Vec::new();
@@ -202,7 +197,7 @@ fn write(log: &mut EmbeddedLog, received: &Receiver<Message>, left_out: &AtomicU
     Ok(())
 }
 
-fn append(log: &mut EmbeddedLog, block: &[Vec<Record>], left_out: &AtomicU64) -> Result<(), LocalError> {
+fn append(log: &mut EmbeddedLog, block: &[Vec<Record>], left_out: &AtomicU64) -> Result<(), RunError> {
     if block.is_empty() {
         return Ok(());
     }
