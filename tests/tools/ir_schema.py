@@ -12,6 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = ["ir/src/ir.rs", "ir/src/graph.rs", "ir/src/op.rs", "model/src/model.rs", "model/src/target.rs", "model/src/expr.rs", "model/src/relation.rs", "model/src/types.rs", "syntax/src/ast.rs", "diagnostics/src/span.rs"]
 START = "Ir"
 SIMPLE = {
+    # A name, kept once, is written as its text.
+    "Symbol": {"type": "string"},
     "String": {"type": "string"}, "str": {"type": "string"}, "bool": {"type": "boolean"}, "f64": {"type": "number"},
     **{name: {"type": "integer"} for name in ("i8", "i32", "i64")},
     # Beyond 64 bits: as text.

@@ -57,7 +57,7 @@ fn work(printing: &mut Printing<'_, '_>, statement: &Statement, label: &str) -> 
         Work::Train { rows, label: target, features, trees, depth, learning_rate } => {
             let row = Over::Row(columns(*rows));
             let inputs: Vec<Column> =
-                features.iter().map(|(name, value)| Column { name: name.clone(), ty: value.ty.clone() }).collect();
+                features.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
             let mut computed = Vec::with_capacity(features.len());
             for (name, value) in features {
                 computed.push(wired.expression(name, value, &row)?);

@@ -23,6 +23,7 @@ use crate::error::LocalError;
 use crate::expr::Names;
 use crate::specs;
 use crate::tables::{Loaded, Tables};
+use crate::types::names;
 
 /// What a dataflow is built from.
 #[derive(Clone, Copy)]
@@ -132,7 +133,7 @@ impl Instance<'_> {
         let rows: Vec<Batch> = begun.rows.into_iter().chain(ended.rows).map(|(_, batch)| batch).collect();
         let schema = self.schema(columns);
         let rows = if rows.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, &rows) };
-        Ok(Loaded { schema, rows, key, version: None })
+        Ok(Loaded { schema, rows, key: names(&key), version: None })
     }
 }
 

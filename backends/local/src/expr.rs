@@ -106,7 +106,7 @@ impl Compiler<'_> {
                 self.builder.field(record, position)?
             }
             ExprKind::Var(var) => self.vars.get(var).copied().ok_or_else(|| missing("variable", &var.to_string()))?,
-            ExprKind::Binding(name) | ExprKind::Param(name) => match self.names.slots.get(name) {
+            ExprKind::Binding(name) | ExprKind::Param(name) => match self.names.slots.get(name.as_str()) {
                 Some((position, kind)) => self.builder.slot(*position, kind.clone()),
                 None => return Err(missing("binding", name)),
             },

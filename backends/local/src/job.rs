@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fec_ir::Ir;
 use fec_ir::ir::FlowPlan;
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::model::Plane;
 use fec_model::types::Column;
@@ -108,7 +109,7 @@ impl<'a> Compiler<'a> {
         for param in &plan.params {
             let names = self.names(param.slot);
             params.push(Parameter {
-                name: param.column.name.clone(),
+                name: param.column.name.to_string(),
                 slot: param.slot,
                 kind: self.names.enums.kind(&param.column.ty.kind),
                 value: param.value.as_ref().map(|value| over(value, &nothing, &names)).transpose()?,
@@ -171,7 +172,7 @@ impl<'a> Compiler<'a> {
             self.names.enums.schema(relation.map(|relation| relation.columns.as_slice()).unwrap_or_default())
         };
         let work = match &statement.work {
-            PlannedWork::Emit { sink, rows } => Work::Emit { sink: sink.clone(), rows: *rows },
+            PlannedWork::Emit { sink, rows } => Work::Emit { sink: sink.to_string(), rows: *rows },
             PlannedWork::Split { rows, parts, by } => {
                 let row = columns(*rows);
                 Work::Split {
@@ -183,8 +184,8 @@ impl<'a> Compiler<'a> {
             PlannedWork::Value { slot, value } => Work::Value { slot: *slot, value: over(value, &nothing, &names)? },
             PlannedWork::Train { rows, label, features, trees, depth, learning_rate } => {
                 let row = columns(*rows);
-                let field = |(name, value): &(String, Expr)| Field {
-                    name: name.clone(),
+                let field = |(name, value): &(Symbol, Expr)| Field {
+                    name: name.to_string(),
                     ty: self.names.enums.data_type(&value.ty),
                 };
                 Work::Train {
@@ -203,7 +204,7 @@ impl<'a> Compiler<'a> {
                 report: report.as_ref().map(|(slot, fields)| (*slot, self.schema(fields))),
             },
             PlannedWork::Publish { model, training, gate } => Work::Publish {
-                model: model.clone(),
+                model: model.to_string(),
                 training: *training,
                 gate: gate.as_ref().map(|gate| over(gate, &nothing, &names)).transpose()?,
             },

@@ -133,7 +133,7 @@ pub fn run_by(
     let tables = Arc::new(feed.tables(sources, tables)?);
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
-    let models = ir.models.iter().map(|model| model.name.clone()).collect();
+    let models = ir.models.iter().map(|model| model.name.to_string()).collect();
     let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, Arc::clone(&registry), models));
     reads.set_waiting("history is being applied");
     reads.reload(&mut |note| tell(Event::Note(note)));

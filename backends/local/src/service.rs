@@ -29,6 +29,7 @@ use crate::error::LocalError;
 use crate::expr::Names;
 use crate::stream::feature_table;
 use crate::tables::Tables;
+use crate::types;
 use program::Compiler;
 
 /// What services are compiled from.
@@ -64,7 +65,7 @@ impl Services {
         let mut solution = Solution {
             slots: parts.slots.clone(),
             features: parts.features()?,
-            models: parts.ir.models.iter().map(|model| model.name.clone()).collect(),
+            models: parts.ir.models.iter().map(|model| model.name.to_string()).collect(),
             document: openapi(&parts.ir, |_| true).to_string(),
             ..Solution::default()
         };
@@ -78,7 +79,7 @@ impl Services {
         for view in views(scope).map_err(broken)? {
             let rows = Compiler::new(&parts, &Statements::default()).relation(&view.relation)?.rows;
             let schema = Arc::new(parts.names.enums.schema(&view.columns));
-            solution.views.push(View { name: view.name, rows, schema, key: view.key });
+            solution.views.push(View { name: view.name.to_string(), rows, schema, key: types::names(&view.key) });
         }
         for service in services(scope, |_| true).map_err(broken)? {
             solution.services.push(Service {

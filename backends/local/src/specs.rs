@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::LocalError;
-use crate::types::Enums;
+use crate::types::{Enums, names};
 
 /// How state and output lie in the log: another layout begins a new generation, as another plan does.
 const LAYOUT: &[u8] = b"a task for each worker";
@@ -36,7 +36,7 @@ pub fn sources(ir: &Ir, enums: &Enums) -> Arc<[SourceSpec]> {
 
 fn source(source: &Source, enums: &Enums) -> SourceSpec {
     SourceSpec {
-        name: source.name.clone(),
+        name: source.name.to_string(),
         shape: shape(source.shape),
         schema: Arc::new(enums.schema(&source.ty.columns)),
         topic: source.topic.clone(),
@@ -53,13 +53,13 @@ fn source(source: &Source, enums: &Enums) -> SourceSpec {
             TimeUnit::Milliseconds => CoreUnit::Millisecond,
             TimeUnit::Microseconds => CoreUnit::Microsecond,
         }),
-        key: source.key.clone(),
-        time: source.time.clone(),
+        key: names(&source.key),
+        time: source.time.map(String::from),
         arrival_is_event_time: source.arrival_is_event_time,
         lateness: source.lateness,
         ahead: source.ahead,
-        unique: source.unique.clone(),
-        versions: source.versions.clone(),
+        unique: names(&source.unique),
+        versions: source.versions.map(String::from),
     }
 }
 
@@ -71,9 +71,9 @@ pub fn sinks(ir: &Ir, enums: &Enums) -> Vec<SinkSpec> {
 
 fn sink(sink: &Sink, enums: &Enums) -> SinkSpec {
     SinkSpec {
-        name: sink.name.clone(),
+        name: sink.name.to_string(),
         schema: Arc::new(enums.schema(&sink.columns)),
-        key: sink.key.clone(),
+        key: names(&sink.key),
         upsert: sink.write == model::Write::Upsert,
     }
 }

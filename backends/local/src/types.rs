@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fec_model::Symbol;
 use fec_model::expr::Literal;
 use fec_model::types as model;
 use flow_core::types::{DataType, EnumType, Field, Kind, RecordType, Schema};
@@ -15,9 +16,9 @@ pub struct Enums(BTreeMap<String, Arc<EnumType>>);
 impl Enums {
     /// The enumerations of a plan.
     #[must_use]
-    pub fn new(enums: &BTreeMap<String, Vec<String>>) -> Self {
-        let shared = |(name, members): (&String, &Vec<String>)| {
-            (name.clone(), Arc::new(EnumType { name: name.clone(), members: members.clone() }))
+    pub fn new(enums: &BTreeMap<Symbol, Vec<Symbol>>) -> Self {
+        let shared = |(name, members): (&Symbol, &Vec<Symbol>)| {
+            (name.to_string(), Arc::new(EnumType { name: name.to_string(), members: names(members) }))
         };
         Self(enums.iter().map(shared).collect())
     }
@@ -42,8 +43,8 @@ impl Enums {
             model::Kind::Timestamp => Kind::Timestamp,
             model::Kind::Duration => Kind::Duration,
             model::Kind::Enum(name) => {
-                let missing = || Arc::new(EnumType { name: name.clone(), members: Vec::new() });
-                Kind::Enum(self.0.get(name).cloned().unwrap_or_else(missing))
+                let missing = || Arc::new(EnumType { name: name.to_string(), members: Vec::new() });
+                Kind::Enum(self.0.get(name.as_str()).cloned().unwrap_or_else(missing))
             }
             model::Kind::List(element) => Kind::List(Arc::new(self.data_type(element))),
             model::Kind::Record(record) => Kind::Record(Arc::new(self.schema(&record.fields))),
@@ -53,7 +54,7 @@ impl Enums {
     /// Columns as the runtime knows them.
     #[must_use]
     pub fn schema(&self, columns: &[model::Column]) -> Schema {
-        let field = |column: &model::Column| Field { name: column.name.clone(), ty: self.data_type(&column.ty) };
+        let field = |column: &model::Column| Field { name: column.name.to_string(), ty: self.data_type(&column.ty) };
         RecordType { fields: columns.iter().map(field).collect() }
     }
 }
@@ -71,4 +72,9 @@ pub fn value(literal: &Literal) -> Value {
         Literal::Date(days) => Value::Int(i64::from(*days)),
         Literal::Member(index) => Value::Int(i64::from(*index)),
     }
+}
+
+/// Names as texts of their own, as the runtime keeps them.
+pub(crate) fn names(names: &[Symbol]) -> Vec<String> {
+    names.iter().map(Symbol::to_string).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fec_diagnostics::Sources;
 use fec_ir::{Ir, NodeId, Op};
+use fec_model::Symbol;
 use fec_model::model::Shape;
 use fec_model::types::Type;
 use fec_plan::dataflow::set_columns;
@@ -37,7 +38,7 @@ pub(crate) fn files(
     let read = tables_read(&plans);
     let views: Vec<ViewPlan> =
         views(scope).map_err(broken)?.into_iter().filter(|view| read.contains(&view.name)).collect();
-    let known: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
+    let known: Vec<Symbol> = views.iter().map(|view| view.name).collect();
     let mut rules = RustFile::new("The expressions of the service, each as a function over its cells.").public();
     let header = "The operators of relations in requests, wired anew for each.";
     let mut wired = Wired::new(ir, sources, shared, header).public();
@@ -202,27 +203,27 @@ fn printed_views<'w>(
 }
 
 /// What expressions of views see besides their row: the parameters of the solution.
-fn outside(ir: &Ir) -> Vec<(String, Type)> {
-    ir.params.iter().map(|param| (param.name.clone(), param.ty.clone())).collect()
+fn outside(ir: &Ir) -> Vec<(Symbol, Type)> {
+    ir.params.iter().map(|param| (param.name, param.ty.clone())).collect()
 }
 
 /// The tables and views that services read by key.
-fn tables_read(services: &[ServicePlan]) -> BTreeSet<String> {
+fn tables_read(services: &[ServicePlan]) -> BTreeSet<Symbol> {
     let steps = services.iter().flat_map(|plan| &plan.statements.steps);
     let read = steps.filter_map(|step| match &step.work {
-        Work::Table { table, .. } => Some(table.clone()),
+        Work::Table { table, .. } => Some(*table),
         _ => None,
     });
     read.collect()
 }
 
 /// The feature sets that services read: by key, or for the rows of a relation.
-fn sets_read(services: &[(String, &ServicePlan)]) -> BTreeSet<String> {
+fn sets_read(services: &[(String, &ServicePlan)]) -> BTreeSet<Symbol> {
     let mut found = BTreeSet::new();
     for step in services.iter().flat_map(|(_, plan)| &plan.statements.steps) {
         match &step.work {
             Work::Features { set, .. } => {
-                found.insert(set.clone());
+                found.insert(*set);
             }
             Work::Collect(relation) | Work::Emit { relation, .. } => sets_of(&relation.rows.rows, &mut found),
             _ => {}
@@ -232,10 +233,10 @@ fn sets_read(services: &[(String, &ServicePlan)]) -> BTreeSet<String> {
 }
 
 /// The feature sets that rows are read with.
-fn sets_of(rows: &Rows, found: &mut BTreeSet<String>) {
+fn sets_of(rows: &Rows, found: &mut BTreeSet<Symbol>) {
     match rows {
         Rows::Features { input, set, .. } => {
-            found.insert(set.clone());
+            found.insert(*set);
             sets_of(input, found);
         }
         Rows::Take { input, .. } => sets_of(&input.rows, found),

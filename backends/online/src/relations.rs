@@ -2,6 +2,7 @@
 
 use fec_diagnostics::{Sources, Span};
 use fec_ir::Ir;
+use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::types::{Column, Kind, Type};
 use fec_plan::service::{Cells, Ordered, Relation, Rows, Through};
@@ -96,13 +97,13 @@ impl<'a, 'w> Page<'a, 'w> {
     }
 
     /// What expressions of a relation see besides their row: the parameters of the solution, then the cells.
-    fn outside(&self, relation: &Relation) -> Vec<(String, Type)> {
-        let mut slots: Vec<(String, Type)> =
-            self.ir.params.iter().map(|param| (param.name.clone(), param.ty.clone())).collect();
+    fn outside(&self, relation: &Relation) -> Vec<(Symbol, Type)> {
+        let mut slots: Vec<(Symbol, Type)> =
+            self.ir.params.iter().map(|param| (param.name, param.ty.clone())).collect();
         for (position, cell) in self.cells.iter().enumerate() {
             let bound = relation.bindings.iter().find(|(_, known)| **known == position);
             // What is bound by nothing so far goes by a name that nobody can write.
-            let name = bound.map_or_else(|| format!("#{position}"), |(name, _)| name.clone());
+            let name = bound.map_or_else(|| format!("#{position}").into(), |(name, _)| *name);
             slots.push((name, cell.ty.clone()));
         }
         slots
@@ -114,14 +115,14 @@ impl<'a, 'w> Page<'a, 'w> {
         label: &str,
         span: Span,
         ordered: &Ordered,
-        outside: &[(String, Type)],
+        outside: &[(Symbol, Type)],
     ) -> Result<Tree, Error> {
         self.file.import("flow_serve", "Ordered");
         let rows = self.rows(label, span, &ordered.rows, outside)?;
         Ok(record("Ordered", [("rows", rows), ("is_ordered", atom(ordered.is_ordered.to_string()))]))
     }
 
-    fn rows(&mut self, label: &str, span: Span, rows: &Rows, outside: &[(String, Type)]) -> Result<Tree, Error> {
+    fn rows(&mut self, label: &str, span: Span, rows: &Rows, outside: &[(Symbol, Type)]) -> Result<Tree, Error> {
         self.file.import("flow_serve", "Rows");
         Ok(match rows {
             Rows::Given(_) => return Err(Error::new("a service is given no rows")),
@@ -137,7 +138,7 @@ impl<'a, 'w> Page<'a, 'w> {
             Rows::Table { table, columns } => {
                 let missing = || Error::new(format!("there is no table `{table}` with the columns that are wanted"));
                 let source = self.ir.source(table).ok_or_else(missing)?;
-                let position = |name: &String| {
+                let position = |name: &Symbol| {
                     let found = source.ty.columns.iter().position(|column| column.name == *name);
                     found.map(|at| atom(at.to_string())).ok_or_else(missing)
                 };
@@ -176,7 +177,7 @@ impl<'a, 'w> Page<'a, 'w> {
     }
 
     /// A key over the rows of a relation.
-    fn key(&mut self, name: &str, key: &Expr, row: &[Column], outside: &[(String, Type)]) -> Result<Tree, Error> {
+    fn key(&mut self, name: &str, key: &Expr, row: &[Column], outside: &[(Symbol, Type)]) -> Result<Tree, Error> {
         let mut scope = Scope::row(row).enums(&self.ir.enums);
         for (position, (name, ty)) in outside.iter().enumerate() {
             scope = scope.slot(name, position, ty);
@@ -195,13 +196,13 @@ impl<'a, 'w> Page<'a, 'w> {
         label: &str,
         span: Span,
         through: &Through,
-        outside: &[(String, Type)],
+        outside: &[(Symbol, Type)],
     ) -> Result<Tree, Error> {
         let mut inputs = Vec::with_capacity(through.inputs.len());
         let mut names = std::collections::BTreeMap::new();
         for (number, rows) in &through.inputs {
             let rows_of = match rows {
-                Rows::Table { table, .. } => table.clone(),
+                Rows::Table { table, .. } => table.to_string(),
                 Rows::List { .. } => format!("{label}_items"),
                 _ => format!("{label}_rows"),
             };

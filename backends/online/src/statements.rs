@@ -2,6 +2,7 @@
 
 use fec_diagnostics::Sources;
 use fec_ir::Ir;
+use fec_model::Symbol;
 use fec_plan::service::{ServicePlan, Step, Work};
 use fec_rust::page::{Tree, atom, call, list, mentions, record, text};
 use fec_rust::{Error, RustFile, doc, schema};
@@ -14,7 +15,7 @@ pub(crate) struct Statements<'a, 'w> {
     page: Page<'a, 'w>,
     plan: &'a ServicePlan,
     /// The views that can be read by their keys.
-    views: &'a [String],
+    views: &'a [Symbol],
     /// The function that gives the kind of the answer.
     answer: String,
 }
@@ -24,7 +25,7 @@ pub(crate) fn print<'w>(
     ir: &'w Ir,
     sources: &'w Sources,
     plan: &ServicePlan,
-    views: &[String],
+    views: &[Symbol],
     (rules, wired): (&mut RustFile, &mut Wired<'w>),
 ) -> Result<String, Error> {
     let docs = if plan.docs.is_empty() { String::new() } else { format!("{}\n\n", plan.docs) };

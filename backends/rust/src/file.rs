@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::types::{Column, Kind};
 
@@ -160,7 +161,7 @@ pub struct RustFile {
     kinds: Vec<(Code, String)>,
     /// Members of enumerations that are used, or all names of them.
     members: BTreeMap<String, BTreeSet<String>>,
-    enums: BTreeMap<String, Vec<String>>,
+    enums: BTreeMap<Symbol, Vec<Symbol>>,
     items: Vec<String>,
 }
 
@@ -310,8 +311,8 @@ impl RustFile {
             if !text.contains(&path) && !made.iter().any(|made| made.contains(&path)) {
                 continue;
             }
-            self.enums.insert(name.clone(), members.clone());
-            let used = self.members.entry(name.clone()).or_default();
+            self.enums.insert(*name, members.clone());
+            let used = self.members.entry(name.to_string()).or_default();
             for constant in member_constants(members).into_iter().chain(["MEMBERS".to_owned()]) {
                 let path = format!("{path}{constant}");
                 if mentions(text, &path) || made.iter().any(|made| mentions(made, &path)) {
@@ -335,7 +336,7 @@ impl RustFile {
             items.push(layout.finish());
         }
         for (name, used) in &self.members {
-            if let Some(members) = self.enums.get(name) {
+            if let Some(members) = self.enums.get(name.as_str()) {
                 items.push(enumeration(name, members, Some(used)));
             }
         }
@@ -384,7 +385,7 @@ fn settled(wanted: &[String], called: &BTreeSet<String>, read: &BTreeSet<usize>)
 
 /// A constant module of an enumeration: the names of all members, and their positions; only the `used` ones, if given.
 #[must_use]
-pub fn enumeration(name: &str, members: &[String], used: Option<&BTreeSet<String>>) -> String {
+pub fn enumeration(name: &str, members: &[Symbol], used: Option<&BTreeSet<String>>) -> String {
     let wanted = |constant: &str| used.is_none_or(|used| used.contains(constant));
     let mut text = format!("/// The members of `{name}` by position.\npub mod {} {{\n", module(name));
     if wanted("MEMBERS") {
@@ -408,13 +409,13 @@ fn kind_name(kind: &Kind) -> String {
     match kind {
         Kind::List(element) => format!("list of {}", kind_name(&element.kind)),
         Kind::Record(record) => match &record.name {
-            Some(name) => name.clone(),
+            Some(name) => name.to_string(),
             None => {
                 let names: Vec<&str> = record.fields.iter().take(3).map(|field| field.name.as_str()).collect();
                 format!("record of {}", names.join(" "))
             }
         },
-        Kind::Enum(name) => name.clone(),
+        Kind::Enum(name) => name.to_string(),
         Kind::Decimal { precision, scale } => format!("decimal {precision} {scale}"),
         other => format!("{other:?}"),
     }

@@ -240,7 +240,7 @@ impl Printer<'_> {
         let pieces = self.operands(&[inner])?;
         let name = pieces.first().map_or_else(String::new, |piece| piece.name.clone());
         let name = if matches!(to, Kind::String) { "text".to_owned() } else { name };
-        let members = |name: &String| Code::atom(format!("&{}", members_path(name)));
+        let members = |name: &str| Code::atom(format!("&{}", members_path(name)));
         let (function, more, faulty): (&str, Vec<Code>, bool) = match (from, to) {
             (Kind::String, Kind::Bool) => ("text_to_bool", Vec::new(), true),
             (Kind::String, Kind::Int | Kind::Duration) => ("text_to_int", Vec::new(), true),

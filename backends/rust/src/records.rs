@@ -104,7 +104,7 @@ fn field(of: &Expr, name: &str, like: &Expr) -> Result<Expr, Error> {
         ExprKind::Literal(Literal::Null) => {
             Ok(make(ExprKind::Literal(Literal::Null), &Type::maybe(like.ty.kind.clone())))
         }
-        _ => Ok(make(ExprKind::Field(boxed(of.clone()), name.to_owned()), &like.ty)),
+        _ => Ok(make(ExprKind::Field(boxed(of.clone()), name.into()), &like.ty)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fec_model::Symbol;
 use fec_model::types::{Column, Type};
 
 /// The row and the values from outside that an expression is printed over.
@@ -11,7 +12,7 @@ pub struct Scope {
     right: Vec<Column>,
     bindings: BTreeMap<String, (usize, Type)>,
     slots: BTreeMap<String, (usize, Type)>,
-    enums: BTreeMap<String, Vec<String>>,
+    enums: BTreeMap<Symbol, Vec<Symbol>>,
 }
 
 /// Where a value is read.
@@ -39,7 +40,7 @@ impl Scope {
 
     /// The members of every enumeration.
     #[must_use]
-    pub fn enums(mut self, enums: &BTreeMap<String, Vec<String>>) -> Self {
+    pub fn enums(mut self, enums: &BTreeMap<Symbol, Vec<Symbol>>) -> Self {
         self.enums.clone_from(enums);
         self
     }
@@ -77,11 +78,11 @@ impl Scope {
         }
     }
 
-    pub(crate) fn all_enums(&self) -> &BTreeMap<String, Vec<String>> {
+    pub(crate) fn all_enums(&self) -> &BTreeMap<Symbol, Vec<Symbol>> {
         &self.enums
     }
 
-    pub(crate) fn members(&self, name: &str) -> Option<&[String]> {
+    pub(crate) fn members(&self, name: &str) -> Option<&[Symbol]> {
         self.enums.get(name).map(Vec::as_slice)
     }
 }

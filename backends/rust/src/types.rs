@@ -1,5 +1,6 @@
 //! Types, schemas and enumerations as Rust.
 
+use fec_model::Symbol;
 use fec_model::types::{Column, Kind, Type};
 
 use crate::code::Code;
@@ -14,7 +15,7 @@ pub fn module(name: &str) -> String {
 
 /// The names of the constants of an enumeration's members, in order.
 #[must_use]
-pub fn member_constants(members: &[String]) -> Vec<String> {
+pub fn member_constants(members: &[Symbol]) -> Vec<String> {
     let mut names = Names::with(["MEMBERS".to_owned()]);
     members.iter().map(|member| names.fresh(&screaming(member))).collect()
 }

@@ -1,6 +1,7 @@
 //! Each operator of the plan as code that makes one of the runtime.
 
 use fec_ir::Step;
+use fec_model::Symbol;
 use fec_model::expr::{Aggregate, AggregateFunction, Expr};
 use fec_model::relation::{JoinKind, JoinPick};
 use fec_model::types::Column;
@@ -207,7 +208,7 @@ impl Unit<'_> {
                         values.push(self.expression(name, value, &over)?);
                     }
                     made.push(call("Step::Project", [list("vec!", values)]));
-                    let named = |(name, value): &(String, Expr)| Column { name: name.clone(), ty: value.ty.clone() };
+                    let named = |(name, value): &(Symbol, Expr)| Column { name: *name, ty: value.ty.clone() };
                     columns = projected.iter().map(named).collect();
                 }
             }
@@ -272,7 +273,7 @@ impl Unit<'_> {
         &mut self,
         label: &str,
         placed: &Operator,
-        (keys, aggregates, outputs, row): (&[(String, Expr)], &[Aggregate], &[(String, Expr)], &[Column]),
+        (keys, aggregates, outputs, row): (&[(Symbol, Expr)], &[Aggregate], &[(Symbol, Expr)], &[Column]),
         flow: Tree,
     ) -> Result<Tree, Error> {
         let input = placed.inputs.first().map(Vec::as_slice).unwrap_or_default();

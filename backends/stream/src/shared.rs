@@ -64,13 +64,13 @@ fn source_tree(file: &mut RustFile, source: &Source) -> Tree {
     if source.topic != source.name && source.shape == Shape::Stream {
         fields.push(("topic", call("String::from", [text(&source.topic)])));
     }
-    let some = |value: &String| call("Some", [call("String::from", [text(value)])]);
+    let some = |value: &str| call("Some", [call("String::from", [text(value)])]);
     let named = [
-        ("file", source.file.as_ref()),
-        ("path", source.path.as_ref()),
-        ("history", source.history.as_ref()),
-        ("time", source.time.as_ref()),
-        ("versions", source.versions.as_ref()),
+        ("file", source.file.as_deref()),
+        ("path", source.path.as_deref()),
+        ("history", source.history.as_deref()),
+        ("time", source.time.as_deref()),
+        ("versions", source.versions.as_deref()),
     ];
     fields.extend(named.into_iter().filter_map(|(name, value)| Some((name, some(value?)))));
     let format = match source.format {

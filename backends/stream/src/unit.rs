@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fec_diagnostics::{Sources, Span};
 use fec_ir::Ir;
+use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::types::{Column, Type};
 use fec_rust::ident::{Names, snake};
@@ -28,7 +29,7 @@ pub struct Unit<'a> {
     /// The expressions.
     rules: RustFile,
     /// Values from outside of rows that expressions see, by position.
-    slots: Vec<(String, Type)>,
+    slots: Vec<(Symbol, Type)>,
     has_rules: bool,
     /// The columns that the wiring names: each function once.
     columns: RustFile,
@@ -59,7 +60,7 @@ impl<'a> Unit<'a> {
             shared: shared.to_owned(),
             main: RustFile::new(header),
             rules: RustFile::new("The expressions of the flow, each as a function over a row.").public(),
-            slots: ir.params.iter().map(|param| (param.name.clone(), param.ty.clone())).collect(),
+            slots: ir.params.iter().map(|param| (param.name, param.ty.clone())).collect(),
             has_rules: false,
             columns: RustFile::new("The columns of rows between operators.").public(),
             schemas: Vec::new(),
@@ -82,7 +83,7 @@ impl<'a> Unit<'a> {
     }
 
     /// Lets expressions see these values from outside of rows, by position; of one name the last counts.
-    pub fn see(&mut self, slots: &[(String, Type)]) {
+    pub fn see(&mut self, slots: &[(Symbol, Type)]) {
         self.slots = slots.to_vec();
     }
 

@@ -151,7 +151,7 @@ impl Unit<'_> {
         let name = node.map(|node| node.name.as_str()).unwrap_or_default();
         let label = match (&placed.op, node.map(|node| &node.op)) {
             (RowOp::Table { source }, _) => source.clone(),
-            (RowOp::Upsert { .. } | RowOp::Union | RowOp::Whole { .. }, Some(Op::Emit { sink })) => sink.clone(),
+            (RowOp::Upsert { .. } | RowOp::Union | RowOp::Whole { .. }, Some(Op::Emit { sink })) => sink.to_string(),
             (RowOp::Pick(_), Some(Op::FeatureRead { set, .. })) => format!("with {set}"),
             (RowOp::Features { .. }, _) => crate::shared::feature_function(self.ir, placed.node),
             _ => {
@@ -169,7 +169,7 @@ impl Unit<'_> {
     /// What a tap's rows are called: after the sink that takes them.
     fn tapped(&self, node: NodeId) -> String {
         match self.ir.graph.get(node).map(|node| &node.op) {
-            Some(Op::Emit { sink }) => sink.clone(),
+            Some(Op::Emit { sink }) => sink.to_string(),
             _ => "view".to_owned(),
         }
     }
@@ -198,7 +198,7 @@ fn main(unit: &mut Unit<'_>, ir: &Ir, work: &Work) {
     unit.main.import("std::process", "ExitCode");
     unit.main.import("flow_launch", "Worker");
     let functions = sink_functions(ir);
-    let functions: Vec<(&String, String)> = ir.sinks.iter().map(|sink| &sink.name).zip(functions).collect();
+    let functions: Vec<(&str, String)> = ir.sinks.iter().map(|sink| sink.name.as_str()).zip(functions).collect();
     let mut tapped = Vec::with_capacity(work.sinks.len());
     for (tap, sink) in &work.sinks {
         let function = functions.iter().find(|(name, _)| *name == sink).map(|(_, function)| function.as_str());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fec_diagnostics::Span;
+use fec_model::Symbol;
 use fec_model::model::{FlowSettings, Plane};
 use fec_model::types::{Boundedness, Column};
 use petgraph::Direction;
@@ -47,7 +48,7 @@ pub struct Node {
     /// Columns of its rows; for a scalar node one column with its binding's name.
     pub columns: Vec<Column>,
     /// Key columns, where rows have a key.
-    pub key: Vec<String>,
+    pub key: Vec<Symbol>,
     /// Whether its rows end.
     pub boundedness: Boundedness,
     /// Rows may be taken back by later ones.
@@ -61,7 +62,7 @@ pub struct Node {
     /// The flows' planes in which it runs.
     pub planes: Vec<Plane>,
     /// The binding whose value it is: of a scalar node, a training, a split or an evaluation.
-    pub binding: Option<String>,
+    pub binding: Option<Symbol>,
     /// `@timeout`, `@fallback`, `@retry` of the binding.
     pub settings: FlowSettings,
     /// Conditions of enclosing `if`s over bindings, each with the outcome wanted.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fec_diagnostics::Span;
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::model::{FlowSettings, Param, Plane, PublishedModel, RecordDecl, Sink, Source, Target};
 use fec_model::types::{Column, Type};
@@ -22,13 +23,13 @@ pub struct Ir {
     /// IANA zone of `date()` and `hour()`.
     pub timezone: String,
     /// Enumerations.
-    pub enums: BTreeMap<String, Vec<String>>,
+    pub enums: BTreeMap<Symbol, Vec<Symbol>>,
     /// Named record types.
-    pub types: BTreeMap<String, RecordDecl>,
+    pub types: BTreeMap<Symbol, RecordDecl>,
     /// Parameters.
     pub params: Vec<Param>,
     /// Names of secrets.
-    pub secrets: Vec<String>,
+    pub secrets: Vec<Symbol>,
     /// Sources by name.
     pub sources: Vec<Source>,
     /// Sinks by name.
@@ -53,7 +54,7 @@ pub struct Ir {
 #[derive(Debug, Clone, Serialize)]
 pub struct FeatureInfo {
     /// Name.
-    pub name: String,
+    pub name: Symbol,
     /// Docs.
     pub docs: String,
     /// Key columns.
@@ -70,9 +71,9 @@ pub struct FeatureInfo {
 #[derive(Debug, Clone, Serialize)]
 pub struct ViewInfo {
     /// Name.
-    pub name: String,
+    pub name: Symbol,
     /// Key columns.
-    pub key: Vec<String>,
+    pub key: Vec<Symbol>,
     /// Columns.
     pub columns: Vec<Column>,
     /// Node.
@@ -85,9 +86,9 @@ pub struct ViewInfo {
 #[derive(Debug, Clone, Serialize)]
 pub struct FlowPlan {
     /// Engine.
-    pub engine: Option<String>,
+    pub engine: Option<Symbol>,
     /// Name.
-    pub name: String,
+    pub name: Symbol,
     /// `engine.name`, or the name alone.
     pub path: String,
     /// Docs.
@@ -112,9 +113,9 @@ pub struct TestPlan {
     /// What it says.
     pub name: String,
     /// Events and tables.
-    pub given: Vec<(String, Vec<Expr>)>,
+    pub given: Vec<(Symbol, Vec<Expr>)>,
     /// Models.
-    pub returns: Vec<(String, Expr)>,
+    pub returns: Vec<(Symbol, Expr)>,
     /// `now`.
     pub at: Option<i64>,
     /// Expectations: for each its nodes in order, of which the last is an [`Op::Respond`](crate::op::Op::Respond) of a bool.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fec_diagnostics::Span;
+use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::model::Plane;
 use serde::Serialize;
@@ -38,7 +39,7 @@ pub struct FlowNode {
     /// Planes it runs in.
     pub plane: Vec<Plane>,
     /// Column names.
-    pub columns: Vec<String>,
+    pub columns: Vec<Symbol>,
     /// Where it was written; left out in the canonical form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
@@ -57,9 +58,9 @@ pub struct FlowEdge {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Lineage {
     /// Node and column.
-    pub to: (String, String),
+    pub to: (String, Symbol),
     /// Nodes and columns that it is computed from.
-    pub from: Vec<(String, String)>,
+    pub from: Vec<(String, Symbol)>,
 }
 
 /// The dataflow of a plan; `canonical` leaves out spans and numbers, so that two plans can be compared.
@@ -81,7 +82,7 @@ pub fn dataflow(ir: &Ir, canonical: bool) -> Dataflow {
             op: node.op.word(),
             subject: subject(&node.op),
             plane: node.planes.clone(),
-            columns: node.columns.iter().map(|column| column.name.clone()).collect(),
+            columns: node.columns.iter().map(|column| column.name).collect(),
             span: (!canonical).then_some(node.span),
         });
         let mut givers = ir.graph.inputs(id);
@@ -91,7 +92,7 @@ pub fn dataflow(ir: &Ir, canonical: bool) -> Dataflow {
             edges.insert(FlowEdge { from: label(*giver), to: label(id) });
         }
         for (column, sources) in origins(ir, id, node) {
-            let from: BTreeSet<(String, String)> =
+            let from: BTreeSet<(String, Symbol)> =
                 sources.into_iter().map(|(node, column)| (label(node), column)).collect();
             lineage.push(Lineage { to: (label(id), column), from: from.into_iter().collect() });
         }
@@ -103,14 +104,14 @@ pub fn dataflow(ir: &Ir, canonical: bool) -> Dataflow {
 
 fn subject(op: &Op) -> Option<String> {
     match op {
-        Op::Scan { source } => Some(source.clone()),
-        Op::Emit { sink } | Op::SinkRows { sink } => Some(sink.clone()),
+        Op::Scan { source } => Some(source.to_string()),
+        Op::Emit { sink } | Op::SinkRows { sink } => Some(sink.to_string()),
         Op::Features { sets, .. } => Some(sets.iter().map(|set| set.name.as_str()).collect::<Vec<_>>().join(", ")),
-        Op::FeatureRead { set, .. } | Op::ReadFeatures { set, .. } => Some(set.clone()),
-        Op::ReadTable { table, .. } => Some(table.clone()),
-        Op::Predict { model, .. } | Op::Publish { model, .. } => Some(model.clone()),
-        Op::Call { service, .. } => Some(service.clone()),
-        Op::Part { part } => Some(part.clone()),
+        Op::FeatureRead { set, .. } | Op::ReadFeatures { set, .. } => Some(set.to_string()),
+        Op::ReadTable { table, .. } => Some(table.to_string()),
+        Op::Predict { model, .. } | Op::Publish { model, .. } => Some(model.to_string()),
+        Op::Call { service, .. } => Some(service.to_string()),
+        Op::Part { part } => Some(part.to_string()),
         _ => None,
     }
 }
@@ -132,18 +133,18 @@ fn publishes(ir: &Ir, wanted: &str) -> Vec<NodeId> {
     ir.graph.ids().into_iter().filter(of).collect()
 }
 
-type Sources = Vec<(NodeId, String)>;
+type Sources = Vec<(NodeId, Symbol)>;
 
 /// The origins of an expression over columns whose origins are known.
-fn derived(value: &Expr, known: &BTreeMap<String, Sources>) -> Sources {
+fn derived(value: &Expr, known: &BTreeMap<Symbol, Sources>) -> Sources {
     walk::columns(value).iter().flat_map(|column| known.get(column).cloned().unwrap_or_default()).collect()
 }
 
 /// For each column of a node the columns of other nodes that it is computed from.
-fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
+fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(Symbol, Sources)> {
     let inputs = ir.graph.inputs(id);
     let first = inputs.first().copied();
-    let passed = |name: &String| first.map(|input| (input, name.clone())).into_iter().collect::<Sources>();
+    let passed = |name: &Symbol| first.map(|input| (input, *name)).into_iter().collect::<Sources>();
     let reads = |input: Option<NodeId>, expr: &Expr| -> Sources {
         input.map(|input| walk::columns(expr).into_iter().map(|column| (input, column)).collect()).unwrap_or_default()
     };
@@ -154,20 +155,20 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
         }
         found
     };
-    let names = node.columns.iter().map(|column| column.name.clone());
+    let names = node.columns.iter().map(|column| column.name);
     match &node.op {
         Op::Scan { .. } | Op::SinkRows { .. } | Op::Request { .. } => Vec::new(),
         Op::Fused { steps } => {
-            let mut known: BTreeMap<String, Sources> = BTreeMap::new();
+            let mut known: BTreeMap<Symbol, Sources> = BTreeMap::new();
             if let Some(input) = first.and_then(|input| ir.graph.get(input)) {
-                known = input.columns.iter().map(|column| (column.name.clone(), passed(&column.name))).collect();
+                known = input.columns.iter().map(|column| (column.name, passed(&column.name))).collect();
             }
             for step in steps {
                 if let Step::Project { columns } = step {
-                    known = columns.iter().map(|(name, value)| (name.clone(), derived(value, &known))).collect();
+                    known = columns.iter().map(|(name, value)| (*name, derived(value, &known))).collect();
                 }
             }
-            names.map(|name| (name.clone(), known.remove(&name).unwrap_or_default())).collect()
+            names.map(|name| (name, known.remove(&name).unwrap_or_default())).collect()
         }
         Op::IntervalJoin { alias, .. } | Op::LookupJoin { alias, .. } | Op::HashJoin { alias, .. } => {
             let right = inputs.get(1).copied();
@@ -176,40 +177,35 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
                     input.and_then(|input| ir.graph.get(input)).map(|node| node.columns.clone()).unwrap_or_default();
                 input.map(|input| columns.into_iter().map(|column| (input, column.name)).collect()).unwrap_or_default()
             };
-            names
-                .map(|name| if name == *alias { (name, all_of(right)) } else { (name.clone(), passed(&name)) })
-                .collect()
+            names.map(|name| if name == *alias { (name, all_of(right)) } else { (name, passed(&name)) }).collect()
         }
         Op::Features { sets, .. } => {
             let mut all = Vec::new();
             for set in sets {
-                let mut known: BTreeMap<String, Sources> =
-                    set.keys.iter().map(|(name, key)| (name.clone(), reads(first, key))).collect();
+                let mut known: BTreeMap<Symbol, Sources> =
+                    set.keys.iter().map(|(name, key)| (*name, reads(first, key))).collect();
                 for aggregate in &set.aggregates {
                     let parts = aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter);
                     let keys = set.keys.iter().map(|(_, key)| key);
-                    known.insert(
-                        aggregate.name.clone(),
-                        parts.chain(keys).flat_map(|part| reads(first, part)).collect(),
-                    );
+                    known.insert(aggregate.name, parts.chain(keys).flat_map(|part| reads(first, part)).collect());
                 }
                 for (name, value) in &set.scalars {
                     let sources = derived(value, &known);
-                    known.insert(name.clone(), sources);
+                    known.insert(*name, sources);
                 }
                 all.extend(
                     set.columns
                         .iter()
-                        .map(|column| (column.name.clone(), known.get(&column.name).cloned().unwrap_or_default())),
+                        .map(|column| (column.name, known.get(&column.name).cloned().unwrap_or_default())),
                 );
             }
             all
         }
         Op::FeatureRead { set, alias, .. } => {
-            let columns: Vec<String> =
-                ir.feature_set(set).map(|set| set.columns.iter().map(|c| c.name.clone()).collect()).unwrap_or_default();
+            let columns: Vec<Symbol> =
+                ir.feature_set(set).map(|set| set.columns.iter().map(|c| c.name).collect()).unwrap_or_default();
             let features = inputs.get(1).copied();
-            let of_set = |names: Vec<String>| -> Sources {
+            let of_set = |names: Vec<Symbol>| -> Sources {
                 features.map(|features| names.into_iter().map(|name| (features, name)).collect()).unwrap_or_default()
             };
             names
@@ -217,7 +213,7 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
                     let sources = if alias.as_ref() == Some(&name) {
                         of_set(columns.clone())
                     } else if alias.is_none() && columns.contains(&name) {
-                        of_set(vec![name.clone()])
+                        of_set(vec![name])
                     } else {
                         passed(&name)
                     };
@@ -226,20 +222,20 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
                 .collect()
         }
         Op::Aggregate { keys, aggregates, outputs } => {
-            let mut known: BTreeMap<String, Sources> =
-                keys.iter().map(|(name, key)| (name.clone(), reads(first, key))).collect();
+            let mut known: BTreeMap<Symbol, Sources> =
+                keys.iter().map(|(name, key)| (*name, reads(first, key))).collect();
             for aggregate in aggregates {
                 let parts = aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter);
-                known.insert(aggregate.name.clone(), parts.flat_map(|part| reads(first, part)).collect());
+                known.insert(aggregate.name, parts.flat_map(|part| reads(first, part)).collect());
             }
-            let scalars: Vec<(String, Sources)> =
-                outputs.iter().map(|(name, value)| (name.clone(), derived(value, &known))).collect();
+            let scalars: Vec<(Symbol, Sources)> =
+                outputs.iter().map(|(name, value)| (*name, derived(value, &known))).collect();
             known.extend(scalars);
             known.into_iter().collect()
         }
         Op::Union => names
             .map(|name| {
-                let sources = inputs.iter().map(|input| (*input, name.clone())).collect();
+                let sources = inputs.iter().map(|input| (*input, name)).collect();
                 (name, sources)
             })
             .collect(),
@@ -259,13 +255,13 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
         Op::ReadFeatures { set, keys } => {
             let mut sources = bound(&keys.iter().collect::<Vec<_>>());
             if let Some(info) = ir.feature_set(set) {
-                sources.extend(info.columns.iter().map(|column| (info.node, column.name.clone())));
+                sources.extend(info.columns.iter().map(|column| (info.node, column.name)));
             }
             names.map(|name| (name, sources.clone())).collect()
         }
         Op::Predict { model, inputs } => {
             let mut sources = bound(&inputs.iter().collect::<Vec<_>>());
-            sources.extend(publishes(ir, model).into_iter().map(|node| (node, model.clone())));
+            sources.extend(publishes(ir, model).into_iter().map(|node| (node, *model)));
             names.map(|name| (name, sources.clone())).collect()
         }
         Op::ReadTable { keys: values, .. } | Op::Call { arguments: values, .. } => {
@@ -276,15 +272,15 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(String, Sources)> {
             let sources = bound(&[value]);
             names.map(|name| (name, sources.clone())).collect()
         }
-        _ => names.map(|name| (name.clone(), passed(&name))).collect(),
+        _ => names.map(|name| (name, passed(&name))).collect(),
     }
 }
 
 /// The node and column behind a binding that an expression of `id` reads.
-fn binding_source(ir: &Ir, id: NodeId, part: &Expr) -> Option<(NodeId, String)> {
+fn binding_source(ir: &Ir, id: NodeId, part: &Expr) -> Option<(NodeId, Symbol)> {
     let ExprKind::Binding(name) = &part.kind else { return None };
     let gives =
         |node: &Node| node.binding.as_ref() == Some(name) || node.columns.iter().any(|column| column.name == *name);
     let found = ir.graph.bindings(id).into_iter().find(|from| ir.graph.get(*from).is_some_and(gives))?;
-    Some((found, name.clone()))
+    Some((found, *name))
 }

@@ -3,12 +3,15 @@
 mod flows;
 mod relations;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use fec_diagnostics::Span;
+use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::model::{FeatureSet, FlowSettings, Model, Plane, Sink, Source, View};
 use fec_model::types::{Boundedness, Column, RelationType, Type};
+
+use hashbrown::HashMap;
 
 use crate::graph::{Edge, Node, NodeId};
 use crate::ir::{FeatureInfo, Ir, ViewInfo};
@@ -34,7 +37,7 @@ struct Scope {
     path: String,
     plane: Plane,
     /// Nodes of the flow's bindings: relations, scalars, trainings, splits, parameters.
-    bindings: BTreeMap<String, NodeId>,
+    bindings: HashMap<Symbol, NodeId>,
     guards: Vec<(Expr, bool)>,
     /// Nodes that stand for statements, in order.
     statements: Vec<NodeId>,
@@ -42,7 +45,7 @@ struct Scope {
 
 impl Scope {
     fn new(path: impl Into<String>, plane: Plane) -> Self {
-        Self { path: path.into(), plane, bindings: BTreeMap::new(), guards: Vec::new(), statements: Vec::new() }
+        Self { path: path.into(), plane, bindings: HashMap::new(), guards: Vec::new(), statements: Vec::new() }
     }
 }
 
@@ -51,27 +54,27 @@ struct Lowering<'a> {
     declared: Declared<'a>,
     ir: Ir,
     /// Feature sets by name.
-    sets: BTreeMap<String, NodeId>,
+    sets: HashMap<Symbol, NodeId>,
     /// How many nodes have wanted a name.
     names: BTreeMap<String, u32>,
 }
 
 /// Declarations by name: the model's own search looks at all of them.
 struct Declared<'a> {
-    sources: HashMap<&'a str, &'a Source>,
-    sinks: HashMap<&'a str, &'a Sink>,
-    views: HashMap<&'a str, &'a View>,
-    sets: HashMap<&'a str, &'a FeatureSet>,
+    sources: HashMap<Symbol, &'a Source>,
+    sinks: HashMap<Symbol, &'a Sink>,
+    views: HashMap<Symbol, &'a View>,
+    sets: HashMap<Symbol, &'a FeatureSet>,
 }
 
 impl<'a> Declared<'a> {
     fn new(model: &'a Model) -> Self {
         // Of two with one name the first counts.
         Self {
-            sources: model.sources.iter().rev().map(|source| (source.name.as_str(), source)).collect(),
-            sinks: model.sinks.iter().rev().map(|sink| (sink.name.as_str(), sink)).collect(),
-            views: model.views.iter().rev().map(|view| (view.name.as_str(), view)).collect(),
-            sets: model.features.iter().rev().map(|set| (set.name.as_str(), set)).collect(),
+            sources: model.sources.iter().rev().map(|source| (source.name, source)).collect(),
+            sinks: model.sinks.iter().rev().map(|sink| (sink.name, sink)).collect(),
+            views: model.views.iter().rev().map(|view| (view.name, view)).collect(),
+            sets: model.features.iter().rev().map(|set| (set.name, set)).collect(),
         }
     }
 }
@@ -93,7 +96,7 @@ impl<'a> Lowering<'a> {
             targets: model.targets.clone(),
             ..Ir::default()
         };
-        Self { model, declared: Declared::new(model), ir, sets: BTreeMap::new(), names: BTreeMap::new() }
+        Self { model, declared: Declared::new(model), ir, sets: HashMap::new(), names: BTreeMap::new() }
     }
 
     fn features(&mut self) {
@@ -105,13 +108,9 @@ impl<'a> Lowering<'a> {
         for set in &model.features {
             let Some(node) = self.sets.get(&set.name).copied() else { continue };
             self.ir.features.push(FeatureInfo {
-                name: set.name.clone(),
+                name: set.name,
                 docs: set.docs.clone(),
-                keys: set
-                    .keys
-                    .iter()
-                    .map(|(name, value)| Column { name: name.clone(), ty: value.ty.clone() })
-                    .collect(),
+                keys: set.keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect(),
                 columns: set.columns.clone(),
                 node,
                 span: set.span,
@@ -127,7 +126,7 @@ impl<'a> Lowering<'a> {
         let mut scope = Scope::new(format!("features/{name}"), Plane::Stream);
         let input = self.relation(&set.input, &mut scope);
         let plan = SetPlan {
-            name: set.name.clone(),
+            name: set.name,
             keys: set.keys.clone(),
             aggregates: set.aggregates.clone(),
             scalars: set.scalars.clone(),
@@ -137,7 +136,7 @@ impl<'a> Lowering<'a> {
             name: self.name(&scope, "", "features"),
             op: Op::Features { sets: vec![plan], head: 0 },
             columns: set.columns.clone(),
-            key: set.keys.iter().map(|(name, _)| name.clone()).collect(),
+            key: set.keys.iter().map(|(name, _)| *name).collect(),
             boundedness: Boundedness::Table,
             changes: true,
             timed: true,
@@ -150,7 +149,7 @@ impl<'a> Lowering<'a> {
             span: set.span,
         };
         let node = self.ir.graph.add(node, &[input]);
-        self.sets.insert(name.to_owned(), node);
+        self.sets.insert(set.name, node);
         Some(node)
     }
 
@@ -163,7 +162,7 @@ impl<'a> Lowering<'a> {
             let mut scope = Scope::new(format!("views/{}", view.name), Plane::Stream);
             let node = self.relation(&view.relation, &mut scope);
             self.ir.views.push(ViewInfo {
-                name: view.name.clone(),
+                name: view.name,
                 key: view.relation.ty.key.clone(),
                 columns: view.relation.ty.columns.clone(),
                 node,
@@ -264,12 +263,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// A node that gives one value.
-    fn value_node(&mut self, scope: &Scope, binding: &str, op: Op, ty: &Type, span: Span) -> Node {
+    fn value_node(&mut self, scope: &Scope, binding: Symbol, op: Op, ty: &Type, span: Span) -> Node {
         let kind = op.word();
         Node {
-            name: self.name(scope, binding, kind),
+            name: self.name(scope, &binding, kind),
             op,
-            columns: vec![Column { name: binding.to_owned(), ty: ty.clone() }],
+            columns: vec![Column { name: binding, ty: ty.clone() }],
             key: Vec::new(),
             boundedness: Boundedness::Bounded,
             changes: false,
@@ -277,7 +276,7 @@ impl<'a> Lowering<'a> {
             delay: 0,
             settle: None,
             planes: vec![scope.plane],
-            binding: Some(binding.to_owned()),
+            binding: Some(binding),
             settings: FlowSettings::default(),
             guards: scope.guards.clone(),
             span,
@@ -305,7 +304,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// As [`Self::hoist`]; `name` is the binding that the outermost read gets.
-    fn hoist_in(&mut self, expr: &mut Expr, scope: &mut Scope, name: Option<&str>) {
+    fn hoist_in(&mut self, expr: &mut Expr, scope: &mut Scope, name: Option<Symbol>) {
         if let ExprKind::Let { var, value, body } = &mut expr.kind
             && walk::reads(body)
         {
@@ -324,42 +323,40 @@ impl<'a> Lowering<'a> {
             self.hoist_in(child, scope, None);
         }
         let op = match &expr.kind {
-            ExprKind::FeatureRead { set, keys } => Op::ReadFeatures { set: set.clone(), keys: keys.clone() },
-            ExprKind::TableRead { table, keys } => Op::ReadTable { table: table.clone(), keys: keys.clone() },
-            ExprKind::Predict { model, inputs } => Op::Predict { model: model.clone(), inputs: inputs.clone() },
-            ExprKind::Request { service, arguments } => {
-                Op::Call { service: service.clone(), arguments: arguments.clone() }
-            }
+            ExprKind::FeatureRead { set, keys } => Op::ReadFeatures { set: *set, keys: keys.clone() },
+            ExprKind::TableRead { table, keys } => Op::ReadTable { table: *table, keys: keys.clone() },
+            ExprKind::Predict { model, inputs } => Op::Predict { model: *model, inputs: inputs.clone() },
+            ExprKind::Request { service, arguments } => Op::Call { service: *service, arguments: arguments.clone() },
             ExprKind::Rows(relation) => {
                 let relation = relation.clone();
                 let rows = self.relation(&relation, scope);
                 let binding = self.fresh(scope, name);
-                let node = self.value_node(scope, &binding, Op::Collect, &expr.ty, expr.span);
+                let node = self.value_node(scope, binding, Op::Collect, &expr.ty, expr.span);
                 let id = self.ir.graph.add(node, &[rows]);
-                self.bind(scope, &binding, id);
+                self.bind(scope, binding, id);
                 expr.kind = ExprKind::Binding(binding);
                 return;
             }
             _ => return,
         };
         let binding = self.fresh(scope, name);
-        let node = self.value_node(scope, &binding, op, &expr.ty, expr.span);
+        let node = self.value_node(scope, binding, op, &expr.ty, expr.span);
         let id = self.ir.graph.add(node, &[]);
         self.connect_bindings(id, scope, expr.children());
-        self.bind(scope, &binding, id);
+        self.bind(scope, binding, id);
         expr.kind = ExprKind::Binding(binding);
     }
 
-    fn fresh(&self, scope: &Scope, name: Option<&str>) -> String {
+    fn fresh(&self, scope: &Scope, name: Option<Symbol>) -> Symbol {
         match name {
-            Some(name) => name.to_owned(),
+            Some(name) => name,
             // `$` cannot stand in a name of the language.
-            None => format!("${}", scope.bindings.len()),
+            None => format!("${}", scope.bindings.len()).into(),
         }
     }
 
-    fn bind(&mut self, scope: &mut Scope, name: &str, id: NodeId) {
-        scope.bindings.insert(name.to_owned(), id);
+    fn bind(&mut self, scope: &mut Scope, name: Symbol, id: NodeId) {
+        scope.bindings.insert(name, id);
         scope.statements.push(id);
     }
 }

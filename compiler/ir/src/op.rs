@@ -1,5 +1,6 @@
 //! The operators of the IR. Expressions are the model's, typed; columns are named.
 
+use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind, JoinPick};
 use serde::Serialize;
@@ -11,12 +12,12 @@ pub enum Op {
     /// A source's accepted events, or a table's rows. No port.
     Scan {
         /// Source.
-        source: String,
+        source: Symbol,
     },
     /// What a sink received; only tests read it. No port.
     SinkRows {
         /// Sink.
-        sink: String,
+        sink: Symbol,
     },
     /// A list of records as rows; the value is over bindings. No port.
     Rows {
@@ -35,7 +36,7 @@ pub enum Op {
         /// Which match.
         pick: JoinPick,
         /// The right side's record column.
-        alias: String,
+        alias: Symbol,
         /// Equal pairs: over the left row, over the right row.
         on: Vec<(Expr, Expr)>,
         /// What else must hold over both.
@@ -56,7 +57,7 @@ pub enum Op {
         /// Which match.
         pick: JoinPick,
         /// The right side's record column.
-        alias: String,
+        alias: Symbol,
         /// Equal pairs.
         on: Vec<(Expr, Expr)>,
         /// What else must hold over both.
@@ -69,7 +70,7 @@ pub enum Op {
         /// Which match.
         pick: JoinPick,
         /// The right side's record column.
-        alias: String,
+        alias: Symbol,
         /// Equal pairs.
         on: Vec<(Expr, Expr)>,
         /// What else must hold over both.
@@ -85,11 +86,11 @@ pub enum Op {
     /// A feature set as of each row. Port 0: rows, port 1: the features.
     FeatureRead {
         /// Set.
-        set: String,
+        set: Symbol,
         /// Key values over a row.
         keys: Vec<Expr>,
         /// One record column of this name; else the set's columns follow the row's.
-        alias: Option<String>,
+        alias: Option<Symbol>,
         /// The row counts too.
         including_row: bool,
     },
@@ -98,11 +99,11 @@ pub enum Op {
     /// Bounded aggregation. Port 0.
     Aggregate {
         /// Keys.
-        keys: Vec<(String, Expr)>,
+        keys: Vec<(Symbol, Expr)>,
         /// Aggregates.
         aggregates: Vec<Aggregate>,
         /// Output columns over keys and aggregates.
-        outputs: Vec<(String, Expr)>,
+        outputs: Vec<(Symbol, Expr)>,
     },
     /// Sorts. Port 0.
     Sort {
@@ -120,7 +121,7 @@ pub enum Op {
         /// Rows that equal the last stay.
         with_ties: bool,
         /// Column for the rank.
-        rank: Option<String>,
+        rank: Option<Symbol>,
     },
     /// The first rows. Port 0.
     Take {
@@ -142,21 +143,21 @@ pub enum Op {
     /// Deals rows to parts. Port 0.
     Split {
         /// Part and share in parts per million.
-        parts: Vec<(String, u32)>,
+        parts: Vec<(Symbol, u32)>,
         /// Rows that agree go together; empty: by the whole row.
         by: Vec<Expr>,
     },
     /// One part of a split. Port 0: the split.
     Part {
         /// Part.
-        part: String,
+        part: Symbol,
     },
     /// Trains gradient-boosted trees. Port 0: rows.
     Train {
         /// Label over a row.
         label: Expr,
         /// Inputs by name over a row.
-        features: Vec<(String, Expr)>,
+        features: Vec<(Symbol, Expr)>,
         /// Trees.
         trees: u32,
         /// Depth.
@@ -169,45 +170,45 @@ pub enum Op {
     /// Publishes a model. Port 0: the training.
     Publish {
         /// Published name.
-        model: String,
+        model: Symbol,
         /// Condition over bindings.
         gate: Option<Expr>,
     },
     /// Rows into a sink; columns are the sink's. Port 0.
     Emit {
         /// Sink.
-        sink: String,
+        sink: Symbol,
     },
     /// The parameters of a request or job. No port.
     Request {
         /// Names in order.
-        parameters: Vec<String>,
+        parameters: Vec<Symbol>,
     },
     /// A feature set read by key, at now. No port.
     ReadFeatures {
         /// Set.
-        set: String,
+        set: Symbol,
         /// Key values over bindings.
         keys: Vec<Expr>,
     },
     /// A table or view read by key. No port.
     ReadTable {
         /// Source or view.
-        table: String,
+        table: Symbol,
         /// Key values over bindings.
         keys: Vec<Expr>,
     },
     /// A published model applied. No port.
     Predict {
         /// Model.
-        model: String,
+        model: Symbol,
         /// Inputs over bindings in the model's order.
         inputs: Vec<Expr>,
     },
     /// In tests: a service called. No port.
     Call {
         /// Path of the service.
-        service: String,
+        service: Symbol,
         /// Arguments over bindings.
         arguments: Vec<Expr>,
     },
@@ -240,7 +241,7 @@ pub enum Step {
     /// New columns over the old ones.
     Project {
         /// Name and value in order.
-        columns: Vec<(String, Expr)>,
+        columns: Vec<(Symbol, Expr)>,
     },
 }
 
@@ -248,13 +249,13 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SetPlan {
     /// Name.
-    pub name: String,
+    pub name: Symbol,
     /// Key over a row of the input.
-    pub keys: Vec<(String, Expr)>,
+    pub keys: Vec<(Symbol, Expr)>,
     /// Aggregates with trailing windows.
     pub aggregates: Vec<Aggregate>,
     /// Scalars over key, aggregates and scalars before.
-    pub scalars: Vec<(String, Expr)>,
+    pub scalars: Vec<(Symbol, Expr)>,
     /// Columns as declared.
     pub columns: Vec<fec_model::types::Column>,
 }

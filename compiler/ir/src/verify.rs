@@ -1,6 +1,7 @@
 //! The invariants of a plan: acyclic, ports fed, columns there that expressions read, time and keys where they are needed.
 
 use fec_diagnostics::Span;
+use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::model::Plane;
 use fec_model::types::Column;
@@ -115,13 +116,8 @@ impl Check<'_> {
                         || alias.as_deref() == Some(name)
                         || (alias.is_none() && has(&plan.columns, name))
                 };
-                let missing: Vec<String> = self
-                    .node
-                    .columns
-                    .iter()
-                    .filter(|column| !known(&column.name))
-                    .map(|column| column.name.clone())
-                    .collect();
+                let missing: Vec<Symbol> =
+                    self.node.columns.iter().filter(|column| !known(&column.name)).map(|column| column.name).collect();
                 for name in missing {
                     self.fail(format!("gives column `{name}`, which neither row nor set has"));
                 }

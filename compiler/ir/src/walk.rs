@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fec_diagnostics::Span;
+use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr, ExprKind};
 
 use crate::op::{Op, Step};
@@ -38,11 +39,11 @@ pub fn reads(expr: &Expr) -> bool {
 
 /// Columns of the (left) row that an expression reads.
 #[must_use]
-pub fn columns(expr: &Expr) -> BTreeSet<String> {
+pub fn columns(expr: &Expr) -> BTreeSet<Symbol> {
     let mut found = BTreeSet::new();
     visit(expr, &mut |part| {
         if let ExprKind::Column(name) = &part.kind {
-            found.insert(name.clone());
+            found.insert(*name);
         }
     });
     found
@@ -50,11 +51,11 @@ pub fn columns(expr: &Expr) -> BTreeSet<String> {
 
 /// Bindings that an expression reads.
 #[must_use]
-pub fn bindings(expr: &Expr) -> BTreeSet<String> {
+pub fn bindings(expr: &Expr) -> BTreeSet<Symbol> {
     let mut found = BTreeSet::new();
     visit(expr, &mut |part| {
         if let ExprKind::Binding(name) = &part.kind {
-            found.insert(name.clone());
+            found.insert(*name);
         }
     });
     found

@@ -58,7 +58,7 @@ impl<'a> Checker<'a> {
             None => scope.clone(),
         };
         let mut aggregate = Aggregate {
-            name: line.name.text.clone(),
+            name: line.name.text,
             function,
             argument: None,
             by: None,
@@ -231,8 +231,8 @@ fn result(aggregate: &Aggregate, never_empty: bool) -> Type {
         F::Count | F::CountDistinct => return Type::required(Kind::Int),
         F::Sum => return Type::required(sum(&of)),
         F::TopK => {
-            let second = Column { name: "count".to_owned(), ty: Type::required(Kind::Int) };
-            let value = Column { name: "value".to_owned(), ty: Type::required(of) };
+            let second = Column { name: "count".into(), ty: Type::required(Kind::Int) };
+            let value = Column { name: "value".into(), ty: Type::required(of) };
             let item = Kind::Record(Record { name: None, fields: vec![value, second] });
             return Type::required(Kind::List(Box::new(Type::required(item))));
         }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::check::Checker;
@@ -33,7 +34,7 @@ impl<'a> Checker<'a> {
         params: &'a [ast::Param],
         result: &'a ast::TypeExpr,
         body: &'a ast::Expr,
-        engine: Option<&str>,
+        engine: Option<Symbol>,
     ) -> Known {
         self.template(name, params, result, engine, |checker, scope, result| {
             let body = checker.infer(body, scope, Some(result));
@@ -47,7 +48,7 @@ impl<'a> Checker<'a> {
         name: &'a ast::Name,
         params: &'a [ast::Param],
         result: &'a ast::TypeExpr,
-        engine: Option<&str>,
+        engine: Option<Symbol>,
         body: impl FnOnce(&mut Self, &Scope<'_>, &Type) -> Expr,
     ) -> Known {
         let columns = self.parameters(name, params, engine);
@@ -66,7 +67,7 @@ impl<'a> Checker<'a> {
         &mut self,
         owner: &ast::Name,
         params: &'a [ast::Param],
-        engine: Option<&str>,
+        engine: Option<Symbol>,
     ) -> Vec<Column> {
         let mut columns: Vec<Column> = Vec::with_capacity(params.len());
         for param in params {
@@ -93,7 +94,7 @@ impl<'a> Checker<'a> {
                 ));
                 continue;
             }
-            columns.push(Column { name: param.name.text.clone(), ty });
+            columns.push(Column { name: param.name.text, ty });
         }
         columns
     }
@@ -147,8 +148,8 @@ impl<'a> Checker<'a> {
         } else {
             let found = Diagnostic::error(codes::E0208, function.span, format!("there is no function `{word}`"));
             let mut known: Vec<&str> = FUNCTIONS.to_vec();
-            known.extend(self.published.keys());
-            known.extend(self.top.keys());
+            known.extend(self.published.keys().map(Symbol::as_str));
+            known.extend(self.top.keys().map(Symbol::as_str));
             known.sort_unstable();
             suggest(found, function.span, word, known)
         };
@@ -287,7 +288,7 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Expr {
         let params: Vec<Column> =
-            template.params.iter().map(|var| Column { name: var.name.clone(), ty: var.ty.clone() }).collect();
+            template.params.iter().map(|var| Column { name: var.name, ty: var.ty.clone() }).collect();
         let values = self.arguments(word, place, &params, arguments, scope);
         let typed = Expr { kind: ExprKind::Error, ty: template.result.clone(), span };
         let Some(values) = values else { return Expr { ty: Type::error(), ..typed } };
@@ -317,11 +318,9 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Expr {
         match self.arguments(word, place, &service.params, arguments, scope) {
-            Some(arguments) => Expr {
-                kind: ExprKind::Request { service: service.path.clone(), arguments },
-                ty: service.result.clone(),
-                span,
-            },
+            Some(arguments) => {
+                Expr { kind: ExprKind::Request { service: service.path, arguments }, ty: service.result.clone(), span }
+            }
             None => self.wrong(span),
         }
     }
@@ -354,29 +353,29 @@ impl<'a> Checker<'a> {
             return self.wrong(span);
         };
         let keys_of: Vec<Column>;
-        let make: fn(String, Vec<Expr>) -> ExprKind;
+        let make: fn(Symbol, Vec<Expr>) -> ExprKind;
         let ty: Type;
-        let path_of: String;
+        let path_of: Symbol;
         match self.known(id, Some(of.span)) {
             Known::Features(set) => {
                 if set.failed {
                     return self.wrong(span);
                 }
                 keys_of = set.keys.clone();
-                path_of = set.path.clone();
+                path_of = set.path;
                 make = |set, keys| ExprKind::FeatureRead { set, keys };
                 ty = Type::required(Kind::Record(set.record.clone()));
             }
             Known::Source(source) if source.table => {
                 keys_of = source.ty.key.iter().filter_map(|key| source.ty.column(key)).cloned().collect();
-                path_of = source.path.clone();
+                path_of = source.path;
                 make = |table, keys| ExprKind::TableRead { table, keys };
-                let record = Record { name: source.row.clone(), fields: source.ty.columns.clone() };
+                let record = Record { name: source.row, fields: source.ty.columns.clone() };
                 ty = Type::maybe(Kind::Record(record));
             }
             Known::View(view) if !view.ty.key.is_empty() && !view.events => {
                 keys_of = view.ty.key.iter().filter_map(|key| view.ty.column(key)).cloned().collect();
-                path_of = view.path.clone();
+                path_of = view.path;
                 make = |table, keys| ExprKind::TableRead { table, keys };
                 ty = Type::maybe(Kind::Record(Record { name: None, fields: view.ty.columns.clone() }));
             }
@@ -503,7 +502,7 @@ impl<'a> Checker<'a> {
             return self.wrong(span);
         }
         let ty = Type::maybe(Kind::Float);
-        let kind = ExprKind::Predict { model: word.to_owned(), inputs: values };
+        let kind = ExprKind::Predict { model: word.into(), inputs: values };
         let mut expr = Expr { kind, ty: ty.clone(), span };
         for (var, value) in lets.into_iter().rev() {
             let kind = ExprKind::Let { var, value: Box::new(value), body: Box::new(expr) };
@@ -526,9 +525,9 @@ impl<'a> Checker<'a> {
             let value = self.infer(&argument.value, scope, None);
             let span = argument.value.span;
             let own_name = match (&argument.name, &argument.value.kind) {
-                (Some(name), _) => Some(name.text.clone()),
-                (None, Ast::Name(name)) => Some(name.clone()),
-                (None, Ast::Field { name, .. }) => Some(name.text.clone()),
+                (Some(name), _) => Some(name.text),
+                (None, Ast::Name(name)) => Some(*name),
+                (None, Ast::Field { name, .. }) => Some(name.text),
                 _ => None,
             };
             match (value.ty.kind.clone(), own_name) {
@@ -545,7 +544,7 @@ impl<'a> Checker<'a> {
                     let of = Rc::new((value, record));
                     for (index, field) in of.1.fields.iter().enumerate() {
                         let value = Offered::Field(of.clone(), index);
-                        offers.push(Offer { name: field.name.clone(), value, span, direct: false });
+                        offers.push(Offer { name: field.name, value, span, direct: false });
                     }
                 }
                 (_, Some(name)) => offers.push(Offer { name, value: Offered::Value(value), span, direct: true }),
@@ -590,7 +589,7 @@ enum Offered {
 }
 
 struct Offer {
-    name: String,
+    name: Symbol,
     value: Offered,
     span: Span,
     /// Given by name, not as a field of a record.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, FileId, Span, codes, in_source_order};
+use fec_syntax::Symbol;
 use fec_syntax::ast;
 use hashbrown::{HashMap, HashSet};
 
@@ -34,8 +35,8 @@ pub fn check(files: &[(FileId, &ast::File)], options: &CheckOptions) -> (Model, 
     checker.targets(files);
     checker.tests(files);
     let Checker { mut model, diagnostics, .. } = checker;
-    model.sources.sort_by(|a, b| a.name.cmp(&b.name));
-    model.sinks.sort_by(|a, b| a.name.cmp(&b.name));
+    model.sources.sort_by_key(|a| a.name);
+    model.sinks.sort_by_key(|a| a.name);
     (model, in_source_order(diagnostics))
 }
 
@@ -48,18 +49,18 @@ pub(crate) struct Checker<'a> {
     pub states: Vec<State>,
     /// Declarations that are being checked, outermost first.
     pub stack: Vec<DeclId>,
-    pub top: HashMap<&'a str, DeclId>,
-    pub engines: BTreeMap<&'a str, HashMap<&'a str, DeclId>>,
+    pub top: HashMap<Symbol, DeclId>,
+    pub engines: BTreeMap<Symbol, HashMap<Symbol, DeclId>>,
     /// Names published by jobs.
-    pub published: HashMap<&'a str, DeclId>,
+    pub published: HashMap<Symbol, DeclId>,
     /// Inputs of published models, once their job is checked.
-    pub model_inputs: HashMap<String, Rc<Vec<crate::types::Column>>>,
+    pub model_inputs: HashMap<Symbol, Rc<Vec<crate::types::Column>>>,
     /// Members of enumerations by name of the enumeration.
-    pub members: HashMap<String, HashMap<String, u32>>,
+    pub members: HashMap<Symbol, HashMap<Symbol, u32>>,
     /// Values of parameters that the target gives.
     pub given_params: HashMap<&'a str, &'a ast::Expr>,
     /// Routes of services, with their parameters made alike, and whose they are.
-    pub routes: HashMap<(String, String), String>,
+    pub routes: HashMap<(String, String), Symbol>,
     /// Jobs already checked.
     pub checked: HashSet<DeclId>,
     pub next_var: VarId,

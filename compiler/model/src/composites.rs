@@ -1,6 +1,7 @@
 //! Lists, records and texts put together from parts.
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast;
 
 use crate::check::Checker;
@@ -53,7 +54,7 @@ impl<'a> Checker<'a> {
             Some(Kind::Record(record)) => Some(record.clone()),
             _ => None,
         };
-        let mut given: Vec<(String, Expr)> = Vec::new();
+        let mut given: Vec<(Symbol, Expr)> = Vec::new();
         let mut explicit: Vec<&str> = Vec::new();
         let mut lets = Vec::new();
         let mut failed = false;
@@ -85,7 +86,7 @@ impl<'a> Checker<'a> {
                     explicit.push(&name.text);
                     match given.iter_mut().find(|(other, _)| *other == name.text) {
                         Some((_, old)) => *old = value,
-                        None => given.push((name.text.clone(), value)),
+                        None => given.push((name.text, value)),
                     }
                 }
                 ast::RecordEntry::Spread(value) => {
@@ -107,7 +108,7 @@ impl<'a> Checker<'a> {
                                 }
                                 match given.iter_mut().find(|(other, _)| *other == field.name) {
                                     Some((_, old)) => *old = part,
-                                    None => given.push((field.name.clone(), part)),
+                                    None => given.push((field.name, part)),
                                 }
                             }
                         }
@@ -130,7 +131,7 @@ impl<'a> Checker<'a> {
         }
         let ty = Record {
             name: None,
-            fields: given.iter().map(|(name, value)| Column { name: name.clone(), ty: value.ty.clone() }).collect(),
+            fields: given.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect(),
         };
         let values = given.into_iter().map(|(_, value)| value).collect();
         let mut expr = Expr { kind: ExprKind::Record(values), ty: Type::required(Kind::Record(ty)), span };

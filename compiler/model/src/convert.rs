@@ -3,6 +3,7 @@
 use std::fmt::Arguments;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 
 use crate::check::Checker;
 use crate::expr::{Expr, ExprKind, Literal, VarId};
@@ -27,11 +28,11 @@ pub(crate) enum Misfit {
     /// A constant out of range.
     Range,
     /// A record lacks a field.
-    Missing(String),
+    Missing(Symbol),
     /// A record has a field too much.
-    Extra(String),
+    Extra(Symbol),
     /// A field does not fit.
-    Field(String, Box<Misfit>),
+    Field(Symbol, Box<Misfit>),
 }
 
 /// A decimal of full width.
@@ -63,9 +64,9 @@ pub(crate) fn unify(a: &Type, b: &Type) -> Option<Type> {
             let mut fields = Vec::with_capacity(a.fields.len());
             for field in &a.fields {
                 let other = b.fields.iter().find(|other| other.name == field.name)?;
-                fields.push(Column { name: field.name.clone(), ty: unify(&field.ty, &other.ty)? });
+                fields.push(Column { name: field.name, ty: unify(&field.ty, &other.ty)? });
             }
-            let name = if a.name == b.name { a.name.clone() } else { None };
+            let name = if a.name == b.name { a.name } else { None };
             Kind::Record(Record { name, fields })
         }
         (a, b) if a == b => a.clone(),
@@ -125,16 +126,16 @@ fn record_misfit(from: &Record, to: &Record) -> Option<Misfit> {
     for field in &to.fields {
         match from.fields.iter().find(|other| other.name == field.name) {
             None if field.ty.optional => {}
-            None => return Some(Misfit::Missing(field.name.clone())),
+            None => return Some(Misfit::Missing(field.name)),
             Some(other) => {
                 if let Some(wrong) = type_misfit(&other.ty, &field.ty) {
-                    return Some(Misfit::Field(field.name.clone(), Box::new(wrong)));
+                    return Some(Misfit::Field(field.name, Box::new(wrong)));
                 }
             }
         }
     }
     let extra = from.fields.iter().find(|field| !to.fields.iter().any(|other| other.name == field.name));
-    extra.map(|field| Misfit::Extra(field.name.clone()))
+    extra.map(|field| Misfit::Extra(field.name))
 }
 
 /// Whether a value fits a type: of a literal, whether its value does.
@@ -369,12 +370,12 @@ impl Checker<'_> {
         for column in columns {
             let value = match relation.ty.column(&column.name) {
                 Some(own) => {
-                    let value = Expr { kind: ExprKind::Column(own.name.clone()), ty: own.ty.clone(), span };
+                    let value = Expr { kind: ExprKind::Column(own.name), ty: own.ty.clone(), span };
                     self.convert(value, &column.ty)
                 }
                 None => null(Type::maybe(column.ty.kind.clone()), span),
             };
-            values.push((column.name.clone(), value));
+            values.push((column.name, value));
         }
         Relation { op: RelationOp::Select { input: Box::new(relation), columns: values }, ty, span }
     }
@@ -403,7 +404,7 @@ pub(crate) fn field_of(of: &Expr, record: &Record, index: usize) -> Expr {
         return Expr { kind: ExprKind::Error, ty: Type::error(), span: of.span };
     };
     let ty = Type { kind: field.ty.kind.clone(), optional: field.ty.optional || of.ty.optional };
-    Expr { kind: ExprKind::Field(Box::new(of.clone()), field.name.clone()), ty, span: of.span }
+    Expr { kind: ExprKind::Field(Box::new(of.clone()), field.name), ty, span: of.span }
 }
 
 /// `null` of a type.

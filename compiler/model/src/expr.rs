@@ -1,6 +1,7 @@
 //! Typed expressions. Every implicit conversion is written out; user functions and rules are expanded at the call.
 
 use fec_diagnostics::Span;
+use fec_syntax::Symbol;
 use serde::{Serialize, Serializer};
 
 use crate::relation::Relation;
@@ -28,17 +29,17 @@ pub enum ExprKind {
     /// A constant of the expression's type.
     Literal(Literal),
     /// A column of the row in scope. In a join's conditions: of the left row.
-    Column(String),
+    Column(Symbol),
     /// In a join's conditions: a column of the right row.
-    Right(String),
+    Right(Symbol),
     /// A field of a record; of an absent record it is absent.
-    Field(Box<Expr>, String),
+    Field(Box<Expr>, Symbol),
     /// A variable bound by an enclosing `Let`.
     Var(VarId),
     /// A binding of the flow that holds a scalar or record, or a parameter of a job or service.
-    Binding(String),
+    Binding(Symbol),
     /// A `param` of the solution.
-    Param(String),
+    Param(Symbol),
     /// The row's or request's time; in a job the scheduled time.
     Now,
     /// `not a` (bool), `-a` (int, float, decimal, duration).
@@ -75,28 +76,28 @@ pub enum ExprKind {
     /// A feature set read by key: in a service and in tests. The record of its columns, never absent.
     FeatureRead {
         /// Feature set.
-        set: String,
+        set: Symbol,
         /// Key values in the order of the set's key.
         keys: Vec<Expr>,
     },
     /// A table source or keyed view read by key; absent where there is no row.
     TableRead {
         /// Source or view.
-        table: String,
+        table: Symbol,
         /// Key values.
         keys: Vec<Expr>,
     },
     /// A published model applied; absent while no version is published.
     Predict {
         /// Published name.
-        model: String,
+        model: Symbol,
         /// Inputs in the order of the model's features.
         inputs: Vec<Expr>,
     },
     /// In tests: a service called with its parameters; its response.
     Request {
         /// `engine.service`, or `service`.
-        service: String,
+        service: Symbol,
         /// Arguments in order.
         arguments: Vec<Expr>,
     },
@@ -274,7 +275,7 @@ pub enum AggregateFunction {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Aggregate {
     /// Result column.
-    pub name: String,
+    pub name: Symbol,
     /// Function.
     pub function: AggregateFunction,
     /// Argument over an input row; none for `count`.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::aggregates::{Line, called, is_key, line_span, takes_back};
@@ -72,14 +73,14 @@ impl<'a> Checker<'a> {
                 let found = Diagnostic::not_yet(decl.name.span, "a keyed view over a stream");
                 self.report(found);
             }
-            piped.relation.ty.key = key.iter().map(|name| name.text.clone()).collect();
+            piped.relation.ty.key = key.iter().map(|name| name.text).collect();
         }
         let info = ViewInfo {
-            path: path.clone(),
+            path,
             ty: Rc::new(piped.relation.ty.clone()),
             events: piped.events,
             bounded_only: piped.bounded_only.clone(),
-            base: piped.base.clone(),
+            base: piped.base,
             failed: piped.is_wrong(),
         };
         self.model.views.push(View { name: path, relation: piped.relation, span: decl.name.span });
@@ -108,7 +109,7 @@ impl<'a> Checker<'a> {
         }
         let keys = self.feature_keys(by, &input, &scope);
         let mut set = FeatureSet {
-            name: path.clone(),
+            name: path,
             docs: item.docs.join("\n"),
             keys,
             input: input.relation,
@@ -137,17 +138,17 @@ impl<'a> Checker<'a> {
                 None => match self.feature_scalar(line, &scope.over(&set.columns, None)) {
                     Some(value) => {
                         let ty = value.ty.clone();
-                        set.scalars.push((line.name.text.clone(), value));
+                        set.scalars.push((line.name.text, value));
                         ty
                     }
                     None => Type::error(),
                 },
             };
-            set.columns.push(Column { name: line.name.text.clone(), ty });
+            set.columns.push(Column { name: line.name.text, ty });
         }
         let info = SetInfo {
-            path: path.clone(),
-            keys: set.keys.iter().map(|(name, value)| Column { name: name.clone(), ty: value.ty.clone() }).collect(),
+            path,
+            keys: set.keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect(),
             record: Record { name: Some(path), fields: set.columns.clone() },
             base: input.base,
             failed: false,
@@ -156,13 +157,13 @@ impl<'a> Checker<'a> {
         Known::Features(Rc::new(info))
     }
 
-    fn feature_keys(&mut self, by: &'a [ast::Expr], input: &Piped, scope: &Scope<'_>) -> Vec<(String, Expr)> {
+    fn feature_keys(&mut self, by: &'a [ast::Expr], input: &Piped, scope: &Scope<'_>) -> Vec<(Symbol, Expr)> {
         let row = scope.over(&input.relation.ty.columns, input.origin.as_ref());
-        let mut keys: Vec<(String, Expr)> = Vec::with_capacity(by.len());
+        let mut keys: Vec<(Symbol, Expr)> = Vec::with_capacity(by.len());
         for key in by {
             let name = match &key.kind {
-                Ast::Name(name) => name.clone(),
-                Ast::Field { name, .. } => name.text.clone(),
+                Ast::Name(name) => *name,
+                Ast::Field { name, .. } => name.text,
                 Ast::Error => continue,
                 _ => {
                     let found = Diagnostic::error(codes::E0317, key.span, "a key is a column");
@@ -281,7 +282,7 @@ fn contains_aggregate(e: &ast::Expr) -> bool {
         }
 }
 
-fn failed_set(path: String) -> SetInfo {
-    let record = Record { name: Some(path.clone()), fields: Vec::new() };
+fn failed_set(path: Symbol) -> SetInfo {
+    let record = Record { name: Some(path), fields: Vec::new() };
     SetInfo { path, keys: Vec::new(), record, base: None, failed: true }
 }

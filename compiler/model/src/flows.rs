@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, Statement, StatementKind};
 
 use crate::check::Checker;
@@ -13,17 +14,17 @@ use crate::scope::{Bound, FlowScope, Place, Scope};
 use crate::types::{Column, Kind, Type};
 
 /// A flow in hand.
-pub(crate) struct Body<'s> {
+pub(crate) struct Body {
     pub place: Place,
-    pub engine: Option<&'s str>,
+    pub engine: Option<Symbol>,
     pub names: FlowScope,
     /// A service's result.
     pub result: Option<Type>,
     /// Path, for published models.
-    pub path: String,
+    pub path: Symbol,
 }
 
-impl Body<'_> {
+impl Body {
     pub(crate) fn scope(&self) -> Scope<'_> {
         Scope { flow: Some(&self.names), ..Scope::new(self.place, self.engine) }
     }
@@ -65,8 +66,8 @@ impl<'a> Checker<'a> {
         let params = self.job_params(params, &mut body);
         let items = self.statements(statements, &mut body);
         let flow = Flow {
-            engine: decl.engine.map(str::to_owned),
-            name: decl.name.text.clone(),
+            engine: decl.engine,
+            name: decl.name.text,
             docs: item.docs.join("\n"),
             plane: Plane::Batch,
             params,
@@ -79,7 +80,7 @@ impl<'a> Checker<'a> {
         self.depth = depth;
     }
 
-    fn job_params(&mut self, params: &'a [ast::Param], body: &mut Body<'_>) -> Vec<(Column, Option<Expr>)> {
+    fn job_params(&mut self, params: &'a [ast::Param], body: &mut Body) -> Vec<(Column, Option<Expr>)> {
         let mut list = Vec::with_capacity(params.len());
         for param in params {
             let declared = param.ty.as_ref().map(|ty| self.type_of(ty, body.engine));
@@ -108,7 +109,7 @@ impl<'a> Checker<'a> {
                 self.report(found.help("a job that runs by schedule needs a value: `day: date = date(now - 1d)`"));
             }
             self.bind(body, &param.name, Bound::Scalar(ty.clone()));
-            list.push((Column { name: param.name.text.clone(), ty }, default));
+            list.push((Column { name: param.name.text, ty }, default));
         }
         list
     }
@@ -123,8 +124,8 @@ impl<'a> Checker<'a> {
         };
         let items = self.statements(statements, &mut body);
         let flow = Flow {
-            engine: decl.engine.map(str::to_owned),
-            name: decl.name.text.clone(),
+            engine: decl.engine,
+            name: decl.name.text,
             docs: item.docs.join("\n"),
             plane: Plane::Stream,
             params: Vec::new(),
@@ -137,13 +138,13 @@ impl<'a> Checker<'a> {
     }
 
     /// Binds a name of a flow; a repetition is an error.
-    pub(crate) fn bind(&mut self, body: &mut Body<'_>, name: &ast::Name, bound: Bound) {
-        if !body.names.bind(&name.text, bound) {
+    pub(crate) fn bind(&mut self, body: &mut Body, name: &ast::Name, bound: Bound) {
+        if !body.names.bind(name.text, bound) {
             self.report(Diagnostic::error(codes::E0202, name.span, format!("`{}` is bound twice", name.text)));
         }
     }
 
-    pub(crate) fn statements(&mut self, statements: &'a [Statement], body: &mut Body<'_>) -> Vec<Item> {
+    pub(crate) fn statements(&mut self, statements: &'a [Statement], body: &mut Body) -> Vec<Item> {
         let mut items = Vec::with_capacity(statements.len());
         for statement in statements {
             if let Some(Item::Return { .. }) = items.last() {
@@ -156,7 +157,7 @@ impl<'a> Checker<'a> {
         items
     }
 
-    fn statement(&mut self, statement: &'a Statement, body: &mut Body<'_>, items: &mut Vec<Item>) {
+    fn statement(&mut self, statement: &'a Statement, body: &mut Body, items: &mut Vec<Item>) {
         let span = statement.span;
         if !matches!(statement.kind, StatementKind::Bind { .. } | StatementKind::NotYet { .. })
             && let Some(attribute) = statement.attributes.first()
@@ -217,7 +218,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn inner(&mut self, statements: &'a [Statement], body: &mut Body<'_>) -> Vec<Item> {
+    fn inner(&mut self, statements: &'a [Statement], body: &mut Body) -> Vec<Item> {
         let mark = body.names.mark();
         let items = self.statements(statements, body);
         body.names.leave(mark);
@@ -229,7 +230,7 @@ impl<'a> Checker<'a> {
         subjects: &'a [ast::Expr],
         arms: &'a [(Vec<ast::Pattern>, Vec<Statement>)],
         span: Span,
-        body: &mut Body<'_>,
+        body: &mut Body,
         items: &mut Vec<Item>,
     ) {
         let Some(subjects) = self.subjects(subjects, &body.scope()) else { return };
@@ -258,7 +259,7 @@ impl<'a> Checker<'a> {
         statement: &'a Statement,
         name: &'a ast::Name,
         value: &'a ast::Expr,
-        body: &mut Body<'_>,
+        body: &mut Body,
     ) -> Option<Item> {
         let (mut settings, fallback) = self.binding_settings(&statement.attributes, &body.scope());
         if let Some(training) = self.training(value, body) {
@@ -270,7 +271,7 @@ impl<'a> Checker<'a> {
                 }
             };
             self.bind(body, name, bound);
-            return Some(Item::Bind { name: name.text.clone(), value: binding, settings, span: statement.span });
+            return Some(Item::Bind { name: name.text, value: binding, settings, span: statement.span });
         }
         let is_relation = self.is_relation(value, &body.scope());
         if is_relation {
@@ -285,7 +286,7 @@ impl<'a> Checker<'a> {
             let ty = Rc::new(piped.relation.ty.clone());
             self.bind(body, name, Bound::Relation { ty, events: piped.events });
             return Some(Item::Bind {
-                name: name.text.clone(),
+                name: name.text,
                 value: Binding::Relation(piped.relation),
                 settings,
                 span: statement.span,
@@ -311,7 +312,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         self.bind(body, name, Bound::Scalar(ty));
-        Some(Item::Bind { name: name.text.clone(), value: Binding::Scalar(value), settings, span: statement.span })
+        Some(Item::Bind { name: name.text, value: Binding::Scalar(value), settings, span: statement.span })
     }
 
     fn relation_fallback(

@@ -1,6 +1,7 @@
 //! Operators that need all rows before they can give the first: `group sort top take distinct latest`.
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, OperatorKind, SortKey};
 
 use crate::aggregates::{Line, called, is_key};
@@ -151,7 +152,7 @@ impl<'a> Checker<'a> {
             keys,
             per,
             with_ties,
-            rank: rank.map(|rank| rank.text.clone()),
+            rank: rank.map(|rank| rank.text),
         });
         if let Some(rank) = rank {
             if piped.relation.ty.column(&rank.text).is_some() {
@@ -162,7 +163,7 @@ impl<'a> Checker<'a> {
                 ));
                 return Piped::wrong(span);
             }
-            piped.relation.ty.columns.push(Column { name: rank.text.clone(), ty: Type::required(Kind::Int) });
+            piped.relation.ty.columns.push(Column { name: rank.text, ty: Type::required(Kind::Int) });
         }
         piped
     }
@@ -181,13 +182,13 @@ impl<'a> Checker<'a> {
             return Piped::wrong(op.span);
         }
         let row = &input.relation.ty.columns;
-        let keys: Vec<(String, Expr)> = self
+        let keys: Vec<(Symbol, Expr)> = self
             .columns(by, row, input.origin.as_ref(), scope)
             .into_iter()
             .map(|(name, value)| (name, self.key_value(value)))
             .collect();
         let mut columns: Vec<Column> =
-            keys.iter().map(|(name, value)| Column { name: name.clone(), ty: value.ty.clone() }).collect();
+            keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
         let never_empty = !keys.is_empty();
         let inner = scope.over(row, input.origin.as_ref());
         let mut aggregates = Vec::new();
@@ -219,11 +220,11 @@ impl<'a> Checker<'a> {
             let line = Line { name: &line.name, value: &line.value, filter: line.filter.as_ref(), never_empty };
             match self.aggregate(function, &line, &inner) {
                 Some(aggregate) => {
-                    columns.push(Column { name: aggregate.name.clone(), ty: aggregate.ty.clone() });
+                    columns.push(Column { name: aggregate.name, ty: aggregate.ty.clone() });
                     aggregates.push(aggregate);
                 }
                 None => {
-                    columns.push(Column { name: line.name.text.clone(), ty: Type::error() });
+                    columns.push(Column { name: line.name.text, ty: Type::error() });
                     failed = true;
                 }
             }
@@ -234,7 +235,7 @@ impl<'a> Checker<'a> {
         }
         let ty = RelationType {
             columns,
-            key: keys.iter().map(|(name, _)| name.clone()).collect(),
+            key: keys.iter().map(|(name, _)| *name).collect(),
             boundedness: Boundedness::Bounded,
             changes: false,
             timed: false,
@@ -252,15 +253,15 @@ impl<'a> Checker<'a> {
         lines: &[(&'a ast::Name, &'a ast::Expr)],
         columns: &mut Vec<Column>,
         scope: &Scope<'_>,
-    ) -> Vec<(String, Expr)> {
-        let mut outputs: Vec<(String, Expr)> = Vec::with_capacity(lines.len());
+    ) -> Vec<(Symbol, Expr)> {
+        let mut outputs: Vec<(Symbol, Expr)> = Vec::with_capacity(lines.len());
         for (name, value) in lines {
             let mut value = self.infer(value, &scope.over(columns, None), None);
             value.replace_columns(&|name| {
                 outputs.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
             });
-            columns.push(Column { name: name.text.clone(), ty: value.ty.clone() });
-            outputs.push((name.text.clone(), value));
+            columns.push(Column { name: name.text, ty: value.ty.clone() });
+            outputs.push((name.text, value));
         }
         outputs
     }

@@ -4,6 +4,7 @@
 //! calls [`Checker::fit`] on the result.
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::check::Checker;
@@ -28,7 +29,7 @@ impl<'a> Checker<'a> {
         let span = e.span;
         match &e.kind {
             Ast::Literal(literal) => self.literal(literal, span, want),
-            Ast::Name(name) => self.name(name, span, scope, want),
+            Ast::Name(name) => self.name(*name, span, scope, want),
             Ast::Field { of, name } => self.field(of, name, span, scope),
             Ast::Index { of, keys } => self.index(of, keys, span, scope),
             Ast::Call { function, arguments } => self.call(function, arguments, span, scope),
@@ -174,8 +175,8 @@ impl<'a> Checker<'a> {
         self.report(if mixed { found.help("convert one: `float(x)` or `decimal(x, p, s)`") } else { found });
     }
 
-    fn name(&mut self, name: &'a str, span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
-        let member = self.member_of(want, name, span);
+    fn name(&mut self, name: Symbol, span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
+        let member = self.member_of(want, &name, span);
         if let Some(local) = self.local(name, span, scope) {
             return match member {
                 Some(member) if local.ty.kind != member.ty.kind && local.ty.kind != Kind::Error => member,
@@ -214,26 +215,26 @@ impl<'a> Checker<'a> {
         self.global(name, span, scope, want)
     }
 
-    fn global(&mut self, name: &'a str, span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
-        let Some(id) = self.resolve(scope.engine, name) else {
-            if self.published.contains_key(name) {
+    fn global(&mut self, name: Symbol, span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
+        let Some(id) = self.resolve(scope.engine, &name) else {
+            if self.published.contains_key(&name) {
                 self.report(
                     Diagnostic::error(codes::E0307, span, format!("`{name}` is a model: it is called"))
                         .help(format!("`{name}(…)` with the records that hold its inputs")),
                 );
             } else if let Some(Kind::Enum(of)) = want.map(|want| &want.kind) {
-                self.unknown_member(of, name, span);
+                self.unknown_member(of, &name, span);
             } else {
-                self.unknown_name(name, span, scope);
+                self.unknown_name(&name, span, scope);
             }
             return self.wrong(span);
         };
         match self.known(id, Some(span)) {
-            Known::Param(ty) => Expr { kind: ExprKind::Param(name.to_owned()), ty, span },
+            Known::Param(ty) => Expr { kind: ExprKind::Param(name), ty, span },
             Known::Failed => self.wrong(span),
             Known::Features(set) if set.keys.is_empty() && matches!(scope.place, Place::Service | Place::Test) => {
                 Expr {
-                    kind: ExprKind::FeatureRead { set: set.path.clone(), keys: Vec::new() },
+                    kind: ExprKind::FeatureRead { set: set.path, keys: Vec::new() },
                     ty: Type::required(Kind::Record(set.record.clone())),
                     span,
                 }
@@ -254,7 +255,7 @@ impl<'a> Checker<'a> {
             }
             other => {
                 let (what, help) = describe(&other);
-                let help = help.replace("NAME", name);
+                let help = help.replace("NAME", &name);
                 let found =
                     Diagnostic::error(codes::E0307, span, format!("`{name}` is {what}, and a value was expected"));
                 self.report(if help.is_empty() { found } else { found.help(help) });
@@ -264,14 +265,14 @@ impl<'a> Checker<'a> {
     }
 
     /// A column, variable or binding of this name.
-    pub(crate) fn local(&mut self, name: &str, span: Span, scope: &Scope<'_>) -> Option<Expr> {
+    pub(crate) fn local(&mut self, name: Symbol, span: Span, scope: &Scope<'_>) -> Option<Expr> {
         let mut expr = if let Some(column) = scope.row.and_then(|row| row.iter().find(|column| column.name == name)) {
-            Expr { kind: ExprKind::Column(name.to_owned()), ty: column.ty.clone(), span }
+            Expr { kind: ExprKind::Column(column.name), ty: column.ty.clone(), span }
         } else if let Some(var) = scope.vars.iter().find(|var| var.name == name) {
             Expr { kind: ExprKind::Var(var.id), ty: var.ty.clone(), span }
         } else {
-            match scope.flow?.get(name)? {
-                Bound::Scalar(ty) => Expr { kind: ExprKind::Binding(name.to_owned()), ty: ty.clone(), span },
+            match scope.flow?.get(&name)? {
+                Bound::Scalar(ty) => Expr { kind: ExprKind::Binding(name), ty: ty.clone(), span },
                 Bound::Error => self.wrong(span),
                 Bound::Relation { ty, .. } => {
                     if !matches!(scope.place, Place::Service | Place::Test) || scope.row.is_some() {
@@ -284,7 +285,7 @@ impl<'a> Checker<'a> {
                     }
                     let item = Kind::Record(Record { name: None, fields: ty.columns.clone() });
                     let relation = crate::relation::Relation {
-                        op: crate::relation::RelationOp::Binding(name.to_owned()),
+                        op: crate::relation::RelationOp::Binding(name),
                         ty: (**ty).clone(),
                         span,
                     };
@@ -311,7 +312,7 @@ impl<'a> Checker<'a> {
     fn member_of(&mut self, want: Option<&Type>, name: &str, span: Span) -> Option<Expr> {
         let Kind::Enum(of) = &want?.kind else { return None };
         let index = *self.members.get(of)?.get(name)?;
-        Some(Expr { kind: ExprKind::Literal(Literal::Member(index)), ty: Type::required(Kind::Enum(of.clone())), span })
+        Some(Expr { kind: ExprKind::Literal(Literal::Member(index)), ty: Type::required(Kind::Enum(*of)), span })
     }
 
     fn field(&mut self, of: &'a ast::Expr, name: &'a ast::Name, span: Span, scope: &Scope<'_>) -> Expr {
@@ -333,7 +334,7 @@ impl<'a> Checker<'a> {
                     && let Some(id) = self.resolve(scope.engine, first)
                     && matches!(self.known(id, Some(of.span)), Known::Enum)
                 {
-                    return self.written_member(first, name, span);
+                    return self.written_member(*first, name, span);
                 }
             }
         }
@@ -348,11 +349,11 @@ impl<'a> Checker<'a> {
         name: &ast::Name,
         span: Span,
         scope: &Scope<'_>,
-        kind: fn(String) -> ExprKind,
+        kind: fn(Symbol) -> ExprKind,
     ) -> Expr {
         match columns.iter().find(|column| column.name == name.text) {
             Some(column) => {
-                let mut expr = Expr { kind: kind(name.text.clone()), ty: column.ty.clone(), span };
+                let mut expr = Expr { kind: kind(name.text), ty: column.ty.clone(), span };
                 scope.narrow(&mut expr);
                 expr
             }
@@ -363,23 +364,19 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn written_member(&mut self, of: &str, name: &ast::Name, span: Span) -> Expr {
-        let members = self.members.get(of);
+    fn written_member(&mut self, of: Symbol, name: &ast::Name, span: Span) -> Expr {
+        let members = self.members.get(&of);
         if let Some(index) = members.and_then(|members| members.get(&name.text)) {
-            return Expr {
-                kind: ExprKind::Literal(Literal::Member(*index)),
-                ty: Type::required(Kind::Enum(of.to_owned())),
-                span,
-            };
+            return Expr { kind: ExprKind::Literal(Literal::Member(*index)), ty: Type::required(Kind::Enum(of)), span };
         }
-        self.unknown_member(of, &name.text, name.span);
+        self.unknown_member(&of, &name.text, name.span);
         self.wrong(span)
     }
 
     fn unknown_member(&mut self, of: &str, name: &str, span: Span) {
         let found = Diagnostic::error(codes::E0212, span, format!("`{of}` has no member `{name}`"));
         let all = self.model.enums.get(of).cloned().unwrap_or_default();
-        let found = match fec_diagnostics::closest(name, all.iter().map(String::as_str)) {
+        let found = match fec_diagnostics::closest(name, all.iter().map(Symbol::as_str)) {
             Some(near) => found.fix(format!("write `{near}`"), span, near),
             None => found.help(format!("it has `{}`", all.join("`, `"))),
         };
@@ -392,7 +389,7 @@ impl<'a> Checker<'a> {
             Kind::Record(record) => match record.fields.iter().find(|field| field.name == name.text) {
                 Some(field) => {
                     let ty = Type { kind: field.ty.kind.clone(), optional: field.ty.optional || of.ty.optional };
-                    let kind = ExprKind::Field(Box::new(of), name.text.clone());
+                    let kind = ExprKind::Field(Box::new(of), name.text);
                     let mut expr = Expr { kind, ty, span };
                     scope.narrow(&mut expr);
                     expr

@@ -1,6 +1,7 @@
 //! Joins, and feature sets as of a row.
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast, JoinKind, JoinPick, OperatorKind};
 
 use crate::check::Checker;
@@ -29,9 +30,9 @@ impl<'a> Checker<'a> {
             return right;
         }
         let alias = match (alias, &right_ast.kind) {
-            (Some(alias), _) => (alias.text.clone(), alias.span),
-            (None, Ast::Name(name)) => (name.clone(), right_span),
-            (None, Ast::Field { name, .. }) => (name.text.clone(), name.span),
+            (Some(alias), _) => (alias.text, alias.span),
+            (None, Ast::Name(name)) => (*name, right_span),
+            (None, Ast::Field { name, .. }) => (name.text, name.span),
             _ => {
                 let found = Diagnostic::error(codes::E0303, right_span, "a pipeline on the right needs a name");
                 self.report(found.help("as in `join (…) as r on …`"));
@@ -60,7 +61,7 @@ impl<'a> Checker<'a> {
         right: Piped,
         kind: JoinKind,
         pick: JoinPick,
-        alias: String,
+        alias: Symbol,
         conditions: Conditions,
         within: Option<(i64, i64)>,
         span: Span,
@@ -80,7 +81,7 @@ impl<'a> Checker<'a> {
         if matches!(kind, JoinKind::Inner | JoinKind::Left) {
             let optional = kind == JoinKind::Left;
             let record = Kind::Record(Record { name: None, fields });
-            ty.columns.push(Column { name: alias.clone(), ty: Type { kind: record, optional } });
+            ty.columns.push(Column { name: alias, ty: Type { kind: record, optional } });
         }
         ty.changes |= right.relation.ty.changes;
         if within.is_some() {
@@ -269,7 +270,7 @@ impl<'a> Checker<'a> {
                     return Piped::wrong(op.span);
                 }
                 let record = Kind::Record(set.record.clone());
-                columns.push(Column { name: alias.text.clone(), ty: Type::required(record) });
+                columns.push(Column { name: alias.text, ty: Type::required(record) });
             }
             None => {
                 let clash: Vec<String> = set
@@ -293,8 +294,8 @@ impl<'a> Checker<'a> {
                 columns.extend(set.record.fields.iter().cloned());
             }
         }
-        let alias = alias.as_ref().map(|alias| alias.text.clone());
-        let (path, including_row) = (set.path.clone(), *including_row);
+        let alias = alias.as_ref().map(|alias| alias.text);
+        let (path, including_row) = (set.path, *including_row);
         input.then(|relation| {
             let ty = crate::types::RelationType { columns, ..relation.ty.clone() };
             let op_ = RelationOp::With { input: Box::new(relation), set: path, keys, alias, including_row };

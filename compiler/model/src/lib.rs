@@ -43,3 +43,4 @@ pub mod types;
 pub mod visit;
 
 pub use check::{CheckOptions, check};
+pub use fec_syntax::Symbol;

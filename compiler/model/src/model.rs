@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fec_diagnostics::Span;
+use fec_syntax::Symbol;
 use serde::Serialize;
 
 use crate::expr::{Aggregate, Expr};
@@ -22,13 +23,13 @@ pub struct Model {
     /// IANA zone of `date()`, `hour()`; `UTC` by default.
     pub timezone: String,
     /// Enumerations: members in order.
-    pub enums: BTreeMap<String, Vec<String>>,
+    pub enums: BTreeMap<Symbol, Vec<Symbol>>,
     /// Named record types.
-    pub types: BTreeMap<String, RecordDecl>,
+    pub types: BTreeMap<Symbol, RecordDecl>,
     /// Parameters with their value for the chosen target.
     pub params: Vec<Param>,
     /// Names of secrets.
-    pub secrets: Vec<String>,
+    pub secrets: Vec<Symbol>,
     /// Sources in order of name: that is their rank in arrival order.
     pub sources: Vec<Source>,
     /// Sinks in order of name.
@@ -60,7 +61,7 @@ pub struct RecordDecl {
 #[derive(Debug, Clone, Serialize)]
 pub struct Param {
     /// Name.
-    pub name: String,
+    pub name: Symbol,
     /// Type.
     pub ty: Type,
     /// Constant value.
@@ -106,7 +107,7 @@ pub enum TimeUnit {
 #[derive(Debug, Clone, Serialize)]
 pub struct Source {
     /// Name.
-    pub name: String,
+    pub name: Symbol,
     /// Docs.
     pub docs: String,
     /// Stream or table.
@@ -126,9 +127,9 @@ pub struct Source {
     /// `unit:` of integer timestamps.
     pub unit: Option<TimeUnit>,
     /// `key:` the log's partition key (streams), or a table's key.
-    pub key: Vec<String>,
+    pub key: Vec<Symbol>,
     /// `time:` the event-time column. A stream without one has its arrival as its time.
-    pub time: Option<String>,
+    pub time: Option<Symbol>,
     /// `arrival: event`: arrival is the running maximum of event time.
     pub arrival_is_event_time: bool,
     /// `lateness:`, 10 s by default.
@@ -138,9 +139,9 @@ pub struct Source {
     /// `idle:`, 10 s by default.
     pub idle: i64,
     /// `unique:` columns.
-    pub unique: Vec<String>,
+    pub unique: Vec<Symbol>,
     /// `versions:` of a table: the column from which a version holds.
-    pub versions: Option<String>,
+    pub versions: Option<Symbol>,
     /// Place.
     pub span: Span,
 }
@@ -161,7 +162,7 @@ pub enum Write {
 #[derive(Debug, Clone, Serialize)]
 pub struct Sink {
     /// Name.
-    pub name: String,
+    pub name: Symbol,
     /// Docs.
     pub docs: String,
     /// Stream, table or rows.
@@ -169,7 +170,7 @@ pub struct Sink {
     /// Columns in order.
     pub columns: Vec<Column>,
     /// Key columns.
-    pub key: Vec<String>,
+    pub key: Vec<Symbol>,
     /// What it does.
     pub write: Write,
     /// Topic; the name by default.
@@ -186,7 +187,7 @@ pub struct Sink {
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     /// Name.
-    pub name: String,
+    pub name: Symbol,
     /// Pipeline; its type carries the key.
     pub relation: Relation,
     /// Place.
@@ -197,17 +198,17 @@ pub struct View {
 #[derive(Debug, Clone, Serialize)]
 pub struct FeatureSet {
     /// Name; its record type has it too.
-    pub name: String,
+    pub name: Symbol,
     /// Docs.
     pub docs: String,
     /// Key: name (last part of the path) and value over a row of `input`. Empty: one global record.
-    pub keys: Vec<(String, Expr)>,
+    pub keys: Vec<(Symbol, Expr)>,
     /// The events or changes that it aggregates.
     pub input: Relation,
     /// Windowed aggregates in order.
     pub aggregates: Vec<Aggregate>,
     /// Scalars over earlier columns, in order.
-    pub scalars: Vec<(String, Expr)>,
+    pub scalars: Vec<(Symbol, Expr)>,
     /// Columns as declared: aggregates and scalars in the order written.
     pub columns: Vec<Column>,
     /// Place.
@@ -218,7 +219,7 @@ pub struct FeatureSet {
 #[derive(Debug, Clone, Serialize)]
 pub struct PublishedModel {
     /// Published name.
-    pub name: String,
+    pub name: Symbol,
     /// Path of the job.
     pub job: String,
     /// Inputs by name with their type at training.
@@ -243,9 +244,9 @@ pub enum Plane {
 #[derive(Debug, Clone, Serialize)]
 pub struct Flow {
     /// Engine; none at top level.
-    pub engine: Option<String>,
+    pub engine: Option<Symbol>,
     /// Name within its engine.
-    pub name: String,
+    pub name: Symbol,
     /// Docs.
     pub docs: String,
     /// Plane.
@@ -288,7 +289,7 @@ pub enum Item {
     /// `name = value`.
     Bind {
         /// Name.
-        name: String,
+        name: Symbol,
         /// Value.
         value: Binding,
         /// Attributes.
@@ -301,16 +302,16 @@ pub enum Item {
         /// Rows.
         relation: Relation,
         /// Sink.
-        sink: String,
+        sink: Symbol,
         /// Place.
         span: Span,
     },
     /// `publish model as name when gate`.
     Publish {
         /// Binding of the trained model.
-        model: String,
+        model: Symbol,
         /// Published name.
-        name: String,
+        name: Symbol,
         /// Gate.
         gate: Option<Expr>,
         /// Place.
@@ -348,7 +349,7 @@ pub enum Binding {
         /// Rows.
         input: Relation,
         /// Name and share in parts per million; they add up to a million.
-        parts: Vec<(String, u32)>,
+        parts: Vec<(Symbol, u32)>,
         /// Rows with equal values go to one part; empty: by the whole row.
         by: Vec<Expr>,
     },
@@ -357,7 +358,7 @@ pub enum Binding {
     /// `evaluate(model, R)`: a record { auc, log_loss, rows, positives }.
     Evaluate {
         /// Binding of the model.
-        model: String,
+        model: Symbol,
         /// Rows.
         input: Relation,
     },
@@ -371,7 +372,7 @@ pub struct Train {
     /// A bool (or 0/1 number) over a row.
     pub label: Expr,
     /// Inputs: name and value over a row.
-    pub features: Vec<(String, Expr)>,
+    pub features: Vec<(Symbol, Expr)>,
     /// Trees.
     pub trees: u32,
     /// Greatest depth.
@@ -386,9 +387,9 @@ pub struct Test {
     /// What it says.
     pub name: String,
     /// Events and tables: name, rows in order (each a record of the source's columns).
-    pub given: Vec<(String, Vec<Expr>)>,
+    pub given: Vec<(Symbol, Vec<Expr>)>,
     /// Models: name and what they return.
-    pub returns: Vec<(String, Expr)>,
+    pub returns: Vec<(Symbol, Expr)>,
     /// `at`, microseconds: `now` of everything in the test. Without it: a microsecond after the greatest arrival.
     pub at: Option<i64>,
     /// Expectations: bool expressions, closed but for reads, requests and rows.
@@ -400,7 +401,7 @@ pub struct Test {
 /// What `evaluate` gives: a record of `auc`, `log_loss`, `rows` and `positives`.
 #[must_use]
 pub fn evaluation() -> Record {
-    let number = |name: &str, kind: Kind| Column { name: name.to_owned(), ty: Type::required(kind) };
+    let number = |name: &str, kind: Kind| Column { name: name.into(), ty: Type::required(kind) };
     Record {
         name: None,
         fields: vec![
@@ -444,7 +445,7 @@ impl Flow {
     pub fn path(&self) -> String {
         match &self.engine {
             Some(engine) => format!("{engine}.{}", self.name),
-            None => self.name.clone(),
+            None => self.name.to_string(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, FileId, Span, closest, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ItemKind, StatementKind};
 use hashbrown::hash_map::Entry;
 
@@ -18,7 +19,7 @@ pub(crate) type DeclId = usize;
 #[derive(Clone, Copy)]
 pub(crate) struct Decl<'a> {
     pub name: &'a ast::Name,
-    pub engine: Option<&'a str>,
+    pub engine: Option<Symbol>,
     pub kind: DeclKind<'a>,
 }
 
@@ -63,42 +64,42 @@ pub(crate) enum Known {
 }
 
 pub(crate) struct SourceInfo {
-    pub path: String,
+    pub path: Symbol,
     pub ty: Rc<RelationType>,
     /// The declared name of its rows' type.
-    pub row: Option<String>,
+    pub row: Option<Symbol>,
     pub table: bool,
 }
 
 pub(crate) struct SinkInfo {
-    pub path: String,
+    pub path: Symbol,
     pub columns: Vec<Column>,
-    pub key: Vec<String>,
+    pub key: Vec<Symbol>,
     pub write: crate::model::Write,
     pub span: Span,
 }
 
 pub(crate) struct ViewInfo {
-    pub path: String,
+    pub path: Symbol,
     pub ty: Rc<RelationType>,
     pub events: bool,
     /// An operator that streams do not have.
     pub bounded_only: Option<(Span, String)>,
     /// The stream its rows come from.
-    pub base: Option<String>,
+    pub base: Option<Symbol>,
     pub failed: bool,
 }
 
 pub(crate) struct SetInfo {
-    pub path: String,
+    pub path: Symbol,
     pub keys: Vec<Column>,
     pub record: Record,
-    pub base: Option<String>,
+    pub base: Option<Symbol>,
     pub failed: bool,
 }
 
 pub(crate) struct ServiceInfo {
-    pub path: String,
+    pub path: Symbol,
     pub params: Vec<Column>,
     pub result: Type,
 }
@@ -138,9 +139,9 @@ impl<'a> Checker<'a> {
                                 format!("the engine `{}` is declared twice", name.text),
                             ));
                         }
-                        self.engines.entry(name.text.as_str()).or_default();
+                        self.engines.entry(name.text).or_default();
                         for item in items {
-                            self.declare(item, Some(name.text.as_str()));
+                            self.declare(item, Some(name.text));
                         }
                     }
                     ItemKind::Use { path, names } => self.import(path, names),
@@ -156,7 +157,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn declare(&mut self, item: &'a ast::Item, engine: Option<&'a str>) {
+    fn declare(&mut self, item: &'a ast::Item, engine: Option<Symbol>) {
         match &item.kind {
             ItemKind::NotYet { keyword, .. } => {
                 self.report(Diagnostic::not_yet(keyword.span, &with_article(&keyword.text)));
@@ -226,7 +227,7 @@ impl<'a> Checker<'a> {
             Some(engine) => self.engines.entry(engine).or_default(),
             None => &mut self.top,
         };
-        match names.entry(decl.name.text.as_str()) {
+        match names.entry(decl.name.text) {
             Entry::Vacant(entry) => {
                 entry.insert(id);
             }
@@ -247,7 +248,7 @@ impl<'a> Checker<'a> {
     fn collect_published(&mut self, job: DeclId, body: &'a [ast::Statement]) {
         for statement in body {
             match &statement.kind {
-                StatementKind::Publish { name, .. } => match self.published.entry(name.text.as_str()) {
+                StatementKind::Publish { name, .. } => match self.published.entry(name.text) {
                     Entry::Vacant(entry) => {
                         entry.insert(job);
                     }
@@ -272,9 +273,9 @@ impl<'a> Checker<'a> {
     }
 
     /// The declaration that a name means in an engine or at top level.
-    pub(crate) fn resolve(&self, engine: Option<&str>, name: &str) -> Option<DeclId> {
+    pub(crate) fn resolve(&self, engine: Option<Symbol>, name: &str) -> Option<DeclId> {
         engine
-            .and_then(|engine| self.engines.get(engine))
+            .and_then(|engine| self.engines.get(&engine))
             .and_then(|names| names.get(name))
             .or_else(|| self.top.get(name))
             .copied()
@@ -315,11 +316,11 @@ impl<'a> Checker<'a> {
         };
         self.allow_attributes(item);
         match &item.kind {
-            ItemKind::Type { name, fields } => self.declare_type(&decl.path(), name, fields, &item.docs, decl.engine),
+            ItemKind::Type { name, fields } => self.declare_type(decl.path(), name, fields, &item.docs, decl.engine),
             ItemKind::Enum { name, members } => self.declare_enum(name, members),
             ItemKind::Param { name, ty, default } => self.declare_param(name, ty, default.as_ref(), decl.engine),
             ItemKind::Secret { name } => {
-                self.model.secrets.push(name.text.clone());
+                self.model.secrets.push(name.text);
                 Known::Secret
             }
             ItemKind::Source { ty, key, settings, .. } => self.declare_source(&decl, item, ty, key, settings),
@@ -360,7 +361,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The engine that has a name.
-    pub(crate) fn engine_of(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn engine_of(&self, name: &str) -> Option<Symbol> {
         self.engines.iter().find(|(_, names)| names.contains_key(name)).map(|(engine, _)| *engine)
     }
 
@@ -384,7 +385,7 @@ impl<'a> Checker<'a> {
         } else {
             Diagnostic::error(codes::E0201, span, format!("there is nothing called `{name}` here"))
         };
-        let enums: Vec<&String> = self.members.iter().filter(|(_, m)| m.contains_key(name)).map(|(e, _)| e).collect();
+        let enums: Vec<&Symbol> = self.members.iter().filter(|(_, m)| m.contains_key(name)).map(|(e, _)| e).collect();
         let found = match (near, enums.as_slice()) {
             (Some(near), _) => found.fix(format!("write `{near}`"), span, near),
             (None, [only]) => found.fix(format!("write `{only}.{name}`"), span, format!("{only}.{name}")),
@@ -406,7 +407,8 @@ impl<'a> Checker<'a> {
             );
         }
         let found = Diagnostic::error(codes::E0201, span, format!("there is nothing called `{name}`"));
-        let candidates = self.top.keys().copied().chain(scope.flow.iter().flat_map(|flow| flow.names()));
+        let candidates =
+            self.top.keys().map(|name| name.as_str()).chain(scope.flow.iter().flat_map(|flow| flow.names()));
         let mut candidates: Vec<&str> = candidates.collect();
         candidates.sort_unstable();
         let found = suggest(found, span, name, candidates);
@@ -416,10 +418,10 @@ impl<'a> Checker<'a> {
 
 impl Decl<'_> {
     /// `engine.name`, or the name alone.
-    pub(crate) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> Symbol {
         match self.engine {
-            Some(engine) => format!("{engine}.{}", self.name.text),
-            None => self.name.text.clone(),
+            Some(engine) => format!("{engine}.{}", self.name.text).into(),
+            None => self.name.text,
         }
     }
 }

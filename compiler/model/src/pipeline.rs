@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast, OperatorKind, SelectItem};
 
 use crate::check::Checker;
@@ -21,7 +22,7 @@ pub(crate) struct Piped {
     /// Where it began, while its columns can still be called by that name.
     pub origin: Option<Origin>,
     /// The stream source that its rows come from.
-    pub base: Option<String>,
+    pub base: Option<Symbol>,
     /// An operator that needs all rows.
     pub bounded_only: Option<(Span, String)>,
 }
@@ -78,12 +79,12 @@ impl<'a> Checker<'a> {
     fn head(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> Piped {
         let outer = Scope { row: None, ..scope.clone() };
         match &e.kind {
-            Ast::Name(name) => self.named_relation(name, e.span, &outer),
+            Ast::Name(name) => self.named_relation(*name, e.span, &outer),
             Ast::Field { of, name } => {
                 if let Ast::Name(split) = &of.kind
                     && let Some(Bound::Split { ty, parts }) = scope.flow.and_then(|flow| flow.get(split)).cloned()
                 {
-                    return self.part(split, &ty, &parts, name, e.span);
+                    return self.part(*split, &ty, &parts, name, e.span);
                 }
                 self.list_as_rows(e, &outer)
             }
@@ -92,14 +93,14 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn part(&mut self, split: &str, ty: &Rc<RelationType>, parts: &[String], name: &ast::Name, span: Span) -> Piped {
+    fn part(&mut self, split: Symbol, ty: &Rc<RelationType>, parts: &[Symbol], name: &ast::Name, span: Span) -> Piped {
         if !parts.contains(&name.text) {
             let found = Diagnostic::error(codes::E0203, name.span, format!("`{split}` has no part `{}`", name.text));
-            let found = suggest(found, name.span, &name.text, parts.iter().map(String::as_str));
+            let found = suggest(found, name.span, &name.text, parts.iter().map(Symbol::as_str));
             self.report(found);
             return Piped::wrong(span);
         }
-        let op = RelationOp::Part { split: split.to_owned(), part: name.text.clone() };
+        let op = RelationOp::Part { split, part: name.text };
         let relation = Relation { op, ty: (**ty).clone(), span };
         Piped { relation, events: false, origin: None, base: None, bounded_only: None }
     }
@@ -146,12 +147,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The relation that a name means.
-    pub(crate) fn named_relation(&mut self, name: &str, span: Span, scope: &Scope<'_>) -> Piped {
-        if let Some(bound) = scope.flow.and_then(|flow| flow.get(name)) {
+    pub(crate) fn named_relation(&mut self, name: Symbol, span: Span, scope: &Scope<'_>) -> Piped {
+        if let Some(bound) = scope.flow.and_then(|flow| flow.get(&name)) {
             return match bound {
                 Bound::Relation { ty, events } => {
-                    let origin = Some(Origin { name: name.to_owned(), ty: ty.clone() });
-                    let relation = Relation { op: RelationOp::Binding(name.to_owned()), ty: (**ty).clone(), span };
+                    let origin = Some(Origin { name, ty: ty.clone() });
+                    let relation = Relation { op: RelationOp::Binding(name), ty: (**ty).clone(), span };
                     Piped { relation, events: *events, origin, base: None, bounded_only: None }
                 }
                 Bound::Error => Piped::wrong(span),
@@ -176,8 +177,8 @@ impl<'a> Checker<'a> {
         {
             return self.rows_of(value);
         }
-        let Some(id) = self.resolve(scope.engine, name) else {
-            self.unknown_relation(name, span, scope);
+        let Some(id) = self.resolve(scope.engine, &name) else {
+            self.unknown_relation(&name, span, scope);
             return Piped::wrong(span);
         };
         match self.known(id, Some(span)) {
@@ -195,9 +196,9 @@ impl<'a> Checker<'a> {
                 if matches!(scope.place, Place::Job | Place::Test) && !source.table {
                     ty.boundedness = Boundedness::Bounded;
                 }
-                let relation = Relation { op: RelationOp::Source(source.path.clone()), ty, span };
-                let origin = Some(Origin { name: name.to_owned(), ty: source.ty.clone() });
-                let base = (!source.table).then(|| source.path.clone());
+                let relation = Relation { op: RelationOp::Source(source.path), ty, span };
+                let origin = Some(Origin { name, ty: source.ty.clone() });
+                let base = (!source.table).then(|| source.path);
                 Piped { relation, events: !source.table, origin, base, bounded_only: None }
             }
             Known::View(view) => self.view_relation(name, &view, span, scope),
@@ -210,8 +211,8 @@ impl<'a> Checker<'a> {
                     timed: false,
                     late: false,
                 };
-                let origin = Some(Origin { name: name.to_owned(), ty: Rc::new(ty.clone()) });
-                let relation = Relation { op: RelationOp::Sink(sink.path.clone()), ty, span };
+                let origin = Some(Origin { name, ty: Rc::new(ty.clone()) });
+                let relation = Relation { op: RelationOp::Sink(sink.path), ty, span };
                 Piped { relation, events: false, origin, base: None, bounded_only: None }
             }
             Known::Features(set) if set.failed => Piped::wrong(span),
@@ -228,7 +229,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn view_relation(&mut self, name: &str, view: &crate::names::ViewInfo, span: Span, scope: &Scope<'_>) -> Piped {
+    fn view_relation(&mut self, name: Symbol, view: &crate::names::ViewInfo, span: Span, scope: &Scope<'_>) -> Piped {
         if view.failed {
             return Piped::wrong(span);
         }
@@ -248,12 +249,12 @@ impl<'a> Checker<'a> {
         if matches!(scope.place, Place::Job | Place::Test) && ty.boundedness == Boundedness::Stream {
             ty.boundedness = Boundedness::Bounded;
         }
-        let relation = Relation { op: RelationOp::View(view.path.clone()), ty, span };
+        let relation = Relation { op: RelationOp::View(view.path), ty, span };
         Piped {
             relation,
             events: view.events,
-            origin: Some(Origin { name: name.to_owned(), ty: view.ty.clone() }),
-            base: view.base.clone(),
+            origin: Some(Origin { name, ty: view.ty.clone() }),
+            base: view.base,
             bounded_only: view.bounded_only.clone(),
         }
     }
@@ -325,24 +326,24 @@ impl<'a> Checker<'a> {
         row: &[Column],
         origin: Option<&Origin>,
         scope: &Scope<'_>,
-    ) -> Vec<(String, Expr)> {
+    ) -> Vec<(Symbol, Expr)> {
         let inner = scope.over(row, origin);
-        let mut columns: Vec<(String, Expr)> = Vec::with_capacity(items.len());
+        let mut columns: Vec<(Symbol, Expr)> = Vec::with_capacity(items.len());
         for item in items {
             match item {
                 SelectItem::Named { name, value } => {
                     let value = self.infer(value, &inner, None);
-                    self.column(&mut columns, &name.text, name.span, value);
+                    self.column(&mut columns, name.text, name.span, value);
                 }
                 SelectItem::Expr(value) => {
                     let (name, place) = match &value.kind {
-                        Ast::Name(name) => (Some(name.clone()), value.span),
-                        Ast::Field { name, .. } => (Some(name.text.clone()), name.span),
+                        Ast::Name(name) => (Some(*name), value.span),
+                        Ast::Field { name, .. } => (Some(name.text), name.span),
                         _ => (None, value.span),
                     };
                     let typed = self.infer(value, &inner, None);
                     match name {
-                        Some(name) => self.column(&mut columns, &name, place, typed),
+                        Some(name) => self.column(&mut columns, name, place, typed),
                         None if typed.ty.kind == Kind::Error => {}
                         None => {
                             let found = Diagnostic::error(codes::E0303, value.span, "this column needs a name");
@@ -356,24 +357,23 @@ impl<'a> Checker<'a> {
         columns
     }
 
-    fn column(&mut self, columns: &mut Vec<(String, Expr)>, name: &str, span: Span, value: Expr) {
-        if columns.iter().any(|(other, _)| other == name) {
+    fn column(&mut self, columns: &mut Vec<(Symbol, Expr)>, name: Symbol, span: Span, value: Expr) {
+        if columns.iter().any(|(other, _)| *other == name) {
             let found = Diagnostic::error(codes::E0310, span, format!("the column `{name}` stands twice"));
             self.report(found.help("give one of them another name: `other = …`"));
             return;
         }
-        columns.push((name.to_owned(), value));
+        columns.push((name, value));
     }
 
-    fn spread(&mut self, columns: &mut Vec<(String, Expr)>, value: &'a ast::Expr, scope: &Scope<'_>) {
+    fn spread(&mut self, columns: &mut Vec<(Symbol, Expr)>, value: &'a ast::Expr, scope: &Scope<'_>) {
         if let (Ast::Name(name), Some(row), Some(origin)) = (&value.kind, scope.row, scope.origin)
             && origin.name == *name
             && !row.iter().any(|column| column.name == *name)
         {
             for column in row.iter().filter(|column| origin.ty.column(&column.name).is_some()) {
-                let expr =
-                    Expr { kind: ExprKind::Column(column.name.clone()), ty: column.ty.clone(), span: value.span };
-                self.column(columns, &column.name, value.span, expr);
+                let expr = Expr { kind: ExprKind::Column(column.name), ty: column.ty.clone(), span: value.span };
+                self.column(columns, column.name, value.span, expr);
             }
             return;
         }
@@ -383,7 +383,7 @@ impl<'a> Checker<'a> {
             Kind::Record(fields) => {
                 for (index, field) in fields.fields.iter().enumerate() {
                     let part = field_of(&record, &fields, index);
-                    self.column(columns, &field.name, value.span, part);
+                    self.column(columns, field.name, value.span, part);
                 }
             }
             _ => {
@@ -403,18 +403,18 @@ impl<'a> Checker<'a> {
     }
 
     /// The relation with these columns only.
-    fn selected(&mut self, input: Piped, columns: Vec<(String, Expr)>, span: Span) -> Piped {
+    fn selected(&mut self, input: Piped, columns: Vec<(Symbol, Expr)>, span: Span) -> Piped {
         let origin = None;
         let Piped { relation, events, base, bounded_only, .. } = input;
         let mut ty = RelationType {
-            columns: columns.iter().map(|(name, value)| Column { name: name.clone(), ty: value.ty.clone() }).collect(),
+            columns: columns.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect(),
             key: Vec::with_capacity(relation.ty.key.len()),
             ..RelationType { columns: Vec::new(), key: Vec::new(), ..relation.ty }
         };
         for key in &relation.ty.key {
             let kept = columns.iter().find(|(_, value)| matches!(&value.kind, ExprKind::Column(name) if name == key));
             match kept {
-                Some((name, _)) => ty.key.push(name.clone()),
+                Some((name, _)) => ty.key.push(*name),
                 None => {
                     ty.key.clear();
                     break;
@@ -427,7 +427,7 @@ impl<'a> Checker<'a> {
 
     fn derive(&mut self, input: Piped, new: &'a [(ast::Name, ast::Expr)], span: Span, scope: &Scope<'_>) -> Piped {
         let mut ty = input.relation.ty.clone();
-        let mut columns: Vec<(String, Expr)> = Vec::with_capacity(new.len());
+        let mut columns: Vec<(Symbol, Expr)> = Vec::with_capacity(new.len());
         for (name, value) in new {
             let value = self.infer(value, &scope.over(&ty.columns, input.origin.as_ref()), None);
             if columns.iter().any(|(other, _)| *other == name.text) {
@@ -446,9 +446,9 @@ impl<'a> Checker<'a> {
             }
             match ty.columns.iter_mut().find(|column| column.name == name.text) {
                 Some(column) => column.ty = value.ty.clone(),
-                None => ty.columns.push(Column { name: name.text.clone(), ty: value.ty.clone() }),
+                None => ty.columns.push(Column { name: name.text, ty: value.ty.clone() }),
             }
-            columns.push((name.text.clone(), value));
+            columns.push((name.text, value));
         }
         if ty.key.iter().any(|key| columns.iter().any(|(name, _)| name == key)) {
             ty.key.clear();
@@ -462,13 +462,13 @@ impl<'a> Checker<'a> {
                 self.no_column(name, &input.relation.ty.columns);
             }
         }
-        let kept: Vec<(String, Expr)> = input
+        let kept: Vec<(Symbol, Expr)> = input
             .relation
             .ty
             .columns
             .iter()
             .filter(|column| !names.iter().any(|name| name.text == column.name))
-            .map(|column| (column.name.clone(), own_column(column, span)))
+            .map(|column| (column.name, own_column(column, span)))
             .collect();
         if kept.is_empty() && !input.relation.ty.columns.is_empty() {
             self.report(Diagnostic::error(codes::E0203, span, "no column would be left"));
@@ -484,10 +484,10 @@ impl<'a> Checker<'a> {
                 self.no_column(from, &input.relation.ty.columns);
             }
         }
-        let mut columns: Vec<(String, Expr)> = Vec::with_capacity(input.relation.ty.columns.len());
+        let mut columns: Vec<(Symbol, Expr)> = Vec::with_capacity(input.relation.ty.columns.len());
         for column in &input.relation.ty.columns {
             let pair = pairs.iter().find(|(from, _)| from.text == column.name);
-            let (name, place) = pair.map_or((column.name.as_str(), span), |(_, to)| (to.text.as_str(), to.span));
+            let (name, place) = pair.map_or((column.name, span), |(_, to)| (to.text, to.span));
             self.column(&mut columns, name, place, own_column(column, span));
         }
         self.selected(input, columns, span)
@@ -591,7 +591,7 @@ impl<'a> Checker<'a> {
 /// The column as it is.
 pub(crate) fn own_column(column: &Column, span: Span) -> Expr {
     let ty = Type { kind: column.ty.kind.clone(), optional: column.ty.optional };
-    Expr { kind: ExprKind::Column(column.name.clone()), ty, span }
+    Expr { kind: ExprKind::Column(column.name), ty, span }
 }
 
 const OPERATORS: &[&str] = &[

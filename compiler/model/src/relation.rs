@@ -1,6 +1,7 @@
 //! Typed relational pipelines: a tree of operators over sources, views and bindings.
 
 use fec_diagnostics::Span;
+use fec_syntax::Symbol;
 pub use fec_syntax::ast::{JoinKind, JoinPick};
 use serde::Serialize;
 
@@ -24,20 +25,20 @@ pub enum RelationOp {
     /// Something wrong; a diagnostic was given.
     Error,
     /// A source: its accepted events, or a table's rows.
-    Source(String),
+    Source(Symbol),
     /// A view (not expanded).
-    View(String),
+    View(Symbol),
     /// A binding of the same flow.
-    Binding(String),
+    Binding(Symbol),
     /// A part of a `split` binding: `parts.train`.
     Part {
         /// The binding of the split.
-        split: String,
+        split: Symbol,
         /// The part.
-        part: String,
+        part: Symbol,
     },
     /// What a sink received (tests only).
-    Sink(String),
+    Sink(Symbol),
     /// A list of records as rows (services and tests).
     Rows(Box<Expr>),
     /// Keeps rows where the condition, a bool, is true.
@@ -52,14 +53,14 @@ pub enum RelationOp {
         /// Input.
         input: Box<Relation>,
         /// Name and value, in order.
-        columns: Vec<(String, Expr)>,
+        columns: Vec<(Symbol, Expr)>,
     },
     /// Input columns, then one new or replaced column after the other; each sees those before it.
     Derive {
         /// Input.
         input: Box<Relation>,
         /// Name and value, in order.
-        columns: Vec<(String, Expr)>,
+        columns: Vec<(Symbol, Expr)>,
     },
     /// A join. The right side becomes one record column `alias` (none for semi and anti).
     Join {
@@ -72,7 +73,7 @@ pub enum RelationOp {
         /// All matches, the first by (time, arrival), or the latest.
         pick: JoinPick,
         /// Name of the record column.
-        alias: String,
+        alias: Symbol,
         /// Pairs that must be equal: over the left row, over the right row ([`crate::expr::ExprKind::Right`]). An absent key matches nothing.
         on: Vec<(Expr, Expr)>,
         /// What else must hold, over both rows.
@@ -85,11 +86,11 @@ pub enum RelationOp {
         /// Input.
         input: Box<Relation>,
         /// Feature set.
-        set: String,
+        set: Symbol,
         /// Key values over the input row, in the order of the set's key; an absent key reads an empty state.
         keys: Vec<Expr>,
         /// `as f`: one record column; else its columns are appended.
-        alias: Option<String>,
+        alias: Option<Symbol>,
         /// The row itself counts too.
         including_row: bool,
     },
@@ -103,11 +104,11 @@ pub enum RelationOp {
         /// Input.
         input: Box<Relation>,
         /// Keys: name and value.
-        keys: Vec<(String, Expr)>,
+        keys: Vec<(Symbol, Expr)>,
         /// Aggregates.
         aggregates: Vec<Aggregate>,
         /// Output columns over keys and aggregates, in order.
-        outputs: Vec<(String, Expr)>,
+        outputs: Vec<(Symbol, Expr)>,
     },
     /// Sorted by keys; absent last; ties by time, then the row's columns in order.
     Sort {
@@ -129,7 +130,7 @@ pub enum RelationOp {
         /// Rows equal to the last by `keys` stay too.
         with_ties: bool,
         /// Column for the rank, from 1.
-        rank: Option<String>,
+        rank: Option<Symbol>,
     },
     /// The first n rows: in the order of a sort before it, else by time, then the row's columns.
     Take {

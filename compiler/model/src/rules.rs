@@ -1,6 +1,7 @@
 //! Decision tables.
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast;
 
 use crate::check::Checker;
@@ -17,7 +18,7 @@ impl<'a> Checker<'a> {
         result: &'a ast::TypeExpr,
         mode: &'a ast::Name,
         rows: &'a [ast::RuleRow],
-        engine: Option<&str>,
+        engine: Option<Symbol>,
     ) -> Known {
         match mode.text.as_str() {
             "first" => {}

@@ -1,5 +1,6 @@
 //! What names mean at a place, and what is known not to be absent there.
 
+use fec_syntax::Symbol;
 use hashbrown::HashMap;
 use std::rc::Rc;
 
@@ -30,7 +31,7 @@ pub(crate) enum Place {
 /// A parameter of a function, as a variable.
 #[derive(Debug, Clone)]
 pub(crate) struct Var {
-    pub name: String,
+    pub name: Symbol,
     pub id: VarId,
     pub ty: Type,
 }
@@ -43,7 +44,7 @@ pub(crate) enum Bound {
     /// A scalar, record or list.
     Scalar(Type),
     /// Parts of a split.
-    Split { ty: Rc<RelationType>, parts: Rc<Vec<String>> },
+    Split { ty: Rc<RelationType>, parts: Rc<Vec<Symbol>> },
     /// A trained model with its inputs.
     Model(Rc<Vec<Column>>),
     /// Something wrong; a diagnostic was given.
@@ -53,8 +54,8 @@ pub(crate) enum Bound {
 /// The bindings of a flow, as far as they are read.
 #[derive(Debug, Default)]
 pub(crate) struct FlowScope {
-    names: HashMap<String, Bound>,
-    order: Vec<String>,
+    names: HashMap<Symbol, Bound>,
+    order: Vec<Symbol>,
 }
 
 impl FlowScope {
@@ -63,16 +64,16 @@ impl FlowScope {
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.order.iter().map(String::as_str)
+        self.order.iter().map(|name| name.as_str())
     }
 
     /// Binds a name; false when it is bound already.
-    pub fn bind(&mut self, name: &str, bound: Bound) -> bool {
-        if self.names.contains_key(name) {
+    pub fn bind(&mut self, name: Symbol, bound: Bound) -> bool {
+        if self.names.contains_key(&name) {
             return false;
         }
-        self.names.insert(name.to_owned(), bound);
-        self.order.push(name.to_owned());
+        self.names.insert(name, bound);
+        self.order.push(name);
         true
     }
 
@@ -92,7 +93,7 @@ impl FlowScope {
 /// The relation that a pipeline began with: its columns can be written as `payments.amount`.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
-    pub name: String,
+    pub name: Symbol,
     pub ty: Rc<RelationType>,
 }
 
@@ -100,7 +101,7 @@ pub(crate) struct Origin {
 #[derive(Debug, Clone)]
 pub(crate) struct Scope<'s> {
     pub place: Place,
-    pub engine: Option<&'s str>,
+    pub engine: Option<Symbol>,
     /// Columns of the row.
     pub row: Option<&'s [Column]>,
     /// Where the row's pipeline began.
@@ -116,7 +117,7 @@ pub(crate) struct Scope<'s> {
 }
 
 impl<'s> Scope<'s> {
-    pub fn new(place: Place, engine: Option<&'s str>) -> Self {
+    pub fn new(place: Place, engine: Option<Symbol>) -> Self {
         Self { place, engine, row: None, origin: None, right: None, vars: &[], flow: None, facts: Vec::new() }
     }
 

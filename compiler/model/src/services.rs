@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
             path: decl.path(),
         };
         for column in &columns {
-            body.names.bind(&column.name, Bound::Scalar(column.ty.clone()));
+            body.names.bind(column.name, Bound::Scalar(column.ty.clone()));
         }
         let items = self.statements(statements, &mut body);
         if !answers(&items) && !broken(statements) {
@@ -75,8 +75,8 @@ impl<'a> Checker<'a> {
             }
         }
         let flow = Flow {
-            engine: decl.engine.map(str::to_owned),
-            name: decl.name.text.clone(),
+            engine: decl.engine,
+            name: decl.name.text,
             docs: item.docs.join("\n"),
             plane: Plane::Online,
             params: columns.into_iter().map(|column| (column, None)).collect(),

@@ -1,6 +1,7 @@
 //! Settings: `name: value` of sources, sinks and others, each read once.
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::check::Checker;
@@ -66,14 +67,14 @@ impl<'a> Checker<'a> {
     }
 
     /// A setting that names columns: one, or several in brackets.
-    pub(crate) fn columns_setting(&mut self, settings: &Settings<'a>, name: &str, columns: &[Column]) -> Vec<String> {
+    pub(crate) fn columns_setting(&mut self, settings: &Settings<'a>, name: &str, columns: &[Column]) -> Vec<Symbol> {
         let Some(value) = settings.get(name) else { return Vec::new() };
-        let list: Vec<(&str, Span)> = match &value.kind {
-            Ast::Name(column) => vec![(column.as_str(), value.span)],
+        let list: Vec<(Symbol, Span)> = match &value.kind {
+            Ast::Name(column) => vec![(*column, value.span)],
             Ast::List(items) => items
                 .iter()
                 .filter_map(|item| match &item.kind {
-                    Ast::Name(column) => Some((column.as_str(), item.span)),
+                    Ast::Name(column) => Some((*column, item.span)),
                     _ => None,
                 })
                 .collect(),
@@ -89,7 +90,7 @@ impl<'a> Checker<'a> {
             if columns.iter().any(|other| other.name == column) {
                 names.push(column.to_owned());
             } else {
-                self.no_column(&ast::Name { text: column.to_owned(), span }, columns);
+                self.no_column(&ast::Name { text: column, span }, columns);
             }
         }
         names

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast;
 
 use crate::check::Checker;
@@ -31,7 +32,7 @@ impl<'a> Checker<'a> {
         let settings = self.settings(list, "a sink", KNOWN, &[]);
         let Some((shape, Some(record))) = self.shape_of(ty, decl.engine) else { return Known::Failed };
         let columns = record.fields;
-        let mut key: Vec<String> = self.key_columns(key, &columns);
+        let mut key: Vec<Symbol> = self.key_columns(key, &columns);
         if key.is_empty() {
             key = self.columns_setting(&settings, "key", &columns);
         }
@@ -54,16 +55,15 @@ impl<'a> Checker<'a> {
         let format = self.word_setting(&settings, "format", &["json", "csv", "parquet"]);
         let format = format_of(format, place.as_deref());
         let topic = self.text_setting(&settings, "topic");
-        let info =
-            SinkInfo { path: path.clone(), columns: columns.clone(), key: key.clone(), write, span: decl.name.span };
+        let info = SinkInfo { path, columns: columns.clone(), key: key.clone(), write, span: decl.name.span };
         self.model.sinks.push(Sink {
-            name: path.clone(),
+            name: path,
             docs: item.docs.join("\n"),
             shape,
             columns,
             key,
             write,
-            topic: topic.unwrap_or(path),
+            topic: topic.unwrap_or_else(|| path.to_string()),
             path: place,
             format,
             span: decl.name.span,
@@ -77,7 +77,7 @@ impl<'a> Checker<'a> {
         value: &'a ast::Expr,
         to: &'a ast::Name,
         scope: &Scope<'_>,
-    ) -> Option<(Relation, String)> {
+    ) -> Option<(Relation, Symbol)> {
         let sink = match self.resolve(scope.engine, &to.text) {
             Some(id) => match self.known(id, Some(to.span)) {
                 Known::Sink(sink) => sink,
@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         let relation = self.conform(piped.relation, &sink.columns);
-        Some((relation, sink.path.clone()))
+        Some((relation, sink.path))
     }
 
     /// Looks for mistakes in what would be emitted, if there were a sink.
@@ -146,13 +146,13 @@ impl<'a> Checker<'a> {
 
     fn suits(&mut self, piped: &Piped, sink: &SinkInfo, value: &ast::Expr, to: &ast::Name, scope: &Scope<'_>) -> bool {
         let mut wrong: Vec<String> = Vec::new();
-        let mut misfits: Vec<(String, Misfit)> = Vec::new();
+        let mut misfits: Vec<(Symbol, Misfit)> = Vec::new();
         for column in &sink.columns {
             match piped.relation.ty.column(&column.name) {
                 None => wrong.push(format!("`{}` is missing", column.name)),
                 Some(own) => {
                     if let Some(misfit) = type_misfit(&own.ty, &column.ty) {
-                        misfits.push((column.name.clone(), misfit));
+                        misfits.push((column.name, misfit));
                     }
                 }
             }

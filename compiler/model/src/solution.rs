@@ -1,6 +1,7 @@
 //! The solution itself and its parameters.
 
 use fec_diagnostics::{Diagnostic, FileId, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ItemKind, TargetEntry};
 
 use crate::check::Checker;
@@ -23,7 +24,7 @@ impl<'a> Checker<'a> {
             }
             first = Some(name.span);
             self.allow_attributes(item);
-            self.model.name.clone_from(&name.text);
+            self.model.name = name.text.to_string();
             self.model.description = item.docs.join("\n");
             let settings =
                 self.settings(settings, "a solution", &["version", "description", "timezone"], &["dependencies"]);
@@ -66,7 +67,7 @@ impl<'a> Checker<'a> {
         name: &'a ast::Name,
         ty: &'a ast::TypeExpr,
         default: Option<&'a ast::Expr>,
-        engine: Option<&str>,
+        engine: Option<Symbol>,
     ) -> Known {
         let ty = self.type_of(ty, engine);
         let given = self.given_params.get(name.text.as_str()).copied();
@@ -83,7 +84,7 @@ impl<'a> Checker<'a> {
             if !matches!(value.kind, ExprKind::Literal(crate::expr::Literal::Null)) {
                 value.ty.optional = ty.optional;
             }
-            self.model.params.push(Param { name: name.text.clone(), ty: ty.clone(), value });
+            self.model.params.push(Param { name: name.text, ty: ty.clone(), value });
         } else {
             return Known::Failed;
         }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, TypeKind};
 
 use crate::aggregates::is_key;
@@ -20,7 +21,11 @@ const DEFAULT_IDLE: i64 = 10_000_000;
 
 impl<'a> Checker<'a> {
     /// `stream<T>`, `table<T>` or `rows<T>`: the shape and the record, where they could be found out.
-    pub(crate) fn shape_of(&mut self, ty: &'a ast::TypeExpr, engine: Option<&str>) -> Option<(Shape, Option<Record>)> {
+    pub(crate) fn shape_of(
+        &mut self,
+        ty: &'a ast::TypeExpr,
+        engine: Option<Symbol>,
+    ) -> Option<(Shape, Option<Record>)> {
         let TypeKind::Named { name, types, .. } = &ty.kind else {
             if !matches!(ty.kind, TypeKind::Error) {
                 let found = Diagnostic::error(codes::E0301, ty.span, "this is `stream<T>`, `table<T>` or `rows<T>`");
@@ -77,7 +82,7 @@ impl<'a> Checker<'a> {
             return Known::Failed;
         }
         let columns = record.fields;
-        let mut key: Vec<String> = self.key_columns(key, &columns);
+        let mut key: Vec<Symbol> = self.key_columns(key, &columns);
         if key.is_empty() {
             key = self.columns_setting(&settings, "key", &columns);
         }
@@ -111,19 +116,14 @@ impl<'a> Checker<'a> {
             timed: shape == Shape::Stream,
             late: false,
         };
-        let info = SourceInfo {
-            path: path.clone(),
-            ty: Rc::new(relation.clone()),
-            row: record.name,
-            table: shape == Shape::Table,
-        };
+        let info = SourceInfo { path, ty: Rc::new(relation.clone()), row: record.name, table: shape == Shape::Table };
         let topic = self.text_setting(&settings, "topic");
         let source = Source {
-            name: path.clone(),
+            name: path,
             docs: item.docs.join("\n"),
             shape,
             ty: relation,
-            topic: topic.unwrap_or(path),
+            topic: topic.unwrap_or_else(|| path.to_string()),
             file,
             path: place,
             history,
@@ -144,7 +144,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The columns after `key` of a table.
-    pub(crate) fn key_columns(&mut self, key: &'a [ast::Name], columns: &[Column]) -> Vec<String> {
+    pub(crate) fn key_columns(&mut self, key: &'a [ast::Name], columns: &[Column]) -> Vec<Symbol> {
         let mut names = Vec::with_capacity(key.len());
         for name in key {
             match columns.iter().find(|column| column.name == name.text) {
@@ -160,7 +160,7 @@ impl<'a> Checker<'a> {
                         format!("`{}` stands twice in the key", name.text),
                     ));
                 }
-                Some(_) => names.push(name.text.clone()),
+                Some(_) => names.push(name.text),
             }
         }
         names
@@ -171,7 +171,7 @@ impl<'a> Checker<'a> {
         settings: &crate::settings::Settings<'a>,
         name: &str,
         columns: &[Column],
-    ) -> Option<String> {
+    ) -> Option<Symbol> {
         let column = self.columns_setting(settings, name, columns).into_iter().next()?;
         let ty = columns.iter().find(|other| other.name == column).map(|other| &other.ty)?;
         if matches!(ty.kind, Kind::Error) {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use fec_diagnostics::{Diagnostic, FileId, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, TestLine};
 
 use crate::check::Checker;
@@ -63,7 +64,7 @@ impl<'a> Checker<'a> {
                     self.report(Diagnostic::error(codes::E0202, name.span, format!("`{}` is given twice", name.text)));
                     return;
                 }
-                test.returns.push((name.text.clone(), value));
+                test.returns.push((name.text, value));
             }
             TestLine::At(at) => {
                 let value = self.constant(at, &Type::required(Kind::Timestamp), format_args!("`at`"));
@@ -91,8 +92,8 @@ impl<'a> Checker<'a> {
             Some(id) if matches!(self.known(id, None), Known::Failed) => return None,
             _ => Diagnostic::error(codes::E0201, name.span, format!("there is no model `{}`", name.text)),
         };
-        let models: Vec<String> = self.model.models.iter().map(|model| model.name.clone()).collect();
-        self.report(suggest(found, name.span, &name.text, models.iter().map(String::as_str)));
+        let models: Vec<Symbol> = self.model.models.iter().map(|model| model.name).collect();
+        self.report(suggest(found, name.span, &name.text, models.iter().map(Symbol::as_str)));
         None
     }
 
@@ -101,7 +102,7 @@ impl<'a> Checker<'a> {
         name: &'a ast::Name,
         rows: &'a ast::Expr,
         scope: &Scope<'_>,
-    ) -> Option<(String, Vec<Expr>)> {
+    ) -> Option<(Symbol, Vec<Expr>)> {
         let source = match self.resolve(None, &name.text) {
             Some(id) => match self.known(id, Some(name.span)) {
                 Known::Source(source) => source,
@@ -118,8 +119,8 @@ impl<'a> Checker<'a> {
             },
             None => {
                 let found = Diagnostic::error(codes::E0201, name.span, format!("there is no source `{}`", name.text));
-                let sources: Vec<String> = self.model.sources.iter().map(|source| source.name.clone()).collect();
-                self.report(suggest(found, name.span, &name.text, sources.iter().map(String::as_str)));
+                let sources: Vec<Symbol> = self.model.sources.iter().map(|source| source.name).collect();
+                self.report(suggest(found, name.span, &name.text, sources.iter().map(Symbol::as_str)));
                 return None;
             }
         };
@@ -129,7 +130,7 @@ impl<'a> Checker<'a> {
             }
             return None;
         };
-        let record = Record { name: source.row.clone(), fields: source.ty.columns.clone() };
+        let record = Record { name: source.row, fields: source.ty.columns.clone() };
         let ty = Type::required(Kind::Record(record));
         let mut list = Vec::with_capacity(items.len());
         for item in items {
@@ -139,6 +140,6 @@ impl<'a> Checker<'a> {
             }
             list.push(row);
         }
-        Some((source.path.clone(), list))
+        Some((source.path, list))
     }
 }

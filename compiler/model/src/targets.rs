@@ -1,6 +1,7 @@
 //! Targets: each setting is one of those that there are, with the values that it takes.
 
 use fec_diagnostics::{Diagnostic, FileId, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, TargetEntry};
 
 use crate::check::Checker;
@@ -124,8 +125,8 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(codes::E0501, setting.name.span, format!("a target has no setting `{name}`"));
                 let mut known: Vec<&str> = BINDINGS.iter().map(|(binding, ..)| *binding).collect();
                 known.extend(["registry", "simulate"]);
-                let declared: Vec<String> = self.model.params.iter().map(|param| param.name.clone()).collect();
-                known.extend(declared.iter().map(String::as_str));
+                let declared: Vec<Symbol> = self.model.params.iter().map(|param| param.name).collect();
+                known.extend(declared.iter().map(Symbol::as_str));
                 let found = match fec_diagnostics::closest(name, known.iter().copied()) {
                     Some(_) => suggest(found, setting.name.span, name, known),
                     None => found.help(format!("it has `{}`", known.join("`, `"))),
@@ -314,7 +315,7 @@ impl<'a> Checker<'a> {
         if let Ast::Name(name) = &value.kind
             && matches!(self.resolve(None, name).map(|id| self.known(id, None)), Some(Known::Secret))
         {
-            return Some(Given::Secret(name.clone()));
+            return Some(Given::Secret(name.to_string()));
         }
         let text = self.constant_text(value, what)?;
         if text.is_empty() {
@@ -355,7 +356,7 @@ impl<'a> Checker<'a> {
             }
         }
         let mut simulate = Simulate {
-            generator: generator.clone(),
+            generator: generator.to_string(),
             seed: DEFAULT_SEED.unsigned_abs(),
             rows: DEFAULT_ROWS.unsigned_abs(),
             rate: DEFAULT_RATE,

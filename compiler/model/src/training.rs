@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, Argument, ExprKind as Ast};
 
 use crate::aggregates::is_key;
@@ -25,7 +26,7 @@ const DEEPEST: u64 = 16;
 impl<'a> Checker<'a> {
     /// A binding that trains, if the expression is one; the inner is none where something is wrong.
     #[expect(clippy::option_option, reason = "the outer says whether it is training, the inner whether it is right")]
-    pub(crate) fn training(&mut self, e: &'a ast::Expr, body: &Body<'_>) -> Option<Option<(Binding, Bound)>> {
+    pub(crate) fn training(&mut self, e: &'a ast::Expr, body: &Body) -> Option<Option<(Binding, Bound)>> {
         let Ast::Call { function, arguments } = &e.kind else { return None };
         let Ast::Name(word) = &function.kind else { return None };
         let id = self.resolve(body.engine, word)?;
@@ -65,7 +66,7 @@ impl<'a> Checker<'a> {
     fn split(&mut self, arguments: &'a [Argument], place: Span, scope: &Scope<'_>) -> Option<(Binding, Bound)> {
         let input = self.rows_argument("split", arguments, place, scope)?;
         let row = scope.over(&input.relation.ty.columns, input.origin.as_ref());
-        let mut parts: Vec<(String, u32)> = Vec::new();
+        let mut parts: Vec<(Symbol, u32)> = Vec::new();
         let mut by = Vec::new();
         for argument in arguments {
             let Some(name) = &argument.name else { continue };
@@ -92,7 +93,7 @@ impl<'a> Checker<'a> {
                 clippy::cast_sign_loss,
                 reason = "a share below one is below a million parts"
             )]
-            parts.push((name.text.clone(), (share * MILLION).round() as u32));
+            parts.push((name.text, (share * MILLION).round() as u32));
         }
         if parts.is_empty() {
             let found = Diagnostic::error(codes::E0303, place, "`split` needs parts");
@@ -106,7 +107,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         let ty = Rc::new(input.relation.ty.clone());
-        let names = Rc::new(parts.iter().map(|(name, _)| name.clone()).collect());
+        let names = Rc::new(parts.iter().map(|(name, _)| *name).collect());
         Some((Binding::Split { input: input.relation, parts, by }, Bound::Split { ty, parts: names }))
     }
 
@@ -171,7 +172,7 @@ impl<'a> Checker<'a> {
         }
         let (label, features) = (label.flatten()?, features.flatten()?);
         let inputs: Vec<Column> =
-            features.iter().map(|(name, value)| Column { name: name.clone(), ty: value.ty.clone() }).collect();
+            features.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
         let train = Train {
             input: input.relation,
             label,
@@ -215,18 +216,18 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn inputs(&mut self, value: &'a ast::Expr, row: &Scope<'_>) -> Option<Vec<(String, Expr)>> {
+    fn inputs(&mut self, value: &'a ast::Expr, row: &Scope<'_>) -> Option<Vec<(Symbol, Expr)>> {
         let Ast::List(items) = &value.kind else {
             let found = Diagnostic::error(codes::E0301, value.span, "`features` is a list of columns");
             self.report(found.help("as in `features: [amount, spend_1h]`"));
             return None;
         };
-        let mut inputs: Vec<(String, Expr)> = Vec::with_capacity(items.len());
+        let mut inputs: Vec<(Symbol, Expr)> = Vec::with_capacity(items.len());
         let mut failed = false;
         for item in items {
             let name = match &item.kind {
-                Ast::Name(name) => name.clone(),
-                Ast::Field { name, .. } => name.text.clone(),
+                Ast::Name(name) => *name,
+                Ast::Field { name, .. } => name.text,
                 _ => {
                     let found =
                         Diagnostic::error(codes::E0303, item.span, "a feature is a column, so that it has a name");
@@ -267,10 +268,10 @@ impl<'a> Checker<'a> {
         (!failed).then_some(inputs)
     }
 
-    fn model_of(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> Option<(String, Rc<Vec<Column>>)> {
+    fn model_of(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> Option<(Symbol, Rc<Vec<Column>>)> {
         if let Ast::Name(name) = &e.kind {
             match scope.flow.and_then(|flow| flow.get(name)) {
-                Some(Bound::Model(inputs)) => return Some((name.clone(), inputs.clone())),
+                Some(Bound::Model(inputs)) => return Some((*name, inputs.clone())),
                 Some(Bound::Error) => return None,
                 Some(_) => {}
                 None => {
@@ -318,7 +319,7 @@ impl<'a> Checker<'a> {
         name: &'a ast::Name,
         when: Option<&'a ast::Expr>,
         span: Span,
-        body: &Body<'_>,
+        body: &Body,
     ) -> Option<Item> {
         if body.place != Place::Job {
             self.report(Diagnostic::error(codes::E0410, span, "only jobs publish models"));
@@ -332,14 +333,14 @@ impl<'a> Checker<'a> {
         }
         let (model, inputs) = self.model_of(model, &scope)?;
         if !self.model_inputs.contains_key(&name.text) {
-            self.model_inputs.insert(name.text.clone(), inputs.clone());
+            self.model_inputs.insert(name.text, inputs.clone());
             self.model.models.push(PublishedModel {
-                name: name.text.clone(),
-                job: body.path.clone(),
+                name: name.text,
+                job: body.path.to_string(),
                 inputs: (*inputs).clone(),
                 output: Type::required(Kind::Float),
             });
         }
-        Some(Item::Publish { model, name: name.text.clone(), gate, span })
+        Some(Item::Publish { model, name: name.text, gate, span })
     }
 }

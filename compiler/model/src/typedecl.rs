@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, TypeExpr, TypeKind};
 
 use crate::check::Checker;
@@ -20,11 +21,11 @@ const LATER: &[&str] = &["json", "map", "vector"];
 impl<'a> Checker<'a> {
     pub(crate) fn declare_type(
         &mut self,
-        path: &str,
+        path: Symbol,
         name: &'a ast::Name,
         fields: &'a [ast::Field],
         docs: &[String],
-        engine: Option<&str>,
+        engine: Option<Symbol>,
     ) -> Known {
         self.refuse_builtin(name);
         let fields_of = self.fields(fields, engine);
@@ -35,8 +36,8 @@ impl<'a> Checker<'a> {
             docs: docs.join("\n"),
             fields: fields_of.iter().map(|column| (column.clone(), docs_of(&column.name))).collect(),
         };
-        self.model.types.insert(path.to_owned(), record);
-        Known::Record(Rc::new(Record { name: Some(path.to_owned()), fields: fields_of }))
+        self.model.types.insert(path, record);
+        Known::Record(Rc::new(Record { name: Some(path), fields: fields_of }))
     }
 
     pub(crate) fn declare_enum(&mut self, name: &'a ast::Name, members: &'a [ast::Name]) -> Known {
@@ -53,11 +54,11 @@ impl<'a> Checker<'a> {
                 ));
                 continue;
             }
-            index.insert(member.text.clone(), next);
-            list.push(member.text.clone());
+            index.insert(member.text, next);
+            list.push(member.text);
         }
-        self.members.insert(name.text.clone(), index);
-        self.model.enums.insert(name.text.clone(), list);
+        self.members.insert(name.text, index);
+        self.model.enums.insert(name.text, list);
         Known::Enum
     }
 
@@ -72,7 +73,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The columns of a record type as written; a repeated name is left out, with a message.
-    pub(crate) fn fields(&mut self, fields: &'a [ast::Field], engine: Option<&str>) -> Vec<Column> {
+    pub(crate) fn fields(&mut self, fields: &'a [ast::Field], engine: Option<Symbol>) -> Vec<Column> {
         let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
         for field in fields {
             let ty = self.type_of(&field.ty, engine);
@@ -84,13 +85,13 @@ impl<'a> Checker<'a> {
                 ));
                 continue;
             }
-            columns.push(Column { name: field.name.text.clone(), ty });
+            columns.push(Column { name: field.name.text, ty });
         }
         columns
     }
 
     /// The type that a type expression means.
-    pub(crate) fn type_of(&mut self, ty: &'a TypeExpr, engine: Option<&str>) -> Type {
+    pub(crate) fn type_of(&mut self, ty: &'a TypeExpr, engine: Option<Symbol>) -> Type {
         if !self.enter(ty.span) {
             return Type::error();
         }
@@ -116,7 +117,7 @@ impl<'a> Checker<'a> {
         numbers: &'a [ast::Expr],
         types: &'a [TypeExpr],
         span: Span,
-        engine: Option<&str>,
+        engine: Option<Symbol>,
     ) -> Kind {
         let word = name.text.as_str();
         let wanted_types = usize::from(matches!(word, "list" | "rows" | "stream" | "table" | "map"));
@@ -162,11 +163,11 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn declared_type(&mut self, name: &ast::Name, engine: Option<&str>) -> Kind {
+    fn declared_type(&mut self, name: &ast::Name, engine: Option<Symbol>) -> Kind {
         let Some(id) = self.resolve(engine, &name.text) else {
             let mut known: Vec<&str> = BUILTIN.to_vec();
-            known.extend(self.model.types.keys().map(String::as_str));
-            known.extend(self.model.enums.keys().map(String::as_str));
+            known.extend(self.model.types.keys().map(Symbol::as_str));
+            known.extend(self.model.enums.keys().map(Symbol::as_str));
             let mut found =
                 Diagnostic::error(codes::E0204, name.span, format!("there is no type called `{}`", name.text));
             if let Some(near) = closest(&name.text, known) {
@@ -177,7 +178,7 @@ impl<'a> Checker<'a> {
         };
         match self.known(id, Some(name.span)) {
             Known::Record(record) => Kind::Record((*record).clone()),
-            Known::Enum => Kind::Enum(name.text.clone()),
+            Known::Enum => Kind::Enum(name.text),
             Known::Features(set) => Kind::Record(set.record.clone()),
             Known::Failed => Kind::Error,
             _ => {

@@ -1,5 +1,6 @@
 //! Types of values and relations, as the checker knows them.
 
+use fec_syntax::Symbol;
 use serde::Serialize;
 
 /// The type of a value.
@@ -42,7 +43,7 @@ pub enum Kind {
     /// `duration`.
     Duration,
     /// An enumeration, by its declared name.
-    Enum(String),
+    Enum(Symbol),
     /// `list<T>`.
     List(Box<Type>),
     /// A record. Two records are the same type when their fields are, whatever their names.
@@ -53,7 +54,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Serialize)]
 pub struct Record {
     /// `Payment`; a feature set's record has the set's name.
-    pub name: Option<String>,
+    pub name: Option<Symbol>,
     /// Fields in order.
     pub fields: Vec<Column>,
 }
@@ -70,7 +71,7 @@ impl Eq for Record {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Column {
     /// Name; no dot in it.
-    pub name: String,
+    pub name: Symbol,
     /// Type.
     pub ty: Type,
 }
@@ -93,7 +94,7 @@ pub struct RelationType {
     /// Columns in order.
     pub columns: Vec<Column>,
     /// Key columns, where rows have a key.
-    pub key: Vec<String>,
+    pub key: Vec<Symbol>,
     /// Whether it ends.
     pub boundedness: Boundedness,
     /// Rows may be taken back by later events (an unmatched left row, an aggregate): a changelog, not append-only.

@@ -14,6 +14,7 @@ use std::fmt;
 
 use fec_diagnostics::Span;
 use fec_ir::{Ir, NodeId, Step};
+use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind, JoinPick};
 use fec_model::types::Column;
@@ -138,11 +139,11 @@ pub enum RowOp {
     /// One row a group, at the end.
     Group {
         /// Keys over the input.
-        keys: Vec<(String, Expr)>,
+        keys: Vec<(Symbol, Expr)>,
         /// Aggregates over the input.
         aggregates: Vec<Aggregate>,
         /// Further columns over keys and aggregates.
-        outputs: Vec<(String, Expr)>,
+        outputs: Vec<(Symbol, Expr)>,
         /// The columns of keys and aggregates, which `outputs` read.
         row: Vec<Column>,
     },
@@ -162,7 +163,7 @@ pub enum RowOp {
         /// Rows that equal the last stay.
         with_ties: bool,
         /// Column for the rank.
-        rank: Option<String>,
+        rank: Option<Symbol>,
     },
     /// The first rows.
     Take {
@@ -186,7 +187,7 @@ pub enum RowOp {
     /// The rows that a sink can hold: those without a bad cell.
     Whole {
         /// The sink.
-        sink: String,
+        sink: Symbol,
     },
     /// A sink that holds one row of each key.
     Upsert {
@@ -223,7 +224,7 @@ pub struct Join {
     /// Which match.
     pub pick: JoinPick,
     /// The right side's record column.
-    pub alias: String,
+    pub alias: Symbol,
     /// Equal pairs: over the left row, over the right row.
     pub on: Vec<(Expr, Expr)>,
     /// What else must hold over both.
@@ -238,13 +239,13 @@ pub struct Join {
 #[derive(Debug, Clone, PartialEq)]
 pub enum TableRows {
     /// A table's own, under the table's own key.
-    Source(String),
+    Source(Symbol),
     /// Those of a view over tables: what comes out of this dataflow when it is taken to its end.
     View {
         /// Its operators; one tap.
         dataflow: Box<DataflowPlan>,
         /// Its key.
-        key: Vec<String>,
+        key: Vec<Symbol>,
     },
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fec_diagnostics::Span;
 use fec_ir::ir::FlowPlan;
 use fec_ir::{Ir, Node, NodeId, Op};
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::types::{Column, Kind, Type};
 
@@ -22,7 +23,7 @@ pub struct JobPlan {
     /// How many rows of a million may be left out as bad.
     pub tolerate: u64,
     /// Values from outside of rows, by position: parameters of the solution, parameters of the job, bindings.
-    pub slots: Vec<(String, Type)>,
+    pub slots: Vec<(Symbol, Type)>,
     /// The parameters of the job.
     pub params: Vec<Param>,
     /// What history goes through; its taps are the nodes of the relations that come from [`Rows::History`].
@@ -126,7 +127,7 @@ pub enum Work {
     /// Gives rows to a sink.
     Emit {
         /// The sink.
-        sink: String,
+        sink: Symbol,
         /// The relation.
         rows: usize,
     },
@@ -135,7 +136,7 @@ pub enum Work {
         /// The relation.
         rows: usize,
         /// The share of each part, parts per million.
-        parts: Vec<(String, u32)>,
+        parts: Vec<(Symbol, u32)>,
         /// Rows that agree go together; empty: by the whole row.
         by: Vec<Expr>,
     },
@@ -153,7 +154,7 @@ pub enum Work {
         /// Label over a row.
         label: Expr,
         /// Inputs by name over a row.
-        features: Vec<(String, Expr)>,
+        features: Vec<(Symbol, Expr)>,
         /// Trees.
         trees: u32,
         /// Depth.
@@ -173,7 +174,7 @@ pub enum Work {
     /// Publishes a model.
     Publish {
         /// Published name.
-        model: String,
+        model: Symbol,
         /// The statement that trained it.
         training: usize,
         /// Condition over bindings.
@@ -187,7 +188,7 @@ pub enum Work {
 /// A plan that no checked solution has.
 pub fn job(ir: &Ir, flow: &FlowPlan, is_table: &dyn Fn(&str) -> bool) -> Result<JobPlan, PlanError> {
     let mut planning = Planning { ir, is_table, slots: Vec::new(), relations: Vec::new(), splits: Vec::new() };
-    planning.slots.extend(ir.params.iter().map(|param| (param.name.clone(), param.ty.clone())));
+    planning.slots.extend(ir.params.iter().map(|param| (param.name, param.ty.clone())));
     let mut params = Vec::with_capacity(flow.params.len());
     for (column, value) in &flow.params {
         let slot = planning.bind(&column.name, &column.ty);
@@ -206,7 +207,7 @@ pub fn job(ir: &Ir, flow: &FlowPlan, is_table: &dyn Fn(&str) -> bool) -> Result<
         of_nodes.insert(*id, at);
         statements.push(Statement {
             node: *id,
-            name: node.binding.clone().unwrap_or_else(|| node.op.word().to_owned()),
+            name: node.binding.map_or_else(|| node.op.word().to_owned(), String::from),
             step: names.get(id).cloned(),
             guards: node.guards.clone(),
             sees: visible,
@@ -251,15 +252,15 @@ fn broken<T>(why: &str) -> Result<T, PlanError> {
 struct Planning<'a> {
     ir: &'a Ir,
     is_table: &'a dyn Fn(&str) -> bool,
-    slots: Vec<(String, Type)>,
+    slots: Vec<(Symbol, Type)>,
     relations: Vec<Relation>,
     /// The splits so far: node, statement, parts.
-    splits: Vec<(NodeId, usize, Vec<String>)>,
+    splits: Vec<(NodeId, usize, Vec<Symbol>)>,
 }
 
 impl Planning<'_> {
     fn bind(&mut self, name: &str, ty: &Type) -> usize {
-        self.slots.push((name.to_owned(), ty.clone()));
+        self.slots.push((name.into(), ty.clone()));
         self.slots.len() - 1
     }
 
@@ -283,14 +284,14 @@ impl Planning<'_> {
             None => broken("a model is used before it is trained"),
         };
         Ok(Some(match &node.op {
-            Op::Emit { sink } => Work::Emit { sink: sink.clone(), rows: self.relation(self.input(id, 0)?)? },
+            Op::Emit { sink } => Work::Emit { sink: *sink, rows: self.relation(self.input(id, 0)?)? },
             Op::Split { parts, by } => {
                 let rows = self.relation(self.input(id, 0)?)?;
-                self.splits.push((id, at, parts.iter().map(|(name, _)| name.clone()).collect()));
+                self.splits.push((id, at, parts.iter().map(|(name, _)| *name).collect()));
                 Work::Split { rows, parts: parts.clone(), by: by.clone() }
             }
             Op::Scalar { value } => {
-                let slot = self.bind(&node.binding.clone().unwrap_or_default(), &value.ty);
+                let slot = self.bind(&node.binding.unwrap_or_default(), &value.ty);
                 Work::Value { slot, value: value.clone() }
             }
             Op::Train { label, features, trees, depth, learning_rate } => Work::Train {
@@ -314,7 +315,7 @@ impl Planning<'_> {
                 Work::Evaluate { training, rows, report }
             }
             Op::Publish { model, gate } => {
-                Work::Publish { model: model.clone(), training: training(self.input(id, 0)?)?, gate: gate.clone() }
+                Work::Publish { model: *model, training: training(self.input(id, 0)?)?, gate: gate.clone() }
             }
             _ => return Ok(None),
         }))
@@ -326,7 +327,7 @@ impl Planning<'_> {
             return Ok(known);
         }
         let Some(node) = self.ir.graph.get(id) else { return broken("a node of a job is not there") };
-        let mut name = node.binding.clone().unwrap_or_else(|| node.name.clone());
+        let mut name = node.binding.map_or_else(|| node.name.clone(), String::from);
         let rows = if let Op::Part { part } = &node.op {
             let split = self.input(id, 0)?;
             let Some((_, statement, names)) = self.splits.iter().find(|(node, ..)| *node == split) else {
@@ -335,7 +336,7 @@ impl Planning<'_> {
             let Some(position) = names.iter().position(|name| name == part) else {
                 return broken("a split does not have this part");
             };
-            name.clone_from(part);
+            name = part.to_string();
             Rows::Part { split: *statement, part: position }
         } else if self.is_after_split(id) {
             self.through(id)?

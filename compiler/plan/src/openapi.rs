@@ -46,12 +46,12 @@ impl Document<'_> {
         }
         let mut schemas = Map::new();
         for (name, members) in &self.ir.enums {
-            schemas.insert(name.clone(), json!({ "type": "string", "enum": members }));
+            schemas.insert(name.to_string(), json!({ "type": "string", "enum": members }));
         }
         for (name, declared) in &self.ir.types {
             let fields: Vec<(&Column, &str)> =
                 declared.fields.iter().map(|(column, docs)| (column, docs.as_str())).collect();
-            schemas.insert(name.clone(), described(self.record(&fields), &declared.docs));
+            schemas.insert(name.to_string(), described(self.record(&fields), &declared.docs));
         }
         // A name that no type can have: types begin with an upper-case letter.
         schemas.insert("error".to_owned(), error_schema());
@@ -149,7 +149,7 @@ impl Document<'_> {
     fn record(&self, fields: &[(&Column, &str)]) -> Value {
         let mut properties = Map::new();
         for (column, docs) in fields {
-            properties.insert(column.name.clone(), described(self.schema(&column.ty), docs));
+            properties.insert(column.name.to_string(), described(self.schema(&column.ty), docs));
         }
         let required: Vec<&str> =
             fields.iter().filter(|(column, _)| !column.ty.optional).map(|(column, _)| column.name.as_str()).collect();

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fec_diagnostics::Span;
 use fec_ir::ir::FlowPlan;
 use fec_ir::{Ir, NodeId, Op, walk};
+use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::model::Plane;
 use fec_model::types::{Column, Type};
@@ -62,7 +63,7 @@ pub struct Statements {
     /// The time after which there is no answer, microseconds.
     pub deadline: Option<i64>,
     /// The last cell of each name.
-    bound: BTreeMap<String, usize>,
+    bound: BTreeMap<Symbol, usize>,
 }
 
 /// A statement.
@@ -71,7 +72,7 @@ pub struct Step {
     /// Its name in the plan.
     pub name: String,
     /// The binding as it is written; none where the statement gives none, or one that was taken out of an expression.
-    pub binding: Option<String>,
+    pub binding: Option<Symbol>,
     /// Conditions under which it runs, and whether each is wanted true.
     pub guards: Vec<(Expr, bool)>,
     /// What it does.
@@ -94,28 +95,28 @@ pub enum Work {
     /// Reads a feature set.
     Features {
         /// The set.
-        set: String,
+        set: Symbol,
         /// Its key.
         keys: Vec<Expr>,
     },
     /// Reads a table or view.
     Table {
         /// Its name.
-        table: String,
+        table: Symbol,
         /// Its key.
         keys: Vec<Expr>,
     },
     /// Applies a model.
     Predict {
         /// The model.
-        model: String,
+        model: Symbol,
         /// Its inputs by name.
-        inputs: Vec<(String, Expr)>,
+        inputs: Vec<(Symbol, Expr)>,
     },
     /// Calls a service.
     Call {
         /// Its path.
-        service: String,
+        service: Symbol,
         /// Its parameters in order.
         arguments: Vec<Expr>,
     },
@@ -128,7 +129,7 @@ pub enum Work {
     /// Hands the rows of a relation to a sink, once there is an answer.
     Emit {
         /// The sink.
-        sink: String,
+        sink: Symbol,
         /// Rows with the sink's columns.
         relation: Relation,
     },
@@ -138,13 +139,13 @@ pub enum Work {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ViewPlan {
     /// Its name.
-    pub name: String,
+    pub name: Symbol,
     /// Its rows; of several with one key the last in order counts.
     pub relation: Relation,
     /// Its columns.
     pub columns: Vec<Column>,
     /// Its key.
-    pub key: Vec<String>,
+    pub key: Vec<Symbol>,
 }
 
 /// The services of a solution that `is_wanted` names by their paths, in the order of declaration.
@@ -178,16 +179,16 @@ fn service(scope: Scope<'_>, flow: &FlowPlan) -> Result<ServicePlan, PlanError> 
 
 /// The services that a service calls, and those that they call, besides itself.
 #[must_use]
-pub fn called(ir: &Ir, path: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::from([path.to_owned()]);
-    let mut open = vec![path.to_owned()];
+pub fn called(ir: &Ir, path: &str) -> BTreeSet<Symbol> {
+    let mut found = BTreeSet::from([Symbol::new(path)]);
+    let mut open = vec![Symbol::new(path)];
     while let Some(path) = open.pop() {
         let nodes = ir.flows.iter().filter(|flow| flow.path == path).flat_map(|flow| &flow.nodes);
         for node in nodes.filter_map(|id| ir.graph.get(*id)) {
             if let Op::Call { service, .. } = &node.op
-                && found.insert(service.clone())
+                && found.insert(*service)
             {
-                open.push(service.clone());
+                open.push(*service);
             }
         }
     }
@@ -209,7 +210,7 @@ pub fn views(scope: Scope<'_>) -> Result<Vec<ViewPlan>, PlanError> {
         });
         if is_at_hand {
             views.push(ViewPlan {
-                name: view.name.clone(),
+                name: view.name,
                 relation: relation::relation(scope, &Statements::default(), view.node)?,
                 columns: view.columns.clone(),
                 key: view.key.clone(),
@@ -227,12 +228,12 @@ pub fn statements(scope: Scope<'_>, nodes: &[NodeId]) -> Result<Statements, Plan
     let ir = scope.ir;
     let mut plan = Statements::default();
     // The statement that gives each binding that has no name of its own.
-    let mut hoisted: BTreeMap<String, usize> = BTreeMap::new();
+    let mut hoisted: BTreeMap<Symbol, usize> = BTreeMap::new();
     for id in nodes {
         let Some(node) = ir.graph.get(*id) else { continue };
         if matches!(node.op, Op::Request { .. }) {
             for column in &node.columns {
-                plan.bind(&column.name, &column.ty);
+                plan.bind(column.name, &column.ty);
             }
             plan.parameters = plan.cells.len();
             continue;
@@ -244,11 +245,11 @@ pub fn statements(scope: Scope<'_>, nodes: &[NodeId]) -> Result<Statements, Plan
         let mut target = None;
         let mut written = None;
         if let (Some(binding), Some(column)) = (&node.binding, node.columns.first()) {
-            target = Some(plan.bind(binding, &column.ty));
+            target = Some(plan.bind(*binding, &column.ty));
             if binding.starts_with('$') {
-                hoisted.insert(binding.clone(), plan.steps.len());
+                hoisted.insert(*binding, plan.steps.len());
             } else {
-                written = Some(binding.clone());
+                written = Some(*binding);
             }
         }
         plan.steps.push(Step {
@@ -267,7 +268,7 @@ pub fn statements(scope: Scope<'_>, nodes: &[NodeId]) -> Result<Statements, Plan
 }
 
 /// The statements that were taken out of an operator's expressions, and out of those of such statements.
-fn parts(op: &Op, hoisted: &BTreeMap<String, usize>, steps: &[Step]) -> Vec<usize> {
+fn parts(op: &Op, hoisted: &BTreeMap<Symbol, usize>, steps: &[Step]) -> Vec<usize> {
     let mut found = BTreeSet::new();
     let mut op = op.clone();
     for expr in walk::op_exprs_mut(&mut op) {
@@ -283,12 +284,12 @@ fn parts(op: &Op, hoisted: &BTreeMap<String, usize>, steps: &[Step]) -> Vec<usiz
 
 impl Statements {
     /// Gives a binding its cell. A later binding of the same name (in another branch) hides the earlier one.
-    fn bind(&mut self, name: &str, ty: &Type) -> usize {
+    fn bind(&mut self, name: Symbol, ty: &Type) -> usize {
         let position = self.cells.len();
         let is_taken = self.cells.iter().any(|cell| cell.name == name);
-        let own = if is_taken { format!("{name}#{position}") } else { name.to_owned() };
+        let own = if is_taken { format!("{name}#{position}").into() } else { name };
         self.cells.push(Column { name: own, ty: ty.clone() });
-        self.bound.insert(name.to_owned(), position);
+        self.bound.insert(name, position);
         position
     }
 
@@ -299,8 +300,8 @@ impl Statements {
     }
 
     /// The bindings so far, by name, with their cells.
-    pub fn bound(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.bound.iter().map(|(name, position)| (name.as_str(), *position))
+    pub fn bound(&self) -> impl Iterator<Item = (Symbol, usize)> {
+        self.bound.iter().map(|(name, position)| (*name, *position))
     }
 
     /// An expression over the bindings as one over the cells.
@@ -311,7 +312,7 @@ impl Statements {
             if let ExprKind::Binding(name) = &part.kind
                 && let Some(cell) = self.cell(name).and_then(|position| self.cells.get(position))
             {
-                part.kind = ExprKind::Column(cell.name.clone());
+                part.kind = ExprKind::Column(cell.name);
             }
         });
         expr
@@ -326,19 +327,19 @@ impl Statements {
         let ir = scope.ir;
         let Some(node) = ir.graph.get(id) else { return Ok(None) };
         Ok(Some(match &node.op {
-            Op::ReadFeatures { set, keys } => Work::Features { set: set.clone(), keys: self.all(keys) },
-            Op::ReadTable { table, keys } => Work::Table { table: table.clone(), keys: self.all(keys) },
+            Op::ReadFeatures { set, keys } => Work::Features { set: *set, keys: self.all(keys) },
+            Op::ReadTable { table, keys } => Work::Table { table: *table, keys: self.all(keys) },
             Op::Predict { model, inputs } => {
                 let declared = ir.models.iter().find(|known| known.name == *model);
-                let names = declared.map(|known| known.inputs.iter().map(|input| input.name.clone()).collect());
-                let names: Vec<String> = names.unwrap_or_default();
-                Work::Predict { model: model.clone(), inputs: names.into_iter().zip(self.all(inputs)).collect() }
+                let names = declared.map(|known| known.inputs.iter().map(|input| input.name).collect());
+                let names: Vec<Symbol> = names.unwrap_or_default();
+                Work::Predict { model: *model, inputs: names.into_iter().zip(self.all(inputs)).collect() }
             }
-            Op::Call { service, arguments } => Work::Call { service: service.clone(), arguments: self.all(arguments) },
+            Op::Call { service, arguments } => Work::Call { service: *service, arguments: self.all(arguments) },
             Op::Scalar { value } => Work::Scalar(self.over(value)),
             Op::Respond { value } => Work::Respond(self.over(value)),
             Op::Emit { sink } => match ir.graph.inputs(id).first() {
-                Some(root) => Work::Emit { sink: sink.clone(), relation: relation::relation(scope, self, *root)? },
+                Some(root) => Work::Emit { sink: *sink, relation: relation::relation(scope, self, *root)? },
                 None => return Err(PlanError(format!("`{}` emits nothing", node.name))),
             },
             Op::Collect => match ir.graph.inputs(id).first() {

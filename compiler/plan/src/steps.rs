@@ -90,11 +90,11 @@ pub fn steps(ir: &Ir, job: &FlowPlan) -> Vec<Step> {
     for id in &job.nodes {
         let Some(node) = ir.graph.get(*id) else { continue };
         let (kind, what) = match &node.op {
-            Op::Split { .. } => (StepKind::Split, node.binding.clone().unwrap_or_default()),
-            Op::Train { .. } => (StepKind::Train, node.binding.clone().unwrap_or_default()),
-            Op::Evaluate => (StepKind::Evaluate, node.binding.clone().unwrap_or_default()),
-            Op::Publish { model, .. } => (StepKind::Publish, model.clone()),
-            Op::Emit { sink } => (StepKind::Emit, sink.clone()),
+            Op::Split { .. } => (StepKind::Split, node.binding.unwrap_or_default()),
+            Op::Train { .. } => (StepKind::Train, node.binding.unwrap_or_default()),
+            Op::Evaluate => (StepKind::Evaluate, node.binding.unwrap_or_default()),
+            Op::Publish { model, .. } => (StepKind::Publish, *model),
+            Op::Emit { sink } => (StepKind::Emit, *sink),
             _ => continue,
         };
         // Whose rows it takes, whose values it reads, and theirs.

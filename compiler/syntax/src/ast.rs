@@ -4,6 +4,8 @@
 
 use fec_diagnostics::Span;
 
+use crate::symbol::Symbol;
+
 /// One file.
 #[derive(Debug, Clone, Default)]
 pub struct File {
@@ -12,10 +14,10 @@ pub struct File {
 }
 
 /// An identifier as written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name {
     /// Text.
-    pub text: String,
+    pub text: Symbol,
     /// Place.
     pub span: Span,
 }
@@ -438,7 +440,7 @@ pub enum ExprKind {
     /// A literal.
     Literal(Literal),
     /// A name.
-    Name(String),
+    Name(Symbol),
     /// `a.b`.
     Field {
         /// Of what.

@@ -14,9 +14,11 @@ mod lexer;
 mod literal;
 mod parser;
 mod scan;
+mod symbol;
 mod token;
 
 pub use lexer::{Lexed, lex};
+pub use symbol::Symbol;
 pub use token::{Kind, Token};
 
 use fec_diagnostics::{Diagnostic, FileId, in_source_order};

@@ -78,7 +78,7 @@ fn show(value: &Expr) -> String {
         ExprKind::Literal(Literal::String(text)) => format!("{text:?}"),
         ExprKind::Literal(Literal::Duration(micros)) => format!("{micros}us"),
         ExprKind::Literal(other) => format!("{other:?}"),
-        ExprKind::Name(name) => name.clone(),
+        ExprKind::Name(name) => name.to_string(),
         ExprKind::Field { of, name } => format!("{}.{}", show(of), name.text),
         ExprKind::Index { of, keys } => format!("{}[{}]", show(of), list(keys)),
         ExprKind::Call { function, arguments: all } => format!("{}({})", show(function), arguments(all)),

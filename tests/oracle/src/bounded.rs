@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{Relation, RelationOp};
 
@@ -89,9 +90,9 @@ impl Scope<'_> {
     fn group(
         &self,
         input: &Relation,
-        keys: &[(String, Expr)],
+        keys: &[(Symbol, Expr)],
         aggregates: &[Aggregate],
-        outputs: &[(String, Expr)],
+        outputs: &[(Symbol, Expr)],
         to: &Relation,
     ) -> Result<Vec<Change>, Stop> {
         let columns = names(&input.ty.columns);
@@ -111,16 +112,16 @@ impl Scope<'_> {
         }
         let mut out = Vec::new();
         for (key, rows) in groups {
-            let mut names: Vec<String> = keys.iter().map(|(name, _)| name.clone()).collect();
+            let mut names: Vec<Symbol> = keys.iter().map(|(name, _)| *name).collect();
             let mut cells: Vec<Cell> = key.into_iter().map(|value| Ok(value.0)).collect();
             for (number, item) in aggregates.iter().enumerate() {
                 let entries: Vec<Entry> = rows.iter().filter_map(|row| row.get(number).cloned().flatten()).collect();
-                names.push(item.name.clone());
+                names.push(item.name);
                 cells.push(aggregate(item, &entries)?);
             }
             for (name, expr) in outputs {
                 let cell = self.row(&names, &cells, self.cut, &Place::nowhere()).cell(expr)?;
-                names.push(name.clone());
+                names.push(*name);
                 cells.push(cell);
             }
             out.push(unplaced(pick(&names, &cells, to)?));

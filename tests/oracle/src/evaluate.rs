@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use fec_model::Symbol;
 use fec_model::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp, VarId};
 use fec_model::types::{Kind, Type};
 
@@ -35,7 +36,7 @@ pub(crate) fn broken<T>(why: impl Into<String>) -> Result<T, Stop> {
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'e> {
     /// Names of the columns.
-    pub names: &'e [String],
+    pub names: &'e [Symbol],
     /// Their cells.
     pub cells: &'e [Cell],
 }

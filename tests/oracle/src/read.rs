@@ -39,10 +39,10 @@ pub fn records(model: &Model, source: &Source, bytes: &[u8]) -> Vec<Record> {
 pub fn add(history: &mut History, model: &Model, source: &Source, bytes: &[u8]) {
     let records = records(model, source, bytes);
     if source.shape == Shape::Stream {
-        history.records.entry(source.name.clone()).or_default().extend(records);
+        history.records.entry(source.name).or_default().extend(records);
     } else {
         let rows = records.into_iter().map(|record| record.cells);
-        history.tables.entry(source.name.clone()).or_default().extend(rows);
+        history.tables.entry(source.name).or_default().extend(rows);
     }
 }
 
@@ -83,7 +83,7 @@ fn record(model: &Model, source: &Source, fields: Option<&Fields>, number: i64) 
         return unreadable;
     };
     let int = |value, default| if let Value::Int(n) = value { n } else { default };
-    let cells = source.ty.columns.iter().map(|column| match fields.get(&column.name) {
+    let cells = source.ty.columns.iter().map(|column| match fields.get(column.name.as_str()) {
         None => present(Value::Absent, &column.ty),
         Some(raw) => cell(model, raw, &column.ty, source.unit),
     });
@@ -185,7 +185,7 @@ fn parse_json(model: &Model, json: &str, ty: &Type, unit: Option<TimeUnit>) -> C
         }
         Kind::Record(record) => {
             let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).map_err(|_| Fault::Malformed)?;
-            let cells = record.fields.iter().map(|field| match fields.get(&field.name) {
+            let cells = record.fields.iter().map(|field| match fields.get(field.name.as_str()) {
                 None => present(Value::Absent, &field.ty),
                 Some(raw) => nested(model, raw, &field.ty, unit),
             });

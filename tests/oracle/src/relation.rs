@@ -1,5 +1,6 @@
 //! Relations (`spec/semantics.md`, 3, 4.2 and 5.4): the changes of each operator from all changes of its input.
 
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::model::Shape;
 use fec_model::relation::{Relation, RelationOp};
@@ -14,8 +15,8 @@ use crate::world::Until;
 
 /// Names of columns.
 #[must_use]
-pub(crate) fn names(columns: &[Column]) -> Vec<String> {
-    columns.iter().map(|column| column.name.clone()).collect()
+pub(crate) fn names(columns: &[Column]) -> Vec<Symbol> {
+    columns.iter().map(|column| column.name).collect()
 }
 
 impl Scope<'_> {
@@ -128,7 +129,7 @@ impl Scope<'_> {
         Ok(rows)
     }
 
-    fn input(&self, input: &Relation) -> Result<(Vec<String>, Vec<Change>), Stop> {
+    fn input(&self, input: &Relation) -> Result<(Vec<Symbol>, Vec<Change>), Stop> {
         Ok((names(&input.ty.columns), self.changes(input)?))
     }
 
@@ -180,9 +181,9 @@ impl Scope<'_> {
 
     fn derive(
         &self,
-        names: &[String],
+        names: &[Symbol],
         change: &mut Change,
-        columns: &[(String, Expr)],
+        columns: &[(Symbol, Expr)],
         to: &Relation,
     ) -> Result<(), Stop> {
         let mut names = names.to_vec();
@@ -192,7 +193,7 @@ impl Scope<'_> {
             match names.iter().position(|other| other == name).and_then(|at| cells.get_mut(at)) {
                 Some(replaced) => *replaced = cell,
                 None => {
-                    names.push(name.clone());
+                    names.push(*name);
                     cells.push(cell);
                 }
             }
@@ -320,7 +321,7 @@ fn order(relation: &Relation, changes: &mut [Change]) {
 }
 
 /// The cells of a relation's columns, by name.
-pub(crate) fn pick(names: &[String], cells: &[Cell], to: &Relation) -> Result<Vec<Cell>, Stop> {
+pub(crate) fn pick(names: &[Symbol], cells: &[Cell], to: &Relation) -> Result<Vec<Cell>, Stop> {
     let column = |column: &Column| match names.iter().position(|name| *name == column.name).and_then(|at| cells.get(at))
     {
         Some(cell) => Ok(cell.clone()),

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::relation::Relation;
 
@@ -32,7 +33,7 @@ pub struct Scope<'w> {
     /// `now` in a job's own body and in a service's; elsewhere it is the row's time.
     pub now: Option<i64>,
     /// Bindings and parameters by name.
-    pub bindings: BTreeMap<String, Bound<'w>>,
+    pub bindings: BTreeMap<Symbol, Bound<'w>>,
     /// Places of the records that were left out, and why.
     pub left_out: RefCell<BTreeSet<(Place, Fault)>>,
 }
@@ -92,7 +93,7 @@ impl<'w> Scope<'w> {
 
     /// What an expression over a row sees.
     #[must_use]
-    pub fn row<'e>(&'e self, names: &'e [String], cells: &'e [Cell], time: i64, place: &Place) -> Env<'e> {
+    pub fn row<'e>(&'e self, names: &'e [Symbol], cells: &'e [Cell], time: i64, place: &Place) -> Env<'e> {
         let instant = if *place == Place::nowhere() { self.tables_at } else { place.arrived };
         let left = Some(Frame { names, cells });
         Env { scope: self, left, right: None, now: self.now.unwrap_or(time), instant, variables: None }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fec_model::Symbol;
 use fec_model::model::{Shape, Source};
 
 use crate::value::{Cell, Ordered, Value};
@@ -63,7 +64,7 @@ pub(crate) fn position(source: &Source, name: &str) -> Option<usize> {
     source.ty.columns.iter().position(|column| column.name == name)
 }
 
-fn cells<'r>(source: &Source, record: &'r [Cell], names: &[String]) -> Option<Vec<&'r Value>> {
+fn cells<'r>(source: &Source, record: &'r [Cell], names: &[Symbol]) -> Option<Vec<&'r Value>> {
     names.iter().map(|name| record.get(position(source, name)?)?.as_ref().ok()).collect()
 }
 
@@ -144,7 +145,7 @@ fn repeated(source: &Source, before: &[Event], partition: i64, arrived: i64, id:
 #[must_use]
 pub fn accept_table(source: &Source, rows: &[Option<Vec<Cell>>]) -> (Vec<Vec<Cell>>, Vec<i64>) {
     debug_assert_eq!(source.shape, Shape::Table, "a table source");
-    let needed: Vec<String> = source.key.iter().chain(&source.versions).cloned().collect();
+    let needed: Vec<Symbol> = source.key.iter().chain(&source.versions).cloned().collect();
     let mut accepted = Vec::new();
     let mut refused = Vec::new();
     for (row, offset) in rows.iter().zip(0..) {

@@ -31,12 +31,12 @@ pub fn expectations(model: &Model, test: &Test) -> Result<Vec<Result<bool, Stop>
                 stamp: None,
                 cells: Some(cells),
             });
-            history.records.entry(name.clone()).or_default().extend(records);
+            history.records.entry(*name).or_default().extend(records);
         } else {
-            history.tables.entry(name.clone()).or_default().extend(rows.into_iter().map(Some));
+            history.tables.entry(*name).or_default().extend(rows.into_iter().map(Some));
         }
     }
-    let answers = test.returns.iter().map(|(name, value)| Ok((name.clone(), given.env().value(value)?)));
+    let answers = test.returns.iter().map(|(name, value)| Ok((*name, given.env().value(value)?)));
     let predictions = answers.collect::<Result<_, Stop>>()?;
     let mut world = World::new(model, &history);
     world.predictions = predictions;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use fec_model::Symbol;
 use fec_model::expr::Aggregate;
 use fec_model::model::{Binding, Flow, Item, Model, Plane, Shape, Sink, Source, Write};
 use fec_model::relation::Relation;
@@ -21,9 +22,9 @@ use crate::value::{Cell, Fault, Ordered, Value};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     /// Records of the stream sources by name; of a source without data nothing.
-    pub records: BTreeMap<String, Vec<Record>>,
+    pub records: BTreeMap<Symbol, Vec<Record>>,
     /// Rows of the tables by name, in the order of their files; none where a row is unreadable.
-    pub tables: BTreeMap<String, Vec<Option<Vec<Cell>>>>,
+    pub tables: BTreeMap<Symbol, Vec<Option<Vec<Cell>>>>,
 }
 
 /// Up to which place changes count.
@@ -68,7 +69,7 @@ struct Input {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Emitted {
     /// The sink.
-    pub sink: String,
+    pub sink: Symbol,
     /// Changes of a stream, or rows of a job, in order; columns in the sink's order.
     pub changes: Vec<Change>,
     /// Places of records that were left out, with the fault.
@@ -81,13 +82,13 @@ pub struct World<'w> {
     /// The checked solution.
     pub model: &'w Model,
     /// What each published model answers; a missing one has no version.
-    pub predictions: BTreeMap<String, Value>,
+    pub predictions: BTreeMap<Symbol, Value>,
     /// T: a microsecond after the greatest arrival.
     pub end: i64,
-    intakes: BTreeMap<String, Intake>,
-    tables: BTreeMap<String, (Vec<Vec<Cell>>, Vec<i64>)>,
-    ranks: BTreeMap<String, usize>,
-    inputs: RefCell<BTreeMap<String, Rc<Input>>>,
+    intakes: BTreeMap<Symbol, Intake>,
+    tables: BTreeMap<Symbol, (Vec<Vec<Cell>>, Vec<i64>)>,
+    ranks: BTreeMap<Symbol, usize>,
+    inputs: RefCell<BTreeMap<Symbol, Rc<Input>>>,
     /// What answered requests have given to sinks, in order.
     requested: RefCell<Vec<Emitted>>,
 }
@@ -101,14 +102,14 @@ impl<'w> World<'w> {
         for source in &model.sources {
             if source.shape == Shape::Stream {
                 let records = history.records.get(&source.name).map_or(&[][..], Vec::as_slice);
-                intakes.insert(source.name.clone(), accept(source, records));
+                intakes.insert(source.name, accept(source, records));
             } else {
                 let rows = history.tables.get(&source.name).map_or(&[][..], Vec::as_slice);
-                tables.insert(source.name.clone(), accept_table(source, rows));
+                tables.insert(source.name, accept_table(source, rows));
             }
         }
         let end = intakes.values().filter_map(|intake| intake.arrived).max().map_or(0, |last| last.saturating_add(1));
-        let names: BTreeSet<&String> = model.sources.iter().map(|source| &source.name).collect();
+        let names: BTreeSet<&Symbol> = model.sources.iter().map(|source| &source.name).collect();
         let ranks = names.into_iter().cloned().zip(0..).collect();
         let (inputs, requested) = (RefCell::default(), RefCell::default());
         Self { model, predictions: BTreeMap::new(), end, intakes, tables, ranks, inputs, requested }
@@ -157,13 +158,13 @@ impl<'w> World<'w> {
     ///
     /// # Errors
     /// [`Stop::Broken`] where there is no such set or its model makes no sense.
-    pub fn features(&self, set: &str, key: &[Value], t: i64, until: Until<'_>) -> Result<Vec<(String, Cell)>, Stop> {
+    pub fn features(&self, set: &str, key: &[Value], t: i64, until: Until<'_>) -> Result<Vec<(Symbol, Cell)>, Stop> {
         let Some(declared) = self.model.feature_set(set) else { return broken(format!("no feature set `{set}`")) };
         let input = self.input(set)?;
         let key: Vec<Ordered> = key.iter().cloned().map(Ordered).collect();
         let absent = key.iter().any(|value| value.0.is_absent());
         let contributions = if absent { &[][..] } else { input.by_key.get(&key).map_or(&[][..], Vec::as_slice) };
-        let mut columns: Vec<(String, Cell)> = Vec::new();
+        let mut columns: Vec<(Symbol, Cell)> = Vec::new();
         for (number, item) in declared.aggregates.iter().enumerate() {
             let Some(window) = item.window else { return broken(format!("`{}` without a window", item.name)) };
             let tail = (i128::from(t) - i128::from(window.size)).div_euclid(window.step.max(1).into())
@@ -181,13 +182,13 @@ impl<'w> World<'w> {
                 }
             }
             let entries: Vec<Entry> = there.into_values().filter(|entry| entry.weight != 0).collect();
-            columns.push((item.name.clone(), aggregate(item, &entries)?));
+            columns.push((item.name, aggregate(item, &entries)?));
         }
         let scope = Scope::new(self, i64::MAX);
         for (name, scalar) in &declared.scalars {
-            let (names, cells): (Vec<String>, Vec<Cell>) = columns.iter().cloned().unzip();
+            let (names, cells): (Vec<Symbol>, Vec<Cell>) = columns.iter().cloned().unzip();
             let cell = scope.row(&names, &cells, t, &Place::nowhere()).cell(scalar)?;
-            columns.push((name.clone(), cell));
+            columns.push((*name, cell));
         }
         let ordered =
             declared.columns.iter().map(|column| match columns.iter().find(|(name, _)| *name == column.name) {
@@ -201,7 +202,7 @@ impl<'w> World<'w> {
     ///
     /// # Errors
     /// As [`World::features`].
-    pub fn features_before(&self, set: &str, key: &[Value], t: i64, cut: i64) -> Result<Vec<(String, Cell)>, Stop> {
+    pub fn features_before(&self, set: &str, key: &[Value], t: i64, cut: i64) -> Result<Vec<(Symbol, Cell)>, Stop> {
         self.features(set, key, t, Until::Arrived(cut))
     }
 
@@ -247,7 +248,7 @@ impl<'w> World<'w> {
         }
         input.left_out = scope.left_out.into_inner();
         let input = Rc::new(input);
-        self.inputs.borrow_mut().insert(set.to_owned(), Rc::clone(&input));
+        self.inputs.borrow_mut().insert(set.into(), Rc::clone(&input));
         Ok(input)
     }
 
@@ -276,7 +277,7 @@ impl<'w> World<'w> {
         let mut scope = Scope::new(self, now);
         scope.now = Some(now);
         for ((column, _), argument) in flow.params.iter().zip(arguments) {
-            scope.bindings.insert(column.name.clone(), Bound::Scalar(argument.clone()));
+            scope.bindings.insert(column.name, Bound::Scalar(argument.clone()));
         }
         let mut emits = Vec::new();
         let response = match self.run(&flow.items, flow.plane, &mut scope, &mut emits)? {
@@ -291,7 +292,7 @@ impl<'w> World<'w> {
         for (column, default) in &flow.params {
             if let Some(default) = default {
                 let cell = scope.env().cell(default)?;
-                scope.bindings.insert(column.name.clone(), Bound::Scalar(cell));
+                scope.bindings.insert(column.name, Bound::Scalar(cell));
             }
         }
         Ok(())
@@ -308,14 +309,14 @@ impl<'w> World<'w> {
         for item in items {
             match item {
                 Item::Bind { name, value: Binding::Relation(relation), .. } => {
-                    scope.bindings.insert(name.clone(), Bound::Rows(relation));
+                    scope.bindings.insert(*name, Bound::Rows(relation));
                 }
                 Item::Bind { name, value: Binding::Scalar(expr), settings, .. } => {
                     let mut cell = scope.env().cell(expr)?;
                     if let (Some(fallback), Ok(Value::Absent) | Err(_)) = (&settings.fallback, &cell) {
                         cell = scope.env().cell(fallback)?;
                     }
-                    scope.bindings.insert(name.clone(), Bound::Scalar(cell));
+                    scope.bindings.insert(*name, Bound::Scalar(cell));
                 }
                 // Training is no part of what this evaluator judges: what needs it will find no binding.
                 Item::Bind { .. } | Item::Publish { .. } => {}
@@ -368,7 +369,7 @@ fn emit(relation: &Relation, sink: &str, plane: Plane, scope: &Scope<'_>) -> Res
             changes.push(row);
         }
     }
-    Ok(Emitted { sink: sink.to_owned(), changes, left_out: scope.left_out.into_inner() })
+    Ok(Emitted { sink: sink.into(), changes, left_out: scope.left_out.into_inner() })
 }
 
 /// What a sink with a key holds after changes in order (6): of the rows of a key that are there, the last.

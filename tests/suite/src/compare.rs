@@ -10,6 +10,7 @@ use asol_oracle::value::{Cell, Fault, Value};
 use asol_oracle::world::{Emitted, History, World, upserted};
 use fec_diagnostics::{FileId, Severity};
 use fec_model::CheckOptions;
+use fec_model::Symbol;
 use fec_model::model::{Model, Plane, Write};
 
 use crate::generate::Program;
@@ -111,7 +112,7 @@ pub fn questions(world: &World<'_>, seed: u64, count: usize) -> Result<Vec<Quest
                     window.size + window.step,
                 ]));
             }
-            out.push(Question { set: set.name.clone(), key, t });
+            out.push(Question { set: set.name.to_string(), key, t });
         }
     }
     Ok(out)
@@ -144,7 +145,7 @@ pub fn compare(program: &Program, model: &Model, subject: &mut dyn Subject, repo
     }
     for flow in model.flows.iter().filter(|flow| flow.plane != Plane::Online) {
         for emitted in world.emitted(flow, world.end).map_err(broken)? {
-            let sink = emitted.sink.clone();
+            let sink = emitted.sink;
             let got = subject.sink(program, &sink)?;
             let place = format!("seed {}: {}: sink `{sink}`", program.seed, subject.name());
             report.rows(&written(model, emitted), &got, &place);
@@ -232,9 +233,9 @@ pub fn letters(world: &World<'_>) -> Result<BTreeSet<Letter>, Stop> {
                 Reason::Ahead => "ahead",
             };
             out.insert(Letter {
-                flow: source.name.clone(),
+                flow: source.name.to_string(),
                 reason: reason.to_owned(),
-                source: source.name.clone(),
+                source: source.name.to_string(),
                 partition: *partition,
                 offset: *offset,
             });
@@ -260,12 +261,12 @@ pub fn unnamed(letters: BTreeSet<Letter>) -> BTreeSet<Letter> {
 /// The letter of a row that a flow left out.
 fn left_out(world: &World<'_>, flow: &str, (place, fault): &(Place, Fault)) -> Option<Letter> {
     let (At::Event(rank, partition, offset) | At::Closing(rank, partition, offset)) = &place.at else { return None };
-    let mut names: Vec<&String> = world.model.sources.iter().map(|source| &source.name).collect();
+    let mut names: Vec<&Symbol> = world.model.sources.iter().map(|source| &source.name).collect();
     names.sort_unstable();
     Some(Letter {
         flow: flow.to_owned(),
         reason: fault.code().to_owned(),
-        source: names.get(*rank).map(|name| (*name).clone())?,
+        source: names.get(*rank).map(|name| name.to_string())?,
         partition: *partition,
         offset: *offset,
     })
@@ -386,7 +387,9 @@ mod tests {
         ) -> Result<Vec<(String, Cell)>, String> {
             let model = checked(program).map_err(|mistakes| mistakes.join("\n"))?;
             let history = history(program, &model);
-            World::new(&model, &history).features_before(set, key, t, t).map_err(|stop| format!("{stop:?}"))
+            let cells = World::new(&model, &history).features_before(set, key, t, t);
+            let cells = cells.map_err(|stop| format!("{stop:?}"))?;
+            Ok(cells.into_iter().map(|(name, cell)| (name.into(), cell)).collect())
         }
 
         fn sink(&mut self, program: &Program, sink: &str) -> Result<Vec<Written>, String> {

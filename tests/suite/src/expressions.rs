@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fec_diagnostics::Span;
+use fec_model::Symbol;
 use fec_model::expr::{BinaryOp, Expr, ExprKind, Function, Literal, UnaryOp, VarId};
 use fec_model::types::{Column, Kind, Record, Type};
 
@@ -10,9 +11,9 @@ use crate::random::Random;
 
 /// The members of the one enumeration.
 #[must_use]
-pub fn enums() -> BTreeMap<String, Vec<String>> {
+pub fn enums() -> BTreeMap<Symbol, Vec<Symbol>> {
     let members = ["calm", "Wild", "1e3", "type", "größe"];
-    BTreeMap::from([("Mood".to_owned(), members.iter().map(|member| (*member).to_owned()).collect())])
+    BTreeMap::from([("Mood".into(), members.iter().map(|member| (*member).into()).collect())])
 }
 
 fn decimal(precision: u8, scale: u8) -> Kind {
@@ -20,7 +21,7 @@ fn decimal(precision: u8, scale: u8) -> Kind {
 }
 
 fn record(fields: &[(&str, Type)]) -> Kind {
-    let fields = fields.iter().map(|(name, ty)| Column { name: (*name).to_owned(), ty: ty.clone() }).collect();
+    let fields = fields.iter().map(|(name, ty)| Column { name: (*name).into(), ty: ty.clone() }).collect();
     Kind::Record(Record { name: None, fields })
 }
 
@@ -71,8 +72,8 @@ pub fn columns() -> Vec<Column> {
     ];
     let mut columns = Vec::new();
     for (name, kind) in names.into_iter().zip(kinds()) {
-        columns.push(Column { name: name.to_owned(), ty: Type::required(kind.clone()) });
-        columns.push(Column { name: format!("{name}?"), ty: Type::maybe(kind) });
+        columns.push(Column { name: name.into(), ty: Type::required(kind.clone()) });
+        columns.push(Column { name: format!("{name}?").into(), ty: Type::maybe(kind) });
     }
     columns
 }
@@ -145,6 +146,7 @@ impl<'r> Expressions<'r> {
         let slots: Vec<(String, Type)> = slots().into_iter().filter(|(_, ty)| ty.kind == *kind).collect();
         if !slots.is_empty() && self.random.chance(15) {
             let (name, ty) = self.random.pick(&slots).clone();
+            let name = Symbol::from(name);
             let kind = if self.random.chance(50) { ExprKind::Param(name) } else { ExprKind::Binding(name) };
             return make(kind, ty);
         }
@@ -234,7 +236,7 @@ impl<'r> Expressions<'r> {
         let mut found = Vec::new();
         for field in &record.fields {
             let ty = Type { kind: field.ty.kind.clone(), optional: field.ty.optional || of.ty.optional };
-            let field = make(ExprKind::Field(boxed(of.clone()), field.name.clone()), ty);
+            let field = make(ExprKind::Field(boxed(of.clone()), field.name), ty);
             found.extend(self.fields(&field, kind));
             if field.ty.kind == *kind {
                 found.push(field);

@@ -327,7 +327,7 @@ fn model_type(ty: &DataType, argument: &Kind) -> Type {
                 .fields
                 .iter()
                 .zip(kinds)
-                .map(|(f, kind)| Column { name: f.name.clone(), ty: Type::required(kind) })
+                .map(|(f, kind)| Column { name: f.name.clone().into(), ty: Type::required(kind) })
                 .collect();
             Kind::List(Box::new(Type::required(Kind::Record(Record { name: None, fields }))))
         }

@@ -143,7 +143,7 @@ impl Ready {
         Letter {
             flow: letter.flow.to_string(),
             reason: letter.reason.code().to_owned(),
-            source: source.map(|source| source.name.clone()).unwrap_or_default(),
+            source: source.map(|source| source.name.to_string()).unwrap_or_default(),
             partition: if origin.partition == UNPLACED { 0 } else { origin.partition.into() },
             offset: letter.order.offset,
         }
@@ -220,7 +220,7 @@ impl Subject for Replayed {
                 Ok(value) => Ok(subject::cell(value, &ty).ok_or_else(|| format!("{value:?} is no {ty:?}"))?),
                 Err(fault) => Err(subject::fault(*fault).ok_or_else(|| fault.to_string())?),
             };
-            Ok((column.name.clone(), cell))
+            Ok((column.name.to_string(), cell))
         });
         columns.collect()
     }

@@ -169,7 +169,7 @@ fn files(
             got.insert(Letter {
                 flow: text("flow"),
                 reason: text("reason"),
-                source: source.name.clone(),
+                source: source.name.to_string(),
                 partition: number("partition"),
                 offset: number("offset"),
             });
@@ -184,7 +184,7 @@ fn files(
 fn line(sink: &Sink, row: &Written, world: &World<'_>) -> Result<String, Stop> {
     let fields = sink.columns.iter().zip(&row.cells).map(|(column, value)| {
         let text = json(value, &column.ty.kind, world)?;
-        Ok(format!("{}:{text}", serde_json::Value::String(column.name.clone())))
+        Ok(format!("{}:{text}", serde_json::Value::String(column.name.to_string())))
     });
     Ok(format!("{{{}}}", fields.collect::<Result<Vec<String>, Stop>>()?.join(",")))
 }

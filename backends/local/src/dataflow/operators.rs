@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fec_ir::Step as PlanStep;
+use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind as PlanJoin, JoinPick};
 use fec_model::types::Column;
@@ -86,7 +87,7 @@ impl Instance<'_> {
                     keys: self.sort_keys(keys, &input)?,
                     per: self.programs(per, &input)?,
                     with_ties: *with_ties,
-                    rank: rank.clone(),
+                    rank: rank.map(String::from),
                     flow,
                 };
                 Box::new(Top::new(input, spec))
@@ -136,7 +137,7 @@ impl Instance<'_> {
                 PlanStep::Project { columns } => {
                     let programs = columns.iter().map(|(_, value)| self.program(value, &schema));
                     built.push(Step::Project(programs.collect::<Result<_, _>>()?));
-                    let named = |(name, value): &(String, Expr)| Column { name: name.clone(), ty: value.ty.clone() };
+                    let named = |(name, value): &(Symbol, Expr)| Column { name: *name, ty: value.ty.clone() };
                     schema = self.schema(&columns.iter().map(named).collect::<Vec<_>>());
                 }
             }
@@ -174,7 +175,7 @@ impl Instance<'_> {
             left_keys,
             right_keys,
             residual,
-            alias: join.alias.clone(),
+            alias: join.alias.to_string(),
             flow,
         })
     }

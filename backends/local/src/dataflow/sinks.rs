@@ -1,5 +1,6 @@
 //! What sinks take.
 
+use fec_model::Symbol;
 use fec_model::model::{Sink, Write};
 use flow_core::batch::Batch;
 use flow_operators::upsert::held;
@@ -16,7 +17,7 @@ pub fn taken(sink: &Sink, rows: Batch) -> Result<Batch, LocalError> {
     if sink.write != Write::Upsert {
         return Ok(rows);
     }
-    let position = |name: &String| sink.columns.iter().position(|column| column.name == *name);
+    let position = |name: &Symbol| sink.columns.iter().position(|column| column.name == *name);
     let key: Vec<usize> = sink.key.iter().filter_map(position).collect();
     Ok(held(&rows, &key)?)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fec_ir::NodeId;
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_plan::service::{self, Scope, Statements, Work as Planned};
 use flow_core::types::Schema;
@@ -79,19 +80,21 @@ impl<'a> Compiler<'a> {
 
     fn work(&self, work: &Planned) -> Result<Work, LocalError> {
         Ok(match work {
-            Planned::Features { set, keys } => Work::Features { set: set.clone(), keys: self.all(keys)? },
-            Planned::Table { table, keys } => Work::Table { table: table.clone(), keys: self.all(keys)? },
+            Planned::Features { set, keys } => Work::Features { set: set.to_string(), keys: self.all(keys)? },
+            Planned::Table { table, keys } => Work::Table { table: table.to_string(), keys: self.all(keys)? },
             Planned::Predict { model, inputs } => {
-                let input = |(name, value): &(String, Expr)| Ok((name.clone(), self.scalar(value)?));
+                let input = |(name, value): &(Symbol, Expr)| Ok((name.to_string(), self.scalar(value)?));
                 let inputs = inputs.iter().map(input).collect::<Result<_, LocalError>>()?;
-                Work::Predict { model: model.clone(), inputs }
+                Work::Predict { model: model.to_string(), inputs }
             }
             Planned::Call { service, arguments } => {
-                Work::Call { service: service.clone(), arguments: self.all(arguments)? }
+                Work::Call { service: service.to_string(), arguments: self.all(arguments)? }
             }
             Planned::Scalar(value) => Work::Scalar(self.scalar(value)?),
             Planned::Collect(relation) => Work::Collect(self.relation(relation)?),
-            Planned::Emit { sink, relation } => Work::Emit { sink: sink.clone(), relation: self.relation(relation)? },
+            Planned::Emit { sink, relation } => {
+                Work::Emit { sink: sink.to_string(), relation: self.relation(relation)? }
+            }
             Planned::Respond(value) => Work::Respond(self.scalar(value)?),
         })
     }
@@ -114,7 +117,7 @@ impl<'a> Compiler<'a> {
         let first = self.parts.slots.len();
         for (name, position) in &relation.bindings {
             if let Some(cell) = self.cells.fields.get(*position) {
-                names.slots.insert(name.clone(), (first + position, cell.ty.kind.clone()));
+                names.slots.insert(name.to_string(), (first + position, cell.ty.kind.clone()));
             }
         }
         Arc::new(names)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fec_ir::NodeId;
+use fec_model::Symbol;
 use fec_plan::DataflowPlan;
 use fec_plan::service::{self, Rows as Planned};
 use flow_core::batch::Batch;
@@ -42,8 +43,11 @@ impl Compiler<'_> {
             Planned::Table { table, columns } => {
                 let missing = |what: &str| LocalError::Plan(format!("there is no {what} of `{table}`"));
                 let loaded = self.parts.tables.get(table).ok_or_else(|| missing("table"))?;
-                let position = |column: &String| loaded.schema.position(column).ok_or_else(|| missing("such column"));
-                Rows::Table { table: table.clone(), columns: columns.iter().map(position).collect::<Result<_, _>>()? }
+                let position = |column: &Symbol| loaded.schema.position(column).ok_or_else(|| missing("such column"));
+                Rows::Table {
+                    table: table.to_string(),
+                    columns: columns.iter().map(position).collect::<Result<_, _>>()?,
+                }
             }
             Planned::Features { input, row, set, keys, columns } => {
                 let schema = names.enums.schema(row);
@@ -55,7 +59,7 @@ impl Compiler<'_> {
                 };
                 Rows::Features {
                     input: Box::new(self.rows(input, names)?),
-                    set: set.clone(),
+                    set: set.to_string(),
                     keys: keys.iter().map(key).collect::<Result<_, LocalError>>()?,
                     columns: columns.iter().map(column).collect(),
                 }

@@ -137,7 +137,7 @@ impl<'a> Engine<'a> {
             return Err(Verdict::Skipped(why));
         }
         let sink = |id: &NodeId| match self.ir.graph.get(*id).map(|node| &node.op) {
-            Some(Op::SinkRows { sink }) => Some(sink.clone()),
+            Some(Op::SinkRows { sink }) => Some(sink.to_string()),
             _ => None,
         };
         let wanted: Vec<String> = wanted.iter().filter_map(sink).collect();
@@ -146,7 +146,7 @@ impl<'a> Engine<'a> {
         for id in self.ir.graph.upstream(&nodes) {
             match self.ir.graph.get(id).map(|node| &node.op) {
                 Some(Op::Call { service, .. }) => {
-                    called.insert(service.clone());
+                    called.insert(*service);
                 }
                 Some(Op::ReadFeatures { .. }) => reads = true,
                 _ => {}
@@ -184,7 +184,7 @@ impl<'a> Engine<'a> {
         }
         asked.workers.sort_by_key(|(work, _)| !work.keeps_features);
         for unit in units.iter().filter(|unit| unit.kind == UnitKind::Service) {
-            let Some(path) = unit.flow.clone().filter(|path| called.contains(path)) else { continue };
+            let Some(path) = unit.flow.clone().filter(|path| called.contains(path.as_str())) else { continue };
             there(unit)?;
             asked.services.insert(path, unit);
         }

@@ -50,12 +50,12 @@ pub(super) fn given(
             given.history.chunks.push(given_stream(source, number, &values));
         } else {
             given.tables.insert(name, given_table(source, &values));
-            given.own_tables.push(name.clone());
+            given.own_tables.push(name.to_string());
         }
     }
     for (name, value) in &test.returns {
         match environment.constant(value, at)? {
-            Ok(value) => given.returns.insert(name.clone(), value),
+            Ok(value) => given.returns.insert(name.to_string(), value),
             Err(fault) => return Ok(Err(format!("`given {name} returns`: {fault}"))),
         };
     }

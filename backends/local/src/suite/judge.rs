@@ -106,7 +106,7 @@ impl<'a> Engine<'a> {
             let Some(node) = self.ir.graph.get(*id) else { continue };
             let Op::SinkRows { sink } = &node.op else { continue };
             let schema = self.environment.names.enums.schema(&node.columns);
-            let batches = received.get(sink).map(Vec::as_slice).unwrap_or_default();
+            let batches = received.get(sink.as_str()).map(Vec::as_slice).unwrap_or_default();
             let rows = if batches.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, batches) };
             let rows = match self.ir.sink(sink) {
                 Some(sink) if sink.write == Write::Upsert => taken(sink, rows)?,

@@ -143,7 +143,7 @@ impl Teller {
 /// A request that the service takes, made from the types of its parameters.
 fn sample(ir: &Ir, flow: &fec_ir::ir::FlowPlan) -> Value {
     let mut parameters: Vec<(String, Value)> =
-        flow.params.iter().map(|(column, _)| (column.name.clone(), value(ir, &column.ty))).collect();
+        flow.params.iter().map(|(column, _)| (column.name.to_string(), value(ir, &column.ty))).collect();
     if parameters.len() == 1
         && let Some((_, Value::Object(record))) = parameters.pop_if(|(_, value)| value.is_object())
     {
@@ -165,7 +165,7 @@ fn value(ir: &Ir, ty: &fec_model::types::Type) -> Value {
         Kind::Enum(name) => json!(ir.enums.get(name).and_then(|members| members.first())),
         Kind::List(element) => json!([value(ir, element)]),
         Kind::Record(record) => {
-            Value::Object(record.fields.iter().map(|field| (field.name.clone(), value(ir, &field.ty))).collect())
+            Value::Object(record.fields.iter().map(|field| (field.name.to_string(), value(ir, &field.ty))).collect())
         }
         Kind::String | Kind::Bytes | Kind::Error | Kind::Null => json!("a"),
     }

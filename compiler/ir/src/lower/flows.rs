@@ -1,6 +1,7 @@
 //! Jobs, streams, services and tests: statements become nodes in the order written.
 
 use fec_diagnostics::Span;
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::model::{Binding, Flow, FlowSettings, Item, Plane, evaluation};
 use fec_model::types::{Kind, Type};
@@ -16,8 +17,8 @@ impl Lowering<'_> {
         for flow in &model.flows {
             let nodes = self.flow(flow);
             self.ir.flows.push(FlowPlan {
-                engine: flow.engine.clone(),
-                name: flow.name.clone(),
+                engine: flow.engine,
+                name: flow.name,
                 path: flow.path(),
                 docs: flow.docs.clone(),
                 plane: flow.plane,
@@ -32,10 +33,10 @@ impl Lowering<'_> {
 
     fn flow(&mut self, flow: &Flow) -> Vec<NodeId> {
         let mut scope = Scope::new(flow.path(), flow.plane);
-        let parameters: Vec<String> = flow.params.iter().map(|(column, _)| column.name.clone()).collect();
+        let parameters: Vec<Symbol> = flow.params.iter().map(|(column, _)| column.name).collect();
         if !parameters.is_empty() || flow.plane == Plane::Online {
             let op = Op::Request { parameters: parameters.clone() };
-            let mut node = self.value_node(&scope, "request", op, &Type::error(), flow.span);
+            let mut node = self.value_node(&scope, "request".into(), op, &Type::error(), flow.span);
             node.binding = None;
             node.columns = flow.params.iter().map(|(column, _)| column.clone()).collect();
             let id = self.ir.graph.add(node, &[]);
@@ -56,13 +57,13 @@ impl Lowering<'_> {
 
     fn item(&mut self, item: &Item, scope: &mut Scope) {
         match item {
-            Item::Bind { name, value, settings, span } => self.binding(name, value, settings, *span, scope),
+            Item::Bind { name, value, settings, span } => self.binding(*name, value, settings, *span, scope),
             Item::Emit { relation, sink, span } => {
                 let columns =
                     self.declared.sinks.get(sink.as_str()).map(|sink| sink.columns.clone()).unwrap_or_default();
                 let rows = self.aligned(relation, &columns, scope);
                 let place = self.place(rows);
-                let op = Op::Emit { sink: sink.clone() };
+                let op = Op::Emit { sink: *sink };
                 let mut node = self.row_node(scope, op, &relation.ty, place, *span);
                 node.name = self.name(scope, sink, "emit");
                 node.columns = columns;
@@ -76,8 +77,8 @@ impl Lowering<'_> {
             }
             Item::Publish { model, name, gate, span } => {
                 let gate = gate.as_ref().map(|gate| self.hoist(gate, scope));
-                let op = Op::Publish { model: name.clone(), gate: gate.clone() };
-                let mut node = self.value_node(scope, name, op, &Type::required(Kind::Bool), *span);
+                let op = Op::Publish { model: *name, gate: gate.clone() };
+                let mut node = self.value_node(scope, *name, op, &Type::required(Kind::Bool), *span);
                 node.binding = None;
                 let training: Vec<NodeId> = scope.bindings.get(model).copied().into_iter().collect();
                 let id = self.ir.graph.add(node, &training);
@@ -101,7 +102,7 @@ impl Lowering<'_> {
     }
 
     fn respond(&mut self, value: Expr, span: Span, scope: &mut Scope) {
-        let mut node = self.value_node(scope, "response", Op::Respond { value: value.clone() }, &value.ty, span);
+        let mut node = self.value_node(scope, "response".into(), Op::Respond { value: value.clone() }, &value.ty, span);
         node.binding = None;
         let guards: Vec<Expr> = node.guards.iter().map(|(guard, _)| guard.clone()).collect();
         let id = self.ir.graph.add(node, &[]);
@@ -109,7 +110,7 @@ impl Lowering<'_> {
         scope.statements.push(id);
     }
 
-    fn binding(&mut self, name: &str, value: &Binding, settings: &FlowSettings, span: Span, scope: &mut Scope) {
+    fn binding(&mut self, name: Symbol, value: &Binding, settings: &FlowSettings, span: Span, scope: &mut Scope) {
         let (node, inputs) = match value {
             Binding::Relation(relation) => {
                 let id = self.relation(relation, scope);
@@ -124,8 +125,8 @@ impl Lowering<'_> {
             Binding::Scalar(value) => {
                 let mut value = value.clone();
                 self.hoist_in(&mut value, scope, Some(name));
-                if let Some(id) = scope.bindings.get(name).copied()
-                    && matches!(&value.kind, fec_model::expr::ExprKind::Binding(bound) if bound == name)
+                if let Some(id) = scope.bindings.get(&name).copied()
+                    && matches!(&value.kind, fec_model::expr::ExprKind::Binding(bound) if *bound == name)
                 {
                     if let Some(node) = self.ir.graph.get_mut(id) {
                         node.settings = settings.clone();
@@ -145,7 +146,7 @@ impl Lowering<'_> {
                 let rows = self.relation(input, scope);
                 let op = Op::Split { parts: parts.clone(), by: by.clone() };
                 let mut node = self.row_node(scope, op, &input.ty, (0, None), span);
-                node.name = self.name(scope, name, "split");
+                node.name = self.name(scope, &name, "split");
                 (node, vec![rows])
             }
             Binding::Train(train) => {
@@ -167,7 +168,7 @@ impl Lowering<'_> {
             }
         };
         let mut node = node;
-        node.binding = Some(name.to_owned());
+        node.binding = Some(name);
         node.settings = settings.clone();
         let id = self.ir.graph.add(node, &inputs);
         self.bind(scope, name, id);

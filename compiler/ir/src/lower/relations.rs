@@ -1,5 +1,6 @@
 //! Relational pipelines.
 
+use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::relation::{JoinKind, JoinPick, Relation, RelationOp};
 use fec_model::types::{Boundedness, Column, RelationType};
@@ -18,9 +19,9 @@ impl Lowering<'_> {
             RelationOp::Source(name) => {
                 let delay = self.declared.sources.get(name.as_str()).map_or(0, |source| source.lateness);
                 let delay = if ty.boundedness == Boundedness::Table { 0 } else { delay };
-                self.leaf(scope, Op::Scan { source: name.clone() }, relation, delay)
+                self.leaf(scope, Op::Scan { source: *name }, relation, delay)
             }
-            RelationOp::Sink(name) => self.leaf(scope, Op::SinkRows { sink: name.clone() }, relation, 0),
+            RelationOp::Sink(name) => self.leaf(scope, Op::SinkRows { sink: *name }, relation, 0),
             RelationOp::View(name) => match self.declared.views.get(name.as_str()).copied() {
                 Some(view) => self.relation(&view.relation, scope),
                 None => self.leaf(scope, Op::Rows { value: empty_list(relation) }, relation, 0),
@@ -30,7 +31,7 @@ impl Lowering<'_> {
                 None => self.leaf(scope, Op::Rows { value: empty_list(relation) }, relation, 0),
             },
             RelationOp::Part { split, part } => {
-                let node = self.row_node(scope, Op::Part { part: part.clone() }, ty, (0, None), relation.span);
+                let node = self.row_node(scope, Op::Part { part: *part }, ty, (0, None), relation.span);
                 let inputs: Vec<NodeId> = scope.bindings.get(split).copied().into_iter().collect();
                 self.ir.graph.add(node, &inputs)
             }
@@ -61,7 +62,7 @@ impl Lowering<'_> {
                 let left_id = self.relation(left, scope);
                 let right_id = self.relation(right, scope);
                 let (left_delay, right_delay) = (self.lateness(left_id), self.lateness(right_id));
-                let (join, pick, alias, on) = (*kind, *pick, alias.clone(), on.clone());
+                let (join, pick, alias, on) = (*kind, *pick, *alias, on.clone());
                 let residual = residual.clone();
                 let (op, place) = match within {
                     Some((low, high)) => {
@@ -82,12 +83,8 @@ impl Lowering<'_> {
             RelationOp::With { input, set, keys, alias, including_row } => {
                 let rows = self.relation(input, scope);
                 let keys: Vec<Expr> = keys.iter().map(|key| self.hoist(key, scope)).collect();
-                let op = Op::FeatureRead {
-                    set: set.clone(),
-                    keys: keys.clone(),
-                    alias: alias.clone(),
-                    including_row: *including_row,
-                };
+                let op =
+                    Op::FeatureRead { set: *set, keys: keys.clone(), alias: *alias, including_row: *including_row };
                 let place = self.place(rows);
                 let node = self.row_node(scope, op, ty, place, relation.span);
                 let mut inputs = vec![rows];
@@ -105,13 +102,8 @@ impl Lowering<'_> {
                 self.unary(scope, input, Op::Sort { keys: keys.clone() }, relation, &[])
             }
             RelationOp::Top { input, count, keys, per, with_ties, rank } => {
-                let op = Op::Top {
-                    count: *count,
-                    keys: keys.clone(),
-                    per: per.clone(),
-                    with_ties: *with_ties,
-                    rank: rank.clone(),
-                };
+                let op =
+                    Op::Top { count: *count, keys: keys.clone(), per: per.clone(), with_ties: *with_ties, rank: *rank };
                 self.unary(scope, input, op, relation, &[])
             }
             RelationOp::Take { input, count } => self.unary(scope, input, Op::Take { count: *count }, relation, &[]),
@@ -175,10 +167,10 @@ impl Lowering<'_> {
         if relation.ty.columns.iter().map(|c| &c.name).eq(columns.iter().map(|c| &c.name)) {
             return id;
         }
-        let picked: Vec<(String, Expr)> = columns
+        let picked: Vec<(Symbol, Expr)> = columns
             .iter()
             .filter_map(|wanted| relation.ty.column(&wanted.name))
-            .map(|column| (column.name.clone(), column_expr(column, relation.span)))
+            .map(|column| (column.name, column_expr(column, relation.span)))
             .collect();
         let ty = RelationType { columns: columns.to_vec(), ..relation.ty.clone() };
         let place = self.place(id);
@@ -187,23 +179,23 @@ impl Lowering<'_> {
         self.ir.graph.add(node, &[id])
     }
 
-    fn hoist_named(&mut self, columns: &[(String, Expr)], scope: &mut Scope) -> Vec<(String, Expr)> {
-        columns.iter().map(|(name, value)| (name.clone(), self.hoist(value, scope))).collect()
+    fn hoist_named(&mut self, columns: &[(Symbol, Expr)], scope: &mut Scope) -> Vec<(Symbol, Expr)> {
+        columns.iter().map(|(name, value)| (*name, self.hoist(value, scope))).collect()
     }
 }
 
 /// A column as an expression.
 pub(crate) fn column_expr(column: &Column, span: fec_diagnostics::Span) -> Expr {
-    Expr { kind: ExprKind::Column(column.name.clone()), ty: column.ty.clone(), span }
+    Expr { kind: ExprKind::Column(column.name), ty: column.ty.clone(), span }
 }
 
 /// `derive` as projections: a new one begins where a column reads one that was derived just before.
-fn derive_steps(input: &[Column], derived: &[(String, Expr)]) -> Vec<Step> {
+fn derive_steps(input: &[Column], derived: &[(Symbol, Expr)]) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut columns: Vec<Column> = input.to_vec();
     let mut rest = derived;
     while let Some((_, first)) = rest.first() {
-        let mut round: Vec<&(String, Expr)> = Vec::new();
+        let mut round: Vec<&(Symbol, Expr)> = Vec::new();
         for entry in rest {
             let reads = walk::columns(&entry.1);
             if round.iter().any(|(name, _)| reads.contains(name) || *name == entry.0) {
@@ -212,17 +204,17 @@ fn derive_steps(input: &[Column], derived: &[(String, Expr)]) -> Vec<Step> {
             round.push(entry);
         }
         rest = rest.get(round.len()..).unwrap_or_default();
-        let mut project: Vec<(String, Expr)> =
-            columns.iter().map(|column| (column.name.clone(), column_expr(column, first.span))).collect();
+        let mut project: Vec<(Symbol, Expr)> =
+            columns.iter().map(|column| (column.name, column_expr(column, first.span))).collect();
         for (name, value) in round {
-            let column = Column { name: name.clone(), ty: value.ty.clone() };
+            let column = Column { name: *name, ty: value.ty.clone() };
             match project.iter_mut().zip(&mut columns).find(|((existing, _), _)| existing == name) {
                 Some(((_, old), old_column)) => {
                     *old = value.clone();
                     *old_column = column;
                 }
                 None => {
-                    project.push((name.clone(), value.clone()));
+                    project.push((*name, value.clone()));
                     columns.push(column);
                 }
             }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::relation::{JoinKind, JoinPick};
 
@@ -32,7 +33,7 @@ fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
     if !node.guards.is_empty() || !ir.graph.bindings(id).is_empty() {
         return None;
     }
-    let reads: BTreeSet<String> = unless_fault.iter().chain([condition]).flat_map(walk::columns).collect();
+    let reads: BTreeSet<Symbol> = unless_fault.iter().chain([condition]).flat_map(walk::columns).collect();
     let above = *ir.graph.inputs(id).first()?;
     if ir.graph.consumers(above).len() != 1 {
         return None;
@@ -40,10 +41,10 @@ fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
     let passed = ir.graph.get(above)?;
     let rows = *ir.graph.inputs(above).first()?;
     let below = ir.graph.get(rows)?;
-    let there = |name: &String| below.columns.iter().any(|column| column.name == *name);
+    let there = |name: &Symbol| below.columns.iter().any(|column| column.name == *name);
     let (condition, unless_fault) = match &passed.op {
         Op::FeatureRead { keys, alias, .. } => {
-            let adds = |name: &String| alias.as_ref() == Some(name);
+            let adds = |name: &Symbol| alias.as_ref() == Some(name);
             if !reads.iter().all(|name| there(name) && !adds(name)) {
                 return None;
             }
@@ -86,13 +87,13 @@ fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
 }
 
 /// The expression over the input of a projection, where every column that it reads is only passed on there.
-fn through(expr: &Expr, columns: &[(String, Expr)]) -> Option<Expr> {
+fn through(expr: &Expr, columns: &[(Symbol, Expr)]) -> Option<Expr> {
     let mut moved = expr.clone();
     let mut possible = true;
     walk::rewrite(&mut moved, &mut |part| {
         if let ExprKind::Column(name) = &part.kind {
             match columns.iter().find(|(known, _)| known == name).map(|(_, value)| &value.kind) {
-                Some(ExprKind::Column(inner)) => part.kind = ExprKind::Column(inner.clone()),
+                Some(ExprKind::Column(inner)) => part.kind = ExprKind::Column(*inner),
                 _ => possible = false,
             }
         }

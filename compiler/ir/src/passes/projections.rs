@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fec_model::Symbol;
+
 use crate::graph::NodeId;
 use crate::ir::Ir;
 use crate::op::{Op, Step};
@@ -9,7 +11,7 @@ use crate::passes::Change;
 use crate::walk;
 
 /// The columns of a node that are read; `None` is all of them.
-type Needed = Option<BTreeSet<String>>;
+type Needed = Option<BTreeSet<Symbol>>;
 
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let order = ir.graph.in_order().unwrap_or_default();
@@ -39,19 +41,19 @@ fn pass_on(ir: &mut Ir, id: NodeId) {
     let Some(input) = ir.graph.inputs(id).first().and_then(|input| ir.graph.get(*input)) else { return };
     let columns = input.columns.clone();
     let Some(node) = ir.graph.get_mut(id) else { return };
-    let names: Vec<String> = match &node.op {
-        Op::Final => columns.iter().map(|column| column.name.clone()).collect(),
+    let names: Vec<Symbol> = match &node.op {
+        Op::Final => columns.iter().map(|column| column.name).collect(),
         Op::Fused { steps } => {
             let last = steps.iter().rev().find_map(|step| match step {
-                Step::Project { columns } => Some(columns.iter().map(|(name, _)| name.clone()).collect()),
+                Step::Project { columns } => Some(columns.iter().map(|(name, _)| *name).collect()),
                 Step::Filter { .. } => None,
             });
-            last.unwrap_or_else(|| columns.iter().map(|column| column.name.clone()).collect())
+            last.unwrap_or_else(|| columns.iter().map(|column| column.name).collect())
         }
         _ => return,
     };
     // A filter may have narrowed a type (`where x != null`), so a column's own type goes first.
-    let find = |name: &String| {
+    let find = |name: &Symbol| {
         let own = node.columns.iter().find(|column| column.name == *name);
         own.or_else(|| columns.iter().find(|column| column.name == *name)).cloned()
     };
@@ -68,7 +70,7 @@ fn merge(into: &mut Needed, more: Needed) {
 }
 
 /// Whether columns of this node may go: the others use whole rows (order, ties, identity) or have fixed columns.
-fn narrow(ir: &mut Ir, id: NodeId, own: Option<&BTreeSet<String>>) -> Option<Change> {
+fn narrow(ir: &mut Ir, id: NodeId, own: Option<&BTreeSet<Symbol>>) -> Option<Change> {
     let own = own?;
     let node = ir.graph.get_mut(id)?;
     let before = node.columns.len();
@@ -115,7 +117,7 @@ fn demands(ir: &Ir, id: NodeId, own: Needed) -> Vec<(NodeId, Needed)> {
         (Op::Fused { steps }, [input]) => {
             let mut wanted: Needed = own.map(|own| {
                 let mut own = own;
-                own.extend(node.columns.iter().map(|column| column.name.clone()));
+                own.extend(node.columns.iter().map(|column| column.name));
                 own
             });
             for step in steps.iter().rev() {
@@ -170,11 +172,11 @@ fn demands(ir: &Ir, id: NodeId, own: Needed) -> Vec<(NodeId, Needed)> {
     }
 }
 
-fn right_columns(expr: &fec_model::expr::Expr) -> BTreeSet<String> {
+fn right_columns(expr: &fec_model::expr::Expr) -> BTreeSet<Symbol> {
     let mut found = BTreeSet::new();
     walk::visit(expr, &mut |part| {
         if let fec_model::expr::ExprKind::Right(name) = &part.kind {
-            found.insert(name.clone());
+            found.insert(*name);
         }
     });
     found

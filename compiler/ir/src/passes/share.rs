@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use fec_model::Symbol;
+
 use crate::graph::NodeId;
 use crate::ir::Ir;
 use crate::op::Op;
@@ -12,13 +14,13 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut replaced: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     // Keyed by the cheap part; only nodes that agree in it are compared expression by expression.
-    let mut seen: BTreeMap<(&'static str, Vec<NodeId>, String), Vec<NodeId>> = BTreeMap::new();
+    let mut seen: BTreeMap<(&'static str, Vec<NodeId>, Symbol), Vec<NodeId>> = BTreeMap::new();
     for id in ir.graph.in_order().unwrap_or_default() {
         let Some(node) = ir.graph.get(id) else { continue };
         let label = match &node.op {
-            Op::Scan { source } => source.clone(),
+            Op::Scan { source } => *source,
             Op::Fused { .. } | Op::FeatureRead { .. } | Op::IntervalJoin { .. } | Op::LookupJoin { .. } | Op::Final => {
-                String::new()
+                Symbol::default()
             }
             _ => continue,
         };
@@ -35,7 +37,7 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
             continue;
         };
         let planes = node.planes.clone();
-        let binding = node.binding.clone();
+        let binding = node.binding;
         ir.graph.replace(id, twin);
         let Some(removed) = ir.graph.remove(id) else { continue };
         if let Some(kept) = ir.graph.get_mut(twin) {

@@ -79,7 +79,7 @@ features h by note from taps { k = sum(amount) over 1d }
     assert!(!(aggregations.run)(&mut shared).is_empty());
     assert_eq!(verify(&shared), Vec::new());
     let kept = nodes(&shared, "features").into_iter().map(|id| match &shared.graph.get(id).unwrap().op {
-        Op::Features { sets, .. } => sets.iter().map(|set| set.name.clone()).collect::<Vec<_>>(),
+        Op::Features { sets, .. } => sets.iter().map(|set| set.name).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     });
     assert_eq!(kept.collect::<BTreeSet<_>>(), BTreeSet::from([vec!["f".into(), "g".into()], vec!["h".into()]]));
@@ -113,7 +113,7 @@ sink out: stream<{ user: string }> { }
 "#,
     );
     let names = |word: &str| -> Vec<String> {
-        ir.graph.get(first(&ir, word)).unwrap().columns.iter().map(|column| column.name.clone()).collect()
+        ir.graph.get(first(&ir, word)).unwrap().columns.iter().map(|column| column.name.to_string()).collect()
     };
     assert_eq!(names("scan"), ["user", "amount"]);
     assert_eq!(names("project"), ["user"]);

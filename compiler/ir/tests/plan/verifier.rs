@@ -128,7 +128,7 @@ fn features_that_nobody_keeps() {
     refused("reads set `g`", |ir| {
         let read = first(ir, "feature_read");
         if let Op::FeatureRead { set, .. } = &mut node(ir, read).op {
-            *set = "g".to_owned();
+            *set = "g".into();
         }
     });
     refused("gives 0 keys to set `f`", |ir| {

@@ -124,7 +124,7 @@ fn windowed(
 /// The columns of a node's state: those of all its sets, each under `set.column`.
 fn columns(sets: &[SetPlan]) -> Vec<Column> {
     let named = |set: &SetPlan, column: &Column| Column {
-        name: format!("{}.{}", set.name, column.name),
+        name: format!("{}.{}", set.name, column.name).into(),
         ty: column.ty.clone(),
     };
     sets.iter().flat_map(|set| set.columns.iter().map(move |column| named(set, column))).collect()
@@ -136,14 +136,14 @@ fn scalars(sets: &[SetPlan]) -> Result<(Vec<Scalar>, Vec<usize>), PlanError> {
     let mut row: Vec<(usize, Column)> = Vec::new();
     for (number, set) in sets.iter().enumerate() {
         for aggregate in &set.aggregates {
-            row.push((number, Column { name: aggregate.name.clone(), ty: aggregate.ty.clone() }));
+            row.push((number, Column { name: aggregate.name, ty: aggregate.ty.clone() }));
         }
     }
     let mut scalars = Vec::new();
     for (number, set) in sets.iter().enumerate() {
         for scalar in &set.scalars {
             let seen = row.iter().enumerate().map(|(position, (owner, column))| Column {
-                name: if *owner == number { column.name.clone() } else { format!("#{position}") },
+                name: if *owner == number { column.name } else { format!("#{position}").into() },
                 ty: column.ty.clone(),
             });
             let row_seen = seen.collect();

@@ -1,6 +1,7 @@
 //! Each operator of the plan as an operator of the runtime.
 
 use fec_ir::{NodeId, Op, Step};
+use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind, JoinPick};
 use fec_model::types::{Column, Kind, Record, Type};
@@ -23,7 +24,7 @@ impl Wiring<'_> {
                 [left, right],
             ) => {
                 let (left, right) = (self.standing(*left)?, self.standing(*right)?);
-                let join = joined((*join, *pick), alias, (on, residual.as_ref()), &left.1, &right.1);
+                let join = joined((*join, *pick), *alias, (on, residual.as_ref()), &left.1, &right.1);
                 let output = join.output();
                 let (low, high) = (*low, *high);
                 let (left_lateness, right_lateness) = (*left_delay, *right_delay);
@@ -33,13 +34,13 @@ impl Wiring<'_> {
             (Op::LookupJoin { join, pick, alias, on, residual }, [left, right]) => {
                 let left = self.feed(*left)?;
                 let (table, right) = self.table(*right)?;
-                let join = joined((*join, *pick), alias, (on, residual.as_ref()), &left.1, &right);
+                let join = joined((*join, *pick), *alias, (on, residual.as_ref()), &left.1, &right);
                 let output = join.output();
                 self.named(id, RowOp::LookupJoin { join, table }, vec![left], output)
             }
             (Op::HashJoin { join, pick, alias, on, residual }, [left, right]) => {
                 let (left, right) = (self.standing(*left)?, self.standing(*right)?);
-                let join = joined((*join, *pick), alias, (on, residual.as_ref()), &left.1, &right.1);
+                let join = joined((*join, *pick), *alias, (on, residual.as_ref()), &left.1, &right.1);
                 let output = join.output();
                 self.named(id, RowOp::HashJoin { join }, vec![left, right], output)
             }
@@ -70,9 +71,9 @@ impl Wiring<'_> {
             }
             (Op::Top { count, keys, per, with_ties, rank }, [input]) => {
                 let input = self.standing(*input)?;
-                let ranked = rank.iter().map(|name| Column { name: name.clone(), ty: Type::required(Kind::Int) });
+                let ranked = rank.iter().map(|name| Column { name: *name, ty: Type::required(Kind::Int) });
                 let output = input.1.iter().cloned().chain(ranked).collect();
-                let (count, with_ties, rank) = (*count, *with_ties, rank.clone());
+                let (count, with_ties, rank) = (*count, *with_ties, *rank);
                 let op = RowOp::Top { count, keys: keys.clone(), per: per.clone(), with_ties, rank };
                 self.named(id, op, vec![input], output)
             }
@@ -88,7 +89,7 @@ impl Wiring<'_> {
             }
             (Op::Emit { sink }, [input]) => {
                 let input = self.feed(*input)?;
-                self.unchanged(id, RowOp::Whole { sink: sink.clone() }, input)
+                self.unchanged(id, RowOp::Whole { sink: *sink }, input)
             }
             // What it gives is what it gets; the dataflow is tapped here.
             (Op::Collect | Op::Split { .. } | Op::Train { .. }, [input]) => self.feed(*input),
@@ -152,25 +153,25 @@ impl Join {
             JoinKind::Left => Some(Type::maybe(kind())),
             JoinKind::Semi | JoinKind::Anti => None,
         };
-        let record = record.map(|ty| Column { name: self.alias.clone(), ty });
+        let record = record.map(|ty| Column { name: self.alias, ty });
         self.left.iter().cloned().chain(record).collect()
     }
 }
 
 fn joined(
     (kind, pick): (JoinKind, JoinPick),
-    alias: &str,
+    alias: Symbol,
     (on, residual): (&[(Expr, Expr)], Option<&Expr>),
     left: &[Column],
     right: &[Column],
 ) -> Join {
     let (on, residual) = (on.to_vec(), residual.cloned());
-    Join { kind, pick, alias: alias.to_owned(), on, residual, left: left.to_vec(), right: right.to_vec() }
+    Join { kind, pick, alias, on, residual, left: left.to_vec(), right: right.to_vec() }
 }
 
 /// A named value as a column.
-pub(super) fn column((name, value): &(String, Expr)) -> Column {
-    Column { name: name.clone(), ty: value.ty.clone() }
+pub(super) fn column((name, value): &(Symbol, Expr)) -> Column {
+    Column { name: *name, ty: value.ty.clone() }
 }
 
 /// The columns after the last step.
@@ -182,7 +183,7 @@ fn after(steps: &[Step], input: &[Column]) -> Vec<Column> {
     projected.unwrap_or_else(|| input.to_vec())
 }
 
-fn group_row(keys: &[(String, Expr)], aggregates: &[Aggregate]) -> Vec<Column> {
-    let results = aggregates.iter().map(|one| Column { name: one.name.clone(), ty: one.ty.clone() });
+fn group_row(keys: &[(Symbol, Expr)], aggregates: &[Aggregate]) -> Vec<Column> {
+    let results = aggregates.iter().map(|one| Column { name: one.name, ty: one.ty.clone() });
     keys.iter().map(column).chain(results).collect()
 }

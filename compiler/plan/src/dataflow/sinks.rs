@@ -1,6 +1,7 @@
 //! What sinks take from streams.
 
 use fec_ir::{Ir, NodeId, Op};
+use fec_model::Symbol;
 use fec_model::model::{Plane, Sink, Write};
 
 use super::wiring::{Fed, Wiring};
@@ -65,7 +66,7 @@ impl Wiring<'_> {
         if sink.write != Write::Upsert {
             return Ok(fed);
         }
-        let position = |name: &String| sink.columns.iter().position(|column| column.name == *name);
+        let position = |name: &Symbol| sink.columns.iter().position(|column| column.name == *name);
         let key = sink.key.iter().filter_map(position).collect();
         let name = Some(format!("sink/{}", sink.name));
         self.place(tap, name, RowOp::Upsert { key, settle }, vec![fed], sink.columns.clone())

@@ -176,7 +176,7 @@ impl<'a> Wiring<'a> {
             && (self.wanted.is_table)(source)
         {
             let declared = self.wanted.ir.source(source).map(|source| source.ty.columns.clone());
-            return Ok((TableRows::Source(source.clone()), declared.unwrap_or_default()));
+            return Ok((TableRows::Source(*source), declared.unwrap_or_default()));
         }
         if !self.is_tabular(id) {
             return PlanError::new(format!("`{}` is looked up and is no table", node.name));
@@ -231,7 +231,7 @@ impl<'a> Wiring<'a> {
 
     /// The columns of `wanted`, picked by name, for the node `id`.
     pub(super) fn picked(&mut self, id: NodeId, from: Fed, wanted: Vec<Column>) -> Result<Fed, PlanError> {
-        let names = |columns: &[Column]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        let names = |columns: &[Column]| columns.iter().map(|column| column.name).collect::<Vec<_>>();
         if names(&from.1) == names(&wanted) {
             return Ok((from.0, wanted));
         }

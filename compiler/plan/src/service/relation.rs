@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fec_ir::{Ir, Node, NodeId, Op, walk};
+use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::model::Shape;
 use fec_model::types::{Column, Kind};
@@ -18,7 +19,7 @@ pub struct Relation {
     /// The cells that its operators read: their expressions see them as bindings.
     pub reads: Vec<usize>,
     /// The bindings that its operators may read, with their cells.
-    pub bindings: BTreeMap<String, usize>,
+    pub bindings: BTreeMap<Symbol, usize>,
 }
 
 /// Rows in the order in which a list has them.
@@ -45,9 +46,9 @@ pub enum Rows {
     /// The rows of a table that hold now.
     Table {
         /// The source.
-        table: String,
+        table: Symbol,
         /// The wanted columns.
-        columns: Vec<String>,
+        columns: Vec<Symbol>,
     },
     /// A feature set by the key of each row, read now. A row whose key cannot be computed is left out.
     Features {
@@ -56,7 +57,7 @@ pub enum Rows {
         /// Their columns.
         row: Vec<Column>,
         /// The set.
-        set: String,
+        set: Symbol,
         /// Its key over the rows.
         keys: Vec<Expr>,
         /// The columns of the result.
@@ -164,7 +165,7 @@ pub(super) fn relation(scope: Scope<'_>, statements: &Statements, root: NodeId) 
             reads.extend(walk::bindings(expr).iter().filter_map(|name| statements.cell(name)));
         }
     }
-    let bindings = statements.bound().map(|(name, cell)| (name.to_owned(), cell)).collect();
+    let bindings = statements.bound().collect();
     let rows = Planning { scope, statements }.ordered(root)?;
     Ok(Relation { rows, reads: reads.into_iter().collect(), bindings })
 }
@@ -205,11 +206,11 @@ impl Planning<'_> {
         match (&node.op, self.scope.ir.graph.inputs(id).as_slice()) {
             (Op::Rows { value }, _) => Ok(self.list(value, node)),
             (Op::Scan { source }, _) if (self.scope.is_table)(source) => {
-                let columns = node.columns.iter().map(|column| column.name.clone()).collect();
-                Ok(Rows::Table { table: source.clone(), columns })
+                let columns = node.columns.iter().map(|column| column.name).collect();
+                Ok(Rows::Table { table: *source, columns })
             }
             (Op::FeatureRead { set, keys, alias, .. }, [input, _]) if !node.timed => {
-                self.with_features(node, *input, set, keys, alias.as_deref())
+                self.with_features(node, *input, *set, keys, alias.as_deref())
             }
             (Op::Take { count }, [input]) => Ok(Rows::Take { input: Box::new(self.ordered(*input)?), count: *count }),
             (Op::Scan { source }, _) => Ok(Rows::Missing(format!("the rows of `{source}` were not given"))),
@@ -237,12 +238,12 @@ impl Planning<'_> {
         &self,
         node: &Node,
         input: NodeId,
-        set: &str,
+        set: Symbol,
         keys: &[Expr],
         alias: Option<&str>,
     ) -> Result<Rows, PlanError> {
         let own = &self.node(input)?.columns;
-        let Some(info) = self.scope.ir.feature_set(set) else {
+        let Some(info) = self.scope.ir.feature_set(&set) else {
             return Err(PlanError(format!("there is no feature set `{set}`")));
         };
         let mut columns = Vec::with_capacity(node.columns.len());
@@ -256,13 +257,7 @@ impl Planning<'_> {
                 _ => return Err(PlanError(format!("there is no column `{}`", column.name))),
             });
         }
-        Ok(Rows::Features {
-            input: Box::new(self.rows(input)?),
-            row: own.clone(),
-            set: set.to_owned(),
-            keys: keys.to_vec(),
-            columns,
-        })
+        Ok(Rows::Features { input: Box::new(self.rows(input)?), row: own.clone(), set, keys: keys.to_vec(), columns })
     }
 
     /// The rows of an operator, from those of the nearest nodes whose rows are there.

@@ -3,6 +3,7 @@
 use super::{Parser, role};
 use crate::ast::{FeatureLine, ItemKind, Name, RuleRow, Setting, TargetEntry, TestLine};
 use crate::literal;
+use crate::symbol::Symbol;
 use crate::token::Kind;
 
 impl Parser<'_> {
@@ -33,7 +34,7 @@ impl Parser<'_> {
         let span = self.bump();
         let text = literal::inner(self.slice(span), 1, 1);
         let plain = self.slice(span).starts_with('\'');
-        Some(Name { text: if plain { text.to_owned() } else { literal::unescape(text) }, span })
+        Some(Name { text: if plain { self.symbol(text) } else { Symbol::new(&literal::unescape(text)) }, span })
     }
 
     /// `{ a, b }` of an `enum`.

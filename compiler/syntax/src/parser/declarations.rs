@@ -3,6 +3,7 @@
 use super::recovery::KEYWORDS;
 use super::{Parser, role};
 use crate::ast::{Argument, Attribute, Item, ItemKind, Name, TypeExpr};
+use crate::symbol::Symbol;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
 
@@ -147,7 +148,7 @@ impl Parser<'_> {
     }
 
     fn declaration(&mut self, word: &str) -> ItemKind {
-        let keyword = Name { text: word.to_owned(), span: self.bump() };
+        let keyword = Name { text: Symbol::new(word), span: self.bump() };
         match word {
             "use" => return self.import(),
             "test" => return self.test(),
@@ -286,7 +287,7 @@ impl Parser<'_> {
         }
         let from = self.span();
         self.declaration(word);
-        let name = Some(Name { text: self.slice(from).to_owned(), span: from });
+        let name = Some(Name { text: self.symbol(self.slice(from)), span: from });
         ItemKind::NotYet { keyword, name }
     }
 

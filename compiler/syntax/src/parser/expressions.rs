@@ -3,6 +3,7 @@
 use super::{DEEPEST, Parser, role};
 use crate::ast::{BinaryOp, Expr, ExprKind, MatchArm, Name, Part, Pattern, PatternKind, RecordEntry, UnaryOp};
 use crate::literal;
+use crate::symbol::Symbol;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, Span, codes};
 
@@ -270,7 +271,7 @@ impl Parser<'_> {
             }
             Kind::Ident => {
                 self.bump();
-                return Expr { kind: ExprKind::Name(self.slice(from).to_owned()), span: from };
+                return Expr { kind: ExprKind::Name(self.symbol(self.slice(from))), span: from };
             }
             kind if kind.is_literal() => {
                 self.bump();
@@ -289,7 +290,7 @@ impl Parser<'_> {
             Kind::For => self.for_yield(),
             Kind::Sql => {
                 self.bump();
-                ExprKind::NotYet { keyword: Name { text: "sql".to_owned(), span: from } }
+                ExprKind::NotYet { keyword: Name { text: Symbol::new("sql"), span: from } }
             }
             _ => {
                 self.fail("a value");
@@ -334,7 +335,7 @@ impl Parser<'_> {
             let Some(name) = p.entry_name("the name of a field") else { return };
             let lone = matches!(p.kind(), Kind::Comma | Kind::RightBrace) || p.line_ended();
             let value = if lone {
-                Expr { kind: ExprKind::Name(name.text.clone()), span: name.span }
+                Expr { kind: ExprKind::Name(name.text), span: name.span }
             } else {
                 p.colon("a field of a record", "value");
                 p.note_column(item);
@@ -458,7 +459,7 @@ impl Parser<'_> {
 
     /// `for c in xs yield e`.
     fn for_yield(&mut self) -> ExprKind {
-        let keyword = Name { text: "for".to_owned(), span: self.bump() };
+        let keyword = Name { text: Symbol::new("for"), span: self.bump() };
         self.name("a name");
         self.expect(Kind::In, "`in`");
         self.operand();

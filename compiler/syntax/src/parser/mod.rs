@@ -12,8 +12,10 @@ mod statements;
 mod types;
 
 use crate::ast::{File, Name};
+use crate::symbol::Symbol;
 use crate::token::{Kind, Token};
 use fec_diagnostics::{Code, Diagnostic, FileId, Span, codes};
+use hashbrown::HashMap;
 use std::cell::Cell;
 
 /// How deep expressions, types and bodies may be nested, and how high the tree of an expression may grow.
@@ -76,6 +78,8 @@ struct Parser<'a> {
     words: Vec<Word>,
     at: usize,
     diagnostics: Vec<Diagnostic>,
+    /// The names read so far.
+    symbols: HashMap<&'a str, Symbol>,
     /// The word where the last mistake was reported.
     reported: Option<usize>,
     /// Whether nothing was reported since the item, the part of a list or the operator began: one mistake, one message.
@@ -122,6 +126,7 @@ impl<'a> Parser<'a> {
             words,
             at: 0,
             diagnostics,
+            symbols: HashMap::new(),
             reported: None,
             mended: true,
             lines: true,
@@ -168,6 +173,11 @@ impl<'a> Parser<'a> {
     fn since(&self, from: Span) -> Span {
         let end = self.last_span().end.max(from.start);
         Span::new(self.file, from.start, end)
+    }
+
+    /// The name that is written so. Most names of a file stand in it several times.
+    fn symbol(&mut self, text: &'a str) -> Symbol {
+        *self.symbols.entry(text).or_insert_with(|| Symbol::new(text))
     }
 
     fn slice(&self, span: Span) -> &'a str {
@@ -310,14 +320,14 @@ impl<'a> Parser<'a> {
     fn item_name(&mut self, what: &str) -> Option<Name> {
         if self.kind() == Kind::Ident {
             let span = self.bump();
-            return Some(Name { text: self.slice(span).to_owned(), span });
+            return Some(Name { text: self.symbol(self.slice(span)), span });
         }
         let reserved = self.kind().is_reserved();
         if reserved && !matches!(self.kind(), Kind::Then | Kind::Else | Kind::True | Kind::False | Kind::Null) {
             let word = self.slice(self.span());
             self.error(codes::E0108, self.span(), format!("`{word}` is reserved and cannot be {what}"));
             let span = self.bump();
-            return Some(Name { text: word.to_owned(), span });
+            return Some(Name { text: self.symbol(word), span });
         }
         self.fail_item(what);
         None
@@ -326,7 +336,7 @@ impl<'a> Parser<'a> {
     /// A name, or the empty name where there is none (and a diagnostic).
     fn name_or_empty(&mut self, what: &str) -> Name {
         let span = self.span().before();
-        self.name(what).unwrap_or(Name { text: String::new(), span })
+        self.name(what).unwrap_or(Name { text: Symbol::default(), span })
     }
 
     /// Names separated by commas.

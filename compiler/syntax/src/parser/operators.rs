@@ -4,6 +4,7 @@ use super::{Parser, role};
 use crate::ast::{
     AggregateLine, Expr, ExprKind, JoinKind, JoinPick, Name, Operator, OperatorKind, SelectItem, SortKey,
 };
+use crate::symbol::Symbol;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
 
@@ -329,7 +330,7 @@ impl Parser<'_> {
     pub fn input_alias(&mut self, input: Expr) -> Expr {
         let word = self.bump();
         self.name("a name for the relation");
-        let keyword = Name { text: "as".to_owned(), span: word };
+        let keyword = Name { text: Symbol::new("as"), span: word };
         let op = Operator { kind: OperatorKind::NotYet { keyword }, span: self.since(word), word };
         let span = self.since(input.span);
         Expr { kind: ExprKind::Pipe { input: Box::new(input), op: Box::new(op) }, span }
@@ -369,7 +370,7 @@ impl Parser<'_> {
             }
             _ => {}
         }
-        OperatorKind::NotYet { keyword: Name { text: word.to_owned(), span: from } }
+        OperatorKind::NotYet { keyword: Name { text: Symbol::new(word), span: from } }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Parser, role};
 use crate::ast::{Name, Pattern, Statement, StatementKind};
+use crate::symbol::Symbol;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, closest, codes};
 
@@ -43,7 +44,7 @@ impl Parser<'_> {
                 StatementKind::Return(self.pipeline_on_line())
             }
             (Kind::Ident, "run") => {
-                let keyword = Name { text: word.to_owned(), span: self.bump() };
+                let keyword = Name { text: self.symbol(word), span: self.bump() };
                 self.pipeline();
                 StatementKind::NotYet { keyword }
             }
@@ -51,7 +52,7 @@ impl Parser<'_> {
             (Kind::If, _) => self.if_statement(),
             (Kind::Match, _) => self.match_statement(),
             (Kind::For, _) => {
-                let keyword = Name { text: "for".to_owned(), span: self.span() };
+                let keyword = Name { text: Symbol::new("for"), span: self.span() };
                 self.pipeline();
                 StatementKind::NotYet { keyword }
             }

@@ -6,6 +6,7 @@ use crate::support::*;
 use asol_oracle::scope::Scope;
 use asol_oracle::value::{Cell, Value};
 use asol_oracle::world::{History, World};
+use fec_model::Symbol;
 use fec_model::expr::{Aggregate, AggregateFunction, Expr, ExprKind, Literal};
 use fec_model::model::{Binding, Flow, FlowSettings, Item, Model, Plane, Shape, Source};
 use fec_model::relation::{Relation, RelationOp};
@@ -95,10 +96,9 @@ fn distinct_keeps_the_first_and_latest_the_last() {
     assert_eq!(numbers(&cells(&model, &history, &relation(latest, source.ty.columns.clone()))), [3, 4]);
 }
 
-fn group(source: &Source, keys: Vec<(String, Expr)>, aggregates: Vec<Aggregate>) -> Relation {
-    let mut columns: Vec<Column> =
-        keys.iter().map(|(name, key)| Column { name: name.clone(), ty: key.ty.clone() }).collect();
-    columns.extend(aggregates.iter().map(|a| Column { name: a.name.clone(), ty: a.ty.clone() }));
+fn group(source: &Source, keys: Vec<(Symbol, Expr)>, aggregates: Vec<Aggregate>) -> Relation {
+    let mut columns: Vec<Column> = keys.iter().map(|(name, key)| Column { name: *name, ty: key.ty.clone() }).collect();
+    columns.extend(aggregates.iter().map(|a| Column { name: a.name, ty: a.ty.clone() }));
     let op = RelationOp::Group { input: Box::new(from(source)), keys, aggregates, outputs: Vec::new() };
     let mut relation = relation(op, columns);
     relation.ty.timed = false;

@@ -87,7 +87,7 @@ pub fn relation(op: RelationOp, columns: Vec<Column>) -> Relation {
 }
 
 pub fn from(source: &Source) -> Relation {
-    Relation { op: RelationOp::Source(source.name.clone()), ty: source.ty.clone(), span: span() }
+    Relation { op: RelationOp::Source(source.name), ty: source.ty.clone(), span: span() }
 }
 
 pub fn aggregate(
@@ -116,7 +116,7 @@ pub fn feature_set(name: &str, key: &str, input: Relation, aggregates: Vec<Aggre
         name: name.into(),
         docs: String::new(),
         keys: vec![(key.into(), column(key, Kind::String))],
-        columns: aggregates.iter().map(|a| Column { name: a.name.clone(), ty: a.ty.clone() }).collect(),
+        columns: aggregates.iter().map(|a| Column { name: a.name, ty: a.ty.clone() }).collect(),
         input,
         aggregates,
         scalars: Vec::new(),
