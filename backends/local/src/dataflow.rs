@@ -10,20 +10,20 @@ use std::sync::Arc;
 use fec_ir::{Ir, NodeId};
 use fec_model::types::Column;
 use fec_plan::dataflow::{DataflowPlan, Feed as Planned, PlanError, TableRows, Wanted, dataflow};
-use flow_core::batch::Batch;
 use flow_core::program::Now;
 use flow_core::types::Schema;
 use flow_core::value::Value;
 use flow_operators::expression::Environment;
 use flow_operators::graph::{Feed, Graph, NodeId as OperatorId};
-use flow_operators::merge::MicroBatch;
+use flow_operators::join::JoinSpec;
+use flow_operators::lookup_join::Lookup;
 use flow_task::Dataflow;
+use flow_task::wiring::view_of;
 
 use crate::error::LocalError;
 use crate::expr::Names;
 use crate::specs;
-use crate::tables::{Loaded, Tables};
-use crate::types::names;
+use crate::tables::Tables;
 
 /// What a dataflow is built from.
 #[derive(Clone, Copy)]
@@ -40,6 +40,26 @@ pub struct Parts<'a> {
     pub given: &'a BTreeMap<NodeId, u32>,
     /// What `now` is; `None` is each row's own time.
     pub now: Option<i64>,
+}
+
+/// What the operators of a plan are built from.
+#[derive(Clone, Copy)]
+pub(crate) struct Outside<'a> {
+    /// What expressions see besides their row.
+    pub names: &'a Names,
+    /// Values by slot.
+    pub slots: &'a [Value],
+    /// Tables, read.
+    pub tables: &'a Tables,
+    /// What `now` is; `None` is each row's own time.
+    pub now: Option<i64>,
+}
+
+impl<'a> From<Parts<'a>> for Outside<'a> {
+    fn from(parts: Parts<'a>) -> Self {
+        let Parts { names, slots, tables, now, .. } = parts;
+        Self { names, slots, tables, now }
+    }
 }
 
 /// Builds the dataflow that gives the rows of `taps`, and keeps the state of `features` too. An `emit` of a stream gives
@@ -65,11 +85,11 @@ pub fn build_quiet(
     let wanted = Wanted { ir: parts.ir, taps, features, given: parts.given, is_table: &is_table };
     let mut plan = dataflow(wanted).map_err(broken)?;
     plan.silence(quiet);
-    instantiate(&plan, parts)
+    instantiate(&plan, parts.into())
 }
 
 /// The operators of a plan with interpreted expressions.
-pub(crate) fn instantiate(plan: &DataflowPlan, parts: Parts<'_>) -> Result<Dataflow, LocalError> {
+pub(crate) fn instantiate(plan: &DataflowPlan, parts: Outside<'_>) -> Result<Dataflow, LocalError> {
     let now = parts.now.map_or(Now::Row, Now::At);
     let graph = Graph::new(Environment { now, slots: parts.slots.to_vec() });
     let mut built = Instance { parts, graph, placed: Vec::with_capacity(plan.operators.len()) };
@@ -97,7 +117,7 @@ pub(crate) fn instantiate(plan: &DataflowPlan, parts: Parts<'_>) -> Result<Dataf
 
 /// What makes operators out of a plan.
 struct Instance<'a> {
-    parts: Parts<'a>,
+    parts: Outside<'a>,
     graph: Graph,
     /// The operators of the plan so far.
     placed: Vec<OperatorId>,
@@ -118,22 +138,19 @@ impl Instance<'_> {
         }
     }
 
-    /// The rows of a table, or of a view over tables.
-    fn table(&self, rows: &TableRows, columns: &[Column]) -> Result<Loaded, LocalError> {
-        let (plan, key) = match rows {
-            TableRows::Source(source) => {
-                let table = self.parts.tables.get(source).cloned();
-                return table.ok_or_else(|| LocalError::Plan(format!("table `{source}` was not read")));
+    /// A table, or a view over tables, to be found by the keys of a join.
+    fn lookup(&self, rows: &TableRows, join: &JoinSpec) -> Result<Lookup, LocalError> {
+        let Outside { names, slots, tables, now } = self.parts;
+        match rows {
+            TableRows::Source(source) => Ok(tables.keyed(tables.wanted(source)?, &join.right_keys, &join.flow)?.into()),
+            TableRows::View { dataflow, tables: below } => {
+                let below: Vec<&str> = below.iter().map(|name| name.as_str()).collect();
+                let begins = tables.begins(&below)?;
+                let (plan, names, slots, tables) = (dataflow.clone(), names.clone(), slots.to_vec(), tables.clone());
+                let build = move || instantiate(&plan, Outside { names: &names, slots: &slots, tables: &tables, now });
+                Ok(Lookup::View(view_of(build, Arc::clone(&join.right), &begins, join)?))
             }
-            TableRows::View { dataflow, key } => (dataflow, key.clone()),
-        };
-        let mut dataflow = instantiate(plan, self.parts)?;
-        let begun = dataflow.graph.push(&MicroBatch::default())?;
-        let ended = dataflow.graph.finish()?;
-        let rows: Vec<Batch> = begun.rows.into_iter().chain(ended.rows).map(|(_, batch)| batch).collect();
-        let schema = self.schema(columns);
-        let rows = if rows.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, &rows) };
-        Ok(Loaded { schema, rows, key: names(&key), version: None })
+        }
     }
 }
 

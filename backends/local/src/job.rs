@@ -18,7 +18,7 @@ use flow_operators::expression::Expr as Expression;
 use flow_task::wiring::Given;
 
 use crate::data::History;
-use crate::dataflow::{Parts, broken, instantiate};
+use crate::dataflow::{Outside, broken, instantiate};
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::expr::{Names, program, shared};
@@ -82,7 +82,7 @@ fn with_job<T>(
     let JobInput { ir, environment, history, tables, at, now, halt } = input;
     let is_table = |source: &str| tables.get(source).is_some();
     let plan = fec_plan::job::job(ir, flow, &is_table).map_err(broken)?;
-    let job = Compiler { ir, plan: &plan, names: &environment.names }.job()?;
+    let job = Compiler { plan: &plan, names: &environment.names }.job()?;
     let given = Given {
         sources: Arc::clone(&environment.names.sources),
         tables: tables.clone(),
@@ -96,7 +96,6 @@ fn with_job<T>(
 
 /// Compiles a planned job.
 struct Compiler<'a> {
-    ir: &'a Ir,
     plan: &'a JobPlan,
     names: &'a Names,
 }
@@ -140,15 +139,13 @@ impl<'a> Compiler<'a> {
     }
 
     fn wire(&self, plan: &'a DataflowPlan, sees: usize) -> Wire<'a> {
-        let (ir, names) = (self.ir, self.names(sees));
+        let names = self.names(sees);
         Box::new(move |given: &Given| {
             let now = match given.now {
                 Now::At(now) => Some(now),
                 Now::Row => None,
             };
-            let none = BTreeMap::new();
-            let (slots, tables) = (given.slots.as_slice(), &given.tables);
-            instantiate(plan, Parts { ir, names: &names, slots, tables, given: &none, now })
+            instantiate(plan, Outside { names: &names, slots: &given.slots, tables: &given.tables, now })
         })
     }
 

@@ -68,12 +68,11 @@ impl Unit<'_> {
                 let name = self.variable(within, &format!("{label}_on"));
                 let rows = match table {
                     TableRows::Source(source) => call("given.keyed", [text(source), atom(format!("&{name}"))]).tried(),
-                    TableRows::View { dataflow, key } => {
+                    TableRows::View { dataflow, tables } => {
                         let view = self.view(dataflow, label)?;
                         let columns = self.schema(&format!("{label}_table"), &join.right);
-                        let key = list("&", key.iter().map(|name| text(name)));
-                        let rows = call(&view, [atom("given")]).tried();
-                        call("given.viewed", [rows, columns, key, atom(format!("&{name}"))]).tried()
+                        let tables = list("&", tables.iter().map(|name| text(name)));
+                        call("given.viewed", [atom(&view), columns, tables, atom(format!("&{name}"))]).tried()
                     }
                 };
                 let table = self.variable(within, &format!("{label}_table"));

@@ -152,6 +152,12 @@ impl Ir {
         self.features.iter().find(|set| set.name == name)
     }
 
+    /// Whether a node's rows are read by a key as well, and not by other nodes alone: those of a view.
+    #[must_use]
+    pub fn is_view(&self, node: NodeId) -> bool {
+        self.views.iter().any(|view| view.node == node)
+    }
+
     /// The flow at `path`.
     #[must_use]
     pub fn flow(&self, path: &str) -> Option<&FlowPlan> {

@@ -31,6 +31,9 @@ pub fn verify(ir: &Ir) -> Vec<Violation> {
         found.push(Violation { message: format!("`{name}` feeds itself"), span: node.map(|node| node.span) });
         return found;
     }
+    for view in ir.views.iter().filter(|view| ir.graph.get(view.node).is_none()) {
+        found.push(Violation { message: format!("the view `{}` has no rows", view.name), span: Some(view.span) });
+    }
     let ids = ir.graph.ids();
     let mut names: HashSet<&str> = HashSet::with_capacity(ids.len());
     for id in ids {

@@ -76,7 +76,7 @@ impl<'a> Checker<'a> {
 
     /// The same columns; the rows are no plain sequence of events any more.
     fn ordered_rows(&self, input: Piped, span: Span, op: impl FnOnce(Box<Relation>) -> RelationOp) -> Piped {
-        let ty = input.relation.ty.clone();
+        let ty = RelationType { late: true, ..input.relation.ty.clone() };
         let piped = input.then(|relation| Relation { op: op(Box::new(relation)), ty, span });
         Piped { events: false, ..piped }
     }

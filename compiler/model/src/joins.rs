@@ -84,8 +84,9 @@ impl<'a> Checker<'a> {
             ty.columns.push(Column { name: alias, ty: Type { kind: record, optional } });
         }
         ty.changes |= right.relation.ty.changes;
+        // Two relations that end are joined when all their rows are there.
+        ty.late |= within.is_some() || right.relation.ty.boundedness != Boundedness::Table;
         if within.is_some() {
-            ty.late = true;
             ty.changes |= matches!(kind, JoinKind::Left | JoinKind::Anti) || pick != JoinPick::All;
         }
         let (events, origin, base) = (left.events, left.origin, left.base);
@@ -309,11 +310,20 @@ impl<'a> Checker<'a> {
             return true;
         }
         let ty = &input.relation.ty;
-        if ty.late {
-            let found =
-                Diagnostic::error(codes::E0403, op.word, "these rows may come later than their source's lateness")
-                    .label(input.relation.span, "after this, a row can come long after its own time")
-                    .help("put `with` first: before the join, and before `final`");
+        if ty.late && ty.timed {
+            let (what, why, repair) = match scope.place {
+                Place::Job => (
+                    "these rows do not come when their events did",
+                    "after this, a row can come long after its own time, or when all rows are there",
+                    "put `with` first: before the join, `final`, the split, and what needs all rows",
+                ),
+                _ => (
+                    "these rows may come later than their source's lateness",
+                    "after this, a row can come long after its own time",
+                    "put `with` first: before the join, and before `final`",
+                ),
+            };
+            let found = Diagnostic::error(codes::E0403, op.word, what).label(input.relation.span, why).help(repair);
             self.report(found);
             return false;
         }

@@ -101,7 +101,8 @@ impl<'a> Checker<'a> {
             return Piped::wrong(span);
         }
         let op = RelationOp::Part { split, part: name.text };
-        let relation = Relation { op, ty: (**ty).clone(), span };
+        let ty = RelationType { late: true, ..(**ty).clone() };
+        let relation = Relation { op, ty, span };
         Piped { relation, events: false, origin: None, base: None, bounded_only: None }
     }
 

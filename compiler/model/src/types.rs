@@ -101,7 +101,8 @@ pub struct RelationType {
     pub changes: bool,
     /// Rows carry event time and arrival.
     pub timed: bool,
-    /// Rows may come later than their source's lateness (after an interval join or `final`): no `with` any more.
+    /// Rows may come later than their source's lateness: after an interval join or `final`, and in a job after what needs
+    /// all rows, and a split. No `with` any more.
     pub late: bool,
 }
 

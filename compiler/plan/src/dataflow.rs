@@ -244,8 +244,8 @@ pub enum TableRows {
     View {
         /// Its operators; one tap.
         dataflow: Box<DataflowPlan>,
-        /// Its key.
-        key: Vec<Symbol>,
+        /// The tables below it.
+        tables: Vec<Symbol>,
     },
 }
 

@@ -9,7 +9,6 @@ use fec_model::relation::{JoinKind as PlanJoin, JoinPick};
 use fec_model::types::Column;
 use fec_plan::dataflow::{Join, Operator as Planned, Picked, RowOp};
 use flow_core::types::Schema;
-use flow_operators::constant::Constant;
 use flow_operators::distinct::{Distinct, Which};
 use flow_operators::expression::{Expr as Expression, Input, Record};
 use flow_operators::finality::Final;
@@ -22,6 +21,7 @@ use flow_operators::lookup_join::LookupJoin;
 use flow_operators::operator::Operator;
 use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
 use flow_operators::stand::{Stand, StandBy};
+use flow_operators::table_rows::TableRows;
 use flow_operators::union::Union;
 use flow_operators::upsert::Upsert;
 use flow_operators::whole::Whole;
@@ -38,10 +38,10 @@ impl Instance<'_> {
         let input = self.schema(planned.inputs.first().map(Vec::as_slice).unwrap_or_default());
         let output = || self.schema(planned.outputs.first().map(Vec::as_slice).unwrap_or_default());
         Ok(match &planned.op {
-            RowOp::Table { source } => match self.parts.tables.get(source) {
-                Some(table) => Box::new(Constant::new(table.rows.clone())),
-                None => return Err(LocalError::Plan(format!("table `{source}` was not read"))),
-            },
+            RowOp::Table { source } => {
+                let tables = self.parts.tables;
+                Box::new(TableRows::new(tables.keyed(tables.wanted(source)?, &[], &flow)?))
+            }
             RowOp::Steps(steps) => Box::new(Fused::new(self.steps(steps, input)?, flow)),
             RowOp::Pick(picks) => {
                 Box::new(Fused::new(vec![Step::Project(picks.iter().map(picked).collect())], Arc::from("columns")))
@@ -52,10 +52,9 @@ impl Instance<'_> {
                 Box::new(IntervalJoin::new(self.join(join, flow)?, interval))
             }
             RowOp::LookupJoin { join, table } => {
-                let table = self.table(table, &join.right)?;
-                let spec = self.join(join, Arc::clone(&flow))?;
-                let table = self.parts.tables.keyed(&table, &spec.right_keys, &flow)?;
-                Box::new(LookupJoin::new(spec, table))
+                let spec = self.join(join, flow)?;
+                let lookup = self.lookup(table, &spec)?;
+                Box::new(LookupJoin::new(spec, lookup))
             }
             RowOp::HashJoin { join } => Box::new(HashJoin::new(self.join(join, flow)?)),
             RowOp::Final { settle } => Box::new(Final::new(input, *settle)),

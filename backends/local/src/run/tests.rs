@@ -401,3 +401,66 @@ fn a_commit_that_is_given_up_is_made_again_and_counts_once() {
         assert_eq!(streamed(aborts), calm, "{aborts}");
     }
 }
+
+/// What a job over tables writes: their rows as of T, and what rows find there that have no place of their own.
+#[test]
+fn a_job_reads_tables_as_of_its_time() {
+    let solution = r#"
+solution rates { version: "1.0.0" }
+type Sale { id: string, n: int, amount: int, at: timestamp }
+type Rate { id: string, rate: int, since: timestamp }
+source sales: stream<Sale> { time: at, file: "sales.jsonl" }
+source rates: table<Rate> key id { file: "rates.csv", versions: since }
+source names: table<{ id: string, name: string }> key id { file: "names.csv" }
+view great = rates |> where rate > 15
+sink now_: rows<{ id: string, rate: int }> { }
+sink named: rows<{ id: string, name: string }> { }
+sink grouped: rows<{ id: string, n: int, rate: int? }> { }
+sink viewed: rows<{ n: int, rate: int }> { }
+job nightly {
+  emit rates |> select id, rate to now_
+  emit names |> where id != "7" to named
+  emit sales |> where id == "1" or id == "2" |> group by id { n = count() }
+    |> left join rates as r on id == r.id |> select id, n, rate = r.rate to grouped
+  emit sales |> where n < 400 and amount == 1 |> derive key = "1" |> join great as g on key == g.id
+    |> select n, rate = g.rate to viewed
+}
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("names.csv", "id,name\n1,one\n2,two\n1,uno\n7,seven\n");
+    write(
+        "rates.csv",
+        "id,rate,since\n1,10,1970-01-01T00:00:00Z\n1,20,2026-01-01T00:00:01Z\n\
+        1,12,2026-01-01T00:00:02Z\n1,30,2026-01-01T00:00:03Z\n2,40,2026-01-02T00:00:00Z\n",
+    );
+    sales(folder.path());
+    let options = RunOptions {
+        places: Places { root: folder.path().to_path_buf(), ..Places::default() },
+        state: folder.path().join("state"),
+        once: true,
+        address: None,
+        out: Some(folder.path().join("out")),
+    };
+    let mut failed = Vec::new();
+    super::run(&compiled(solution), &options, &Arc::default(), &mut |event| {
+        if let Event::JobFailed(why) = event {
+            failed.push(why);
+        }
+    })
+    .unwrap();
+    assert_eq!(failed, Vec::<String>::new());
+    let written = |sink: &str| {
+        let text = std::fs::read_to_string(folder.path().join(format!("out/sinks/{sink}.jsonl"))).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(written("now_"), [r#"{"id":"1","rate":30}"#]);
+    assert_eq!(written("named"), [r#"{"id":"1","name":"uno"}"#, r#"{"id":"2","name":"two"}"#]);
+    assert_eq!(written("grouped"), [r#"{"id":"1","n":1,"rate":30}"#, r#"{"id":"2","n":1,"rate":null}"#]);
+    // Only while the rate is above 15: in the second second, and in the fourth.
+    let viewed = written("viewed");
+    let rates = |low: usize, high: usize, rate: usize| {
+        (low..high).filter(|n| n % 7 == 1).map(move |n| format!("{{\"n\":{n},\"rate\":{rate}}}"))
+    };
+    assert_eq!(viewed, rates(100, 200, 20).chain(rates(300, 400, 30)).collect::<Vec<_>>());
+}

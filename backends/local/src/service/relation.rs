@@ -13,7 +13,7 @@ use flow_operators::expression::Environment;
 use flow_serve::{Cells, Operators, Ordered, Relation, Rows, ServeError};
 
 use super::program::Compiler;
-use crate::dataflow::{self, instantiate};
+use crate::dataflow::{Outside, instantiate};
 use crate::error::LocalError;
 use crate::expr::{Names, program, shared};
 
@@ -83,21 +83,14 @@ impl Compiler<'_> {
     /// The operators of a relation. They keep rows, so that each request has its own.
     fn operators(&self, plan: &DataflowPlan, names: &Arc<Names>) -> Operators {
         let (plan, names) = (plan.clone(), Arc::clone(names));
-        let (ir, tables) = (Arc::clone(&self.parts.ir), Arc::clone(&self.parts.tables));
+        let tables = Arc::clone(&self.parts.tables);
         Arc::new(move |environment: Environment| {
             let now = match environment.now {
                 Now::Row => None,
                 Now::At(now) => Some(now),
             };
-            let parts = dataflow::Parts {
-                ir: &ir,
-                names: &names,
-                slots: &environment.slots,
-                tables: &tables,
-                given: &BTreeMap::new(),
-                now,
-            };
-            let built = instantiate(&plan, parts).map_err(|error| match error {
+            let outside = Outside { names: &names, slots: &environment.slots, tables: &tables, now };
+            let built = instantiate(&plan, outside).map_err(|error| match error {
                 LocalError::Plan(what) => ServeError::Plan(what),
                 other => ServeError::Unavailable(other.to_string()),
             })?;

@@ -13,6 +13,7 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
         while let Some(&input) = ir.graph.inputs(id).first() {
             let chained = matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::Fused { .. }))
                 && ir.graph.consumers(input).len() == 1
+                && !ir.is_view(input)
                 && ir.graph.get(id).map(|node| &node.guards) == ir.graph.get(input).map(|node| &node.guards);
             if !chained || !matches!(ir.graph.get(input).map(|node| &node.op), Some(Op::Fused { .. })) {
                 break;

@@ -35,7 +35,7 @@ fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
     }
     let reads: BTreeSet<Symbol> = unless_fault.iter().chain([condition]).flat_map(walk::columns).collect();
     let above = *ir.graph.inputs(id).first()?;
-    if ir.graph.consumers(above).len() != 1 {
+    if ir.graph.consumers(above).len() != 1 || ir.is_view(above) {
         return None;
     }
     let passed = ir.graph.get(above)?;

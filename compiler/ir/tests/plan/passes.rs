@@ -147,3 +147,22 @@ sink out: stream<{ user: string, twice: float }> { }
     let kinds: Vec<bool> = steps(&ir, "fused").iter().map(|step| matches!(step, Step::Filter { .. })).collect();
     assert_eq!(kinds, [true, false, false]);
 }
+
+/// Views are read by their key, too: no pass may take their rows away, or change them for one reader among others.
+#[test]
+fn views_keep_their_rows() {
+    let flows = r#"
+type Row { user: string, most: int }
+source limits: table<Row> key user { file: "limits.csv" }
+view great: table<{ user: string, double: int }> key user = limits |> select user, double = most * 2
+job nightly { emit great |> where double > 4 |> select user to best }
+sink best: rows<{ user: string }> { path: "best.jsonl" }
+@get("/double/:user")
+service double(user: string) -> int? { return great[user].double }
+"#;
+    let (ir, _, broken) = fec_ir::optimise(plan(flows));
+    assert_eq!(broken, Vec::new());
+    let view = ir.views.first().unwrap();
+    let Some(Op::Fused { steps }) = ir.graph.get(view.node).map(|node| &node.op) else { panic!("no steps") };
+    assert!(matches!(steps.as_slice(), [Step::Project { .. }]), "{steps:?}");
+}

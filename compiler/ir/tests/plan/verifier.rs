@@ -23,6 +23,8 @@ job nightly {
   rows = taps |> group by user { n = count(), most = max(amount) } |> sort by n |> top 3 by n |> select user, n
   emit rows to best
 }
+source limits: table<{ user: string, most: int }> key user { file: "limits.csv" }
+view heads = limits |> semi join limits as other on user == other.user
 sink out: stream<{ user: string, n: int }> { }
 sink pairs: stream<{ user: string, n: int }> { }
 sink all: stream<{ user: string, n: int }> { }
@@ -55,6 +57,14 @@ fn two_nodes_of_one_name() {
     refused("has the name of another node", |ir| {
         let name = node(ir, first(ir, "union")).name.clone();
         node(ir, first(ir, "filter")).name = name;
+    });
+}
+
+#[test]
+fn a_view_without_rows() {
+    refused("the view `heads` has no rows", |ir| {
+        let view = ir.views.first().unwrap().node;
+        ir.graph.remove(view);
     });
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fec_ir::{Edge, Node, NodeId, Op};
+use fec_model::Symbol;
 use fec_model::model::Shape;
 use fec_model::types::Column;
 
@@ -184,7 +185,12 @@ impl<'a> Wiring<'a> {
         // Whatever a request gives, the rows of a view are those of whole tables.
         let given = BTreeMap::new();
         let dataflow = Box::new(wire(Wanted { taps: &[id], features: &[], given: &given, ..self.wanted })?);
-        Ok((TableRows::View { dataflow, key: node.key.clone() }, node.columns.clone()))
+        let tables = self.wanted.ir.graph.upstream(&[id]).into_iter().filter_map(|id| match self.op(id) {
+            Some(Op::Scan { source }) => Some(*source),
+            _ => None,
+        });
+        let tables: BTreeSet<Symbol> = tables.collect();
+        Ok((TableRows::View { dataflow, tables: tables.into_iter().collect() }, node.columns.clone()))
     }
 
     fn source(&mut self, id: NodeId, number: u32, columns: Vec<Column>) {

@@ -16,7 +16,7 @@ use crate::compare::compare_columns;
 use crate::expression::{Expr, evaluate_all};
 use crate::keys::{KeyState, Keys};
 use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::Order;
+use crate::order::{Order, UNPLACED};
 
 /// One aggregate of a group.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ pub struct GroupSpec {
     pub flow: Arc<str>,
 }
 
-/// Collects its rows and gives one row a group at the end, without time or place (all 0), ordered by its columns.
+/// Collects its rows and gives one row a group at the end, without time (0) or place ([`UNPLACED`]), ordered by its columns.
 pub struct Group {
     spec: GroupSpec,
     rows: Collected,
@@ -180,7 +180,7 @@ impl Group {
             columns,
             rows,
             time: vec![0; rows],
-            arrived: vec![0; rows],
+            arrived: vec![UNPLACED; rows],
             origin: vec![Origin::default(); rows],
             offset: vec![0; rows],
             weight: vec![1; rows],

@@ -7,7 +7,6 @@
 pub mod accept;
 mod collected;
 pub mod compare;
-pub mod constant;
 pub mod distinct;
 pub mod expression;
 pub mod feature_set;
@@ -30,6 +29,8 @@ pub mod sort;
 pub mod stand;
 pub mod state;
 pub mod table;
+pub mod table_rows;
+pub mod table_view;
 pub mod union;
 pub mod upsert;
 pub mod whole;

@@ -15,6 +15,9 @@ pub struct Order {
     pub offset: i64,
 }
 
+/// The arrival of a row that has no place, as one of a table or a group: before all that have.
+pub const UNPLACED: i64 = i64::MIN;
+
 impl Order {
     /// The place of row `row` of `batch`; the first place of all where there is no such row.
     #[inline]

@@ -12,7 +12,7 @@ use crate::expression::Expr;
 use crate::join::{JoinKind, JoinSpec, Pick};
 use crate::keys::{KeyState, Keys, encode_values};
 use crate::operator::{Context, Reason};
-use crate::order::Order;
+use crate::order::{Order, UNPLACED};
 
 /// The rows of a relation that does not change while it is joined, by join key. Rows of one key go by time and as they
 /// stand, those of a table by columns.
@@ -71,9 +71,21 @@ impl Table {
                 }
             }
         }
+        Self::unplaced(rows, spans, keys, flow, cx)
+    }
+
+    /// The rows of a view over tables, to be found by `keys`: all of them hold. They lose time and place, too.
+    #[must_use]
+    pub fn of_view(rows: Batch, keys: &[Expr], flow: &Arc<str>, cx: &mut Context) -> Self {
+        let spans = vec![(i64::MIN, i64::MAX); rows.rows];
+        Self::unplaced(rows, spans, keys, flow, cx)
+    }
+
+    fn unplaced(rows: Batch, spans: Vec<(i64, i64)>, keys: &[Expr], flow: &Arc<str>, cx: &mut Context) -> Self {
+        let count = rows.rows;
         let rows = Batch {
             time: vec![0; count],
-            arrived: vec![i64::MIN; count],
+            arrived: vec![UNPLACED; count],
             origin: vec![Origin::default(); count],
             offset: vec![0; count],
             ..rows
@@ -128,13 +140,32 @@ impl Table {
         &self.rows
     }
 
+    /// The rows that hold as of instant `at`, in their order: at most one for each of the table's own keys.
+    #[must_use]
+    pub fn held(&self, at: i64) -> Batch {
+        self.rows.filter(&(0..self.rows.rows).map(|row| self.holds(row, at)).collect::<Vec<bool>>())
+    }
+
     fn found(&self, key: &[u8], at: i64) -> impl Iterator<Item = usize> + '_ {
         let rows = self.by_key.get(key).map(Vec::as_slice).unwrap_or_default();
-        rows.iter().copied().filter(move |row| match self.spans.as_ref().map(|spans| spans.get(*row)) {
+        rows.iter().copied().filter(move |row| self.holds(*row, at))
+    }
+
+    fn holds(&self, row: usize, at: i64) -> bool {
+        match self.spans.as_ref().map(|spans| spans.get(row)) {
             None => true,
             // Constants and last versions hold for ever, also at the last instant.
             Some(span) => span.is_some_and(|(from, to)| *from <= at && (at < *to || *to == i64::MAX)),
-        })
+        }
+    }
+}
+
+/// The instant as of which a row reads tables: its arrival; what has no place, rows of tables and groups, reads them as of
+/// the frontier, which is the instant at which bounded relations stand.
+pub(crate) fn as_of(rows: &Batch, row: usize, frontier: i64) -> i64 {
+    match rows.arrived.get(row) {
+        None | Some(&UNPLACED) => frontier,
+        Some(arrived) => *arrived,
     }
 }
 
@@ -148,7 +179,7 @@ pub(crate) fn join(spec: &JoinSpec, left: &Batch, table: &Table, cx: &mut Contex
     for (row, refused) in refused.iter_mut().enumerate() {
         match keys.encode(row, &mut key) {
             KeyState::Present => {
-                let at = left.arrived.get(row).copied().unwrap_or_default();
+                let at = as_of(left, row, cx.frontier);
                 for found in table.found(&key, at) {
                     lefts.push(row);
                     rights.push(found);

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::{column, less};
 use flow_core::aggregate::{Aggregate, AggregateFunc};
@@ -17,11 +17,14 @@ use flow_operators::expression::{Environment, Input};
 use flow_operators::group::{Group, GroupAggregate, GroupSpec};
 use flow_operators::hash_join::HashJoin;
 use flow_operators::join::{JoinKind, JoinSpec, Pick};
-use flow_operators::lookup_join::LookupJoin;
+use flow_operators::lookup_join::{Lookup, LookupJoin};
 use flow_operators::operator::{Context, Operator};
+use flow_operators::order::UNPLACED;
 use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
 use flow_operators::stand::{Stand, StandBy};
 use flow_operators::table::{Table, TableKey};
+use flow_operators::table_rows::TableRows;
+use flow_operators::table_view::TableView;
 
 /// `{ k: string?, n: int? }`
 fn schema() -> Arc<Schema> {
@@ -229,4 +232,64 @@ fn tables_are_read_as_of_the_arrival_of_the_row() {
     let read = |at| versioned.get(&[Value::String("a".into())], at);
     assert_eq!((read(9), read(10), read(20)), (None, Some(1), Some(0)));
     assert_eq!(versioned.get(&[Value::Absent], 50), None);
+}
+
+#[test]
+fn a_table_gives_the_rows_that_hold_as_of_the_frontier() {
+    let mut cx = Context::new(Environment::default());
+    let rows = || batch(&[("a", 20, 0, 1), ("a", 10, 0, 1), ("b", 15, 0, 1), ("b", 15, 0, 1)]);
+    let table = |version| {
+        let key = TableKey { keys: column(0), version, flow: "t".into() };
+        Arc::new(Table::new(rows(), &key, &[], &"f".into(), &mut Context::new(Environment::default())))
+    };
+    let held = |table: &Arc<Table>, frontier, cx: &mut Context| {
+        cx.frontier = frontier;
+        let mut rows = TableRows::new(Arc::clone(table));
+        assert_eq!(rows.process(&[], cx).unwrap().iter().map(|batch| batch.rows).sum::<usize>(), 0);
+        rows.finish(cx).unwrap().iter().flat_map(show).collect::<Vec<_>>().join(", ")
+    };
+    let versioned = table(Some(Input::column(1)));
+    assert_eq!(held(&versioned, 9, &mut cx), "");
+    assert_eq!(held(&versioned, 10, &mut cx), "a 10");
+    assert_eq!(held(&versioned, 19, &mut cx), "a 10, b 15");
+    assert_eq!(held(&versioned, 20, &mut cx), "a 20, b 15");
+    // Of several rows with one key the last in the file counts.
+    assert_eq!(held(&table(None), 0, &mut cx), "a 10, b 15");
+}
+
+#[test]
+fn rows_without_a_place_read_tables_as_of_the_frontier() {
+    let mut cx = Context::new(Environment::default());
+    let key = TableKey { keys: column(0), version: Some(Input::column(1)), flow: "t".into() };
+    let rows = batch(&[("a", 20, 0, 1), ("a", 10, 0, 1)]);
+    let table = Arc::new(Table::new(rows, &key, &column(0), &"f".into(), &mut cx));
+    let mut groups = batch(&[("a", 1, 0, 1)]);
+    groups.arrived = vec![UNPLACED];
+    for (frontier, expected) in [(9, "a 1 -"), (10, "a 1 (a 10)"), (20, "a 1 (a 20)")] {
+        cx.frontier = frontier;
+        let mut join = LookupJoin::new(spec(JoinKind::Left, Pick::All), Arc::clone(&table));
+        let joined = join.process(&[groups.clone()], &mut cx).unwrap();
+        assert_eq!(joined.iter().flat_map(show).collect::<Vec<_>>().join(", "), expected);
+    }
+}
+
+#[test]
+fn a_view_over_versions_is_what_it_was_when_the_row_arrived() {
+    let mut cx = Context::new(Environment::default());
+    // At each instant one row, which says how late it is; asked once where nothing has changed in between.
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&asked);
+    let rows = move |at: i64| {
+        told.lock().unwrap().push(at);
+        Ok(batch(&[("a", at.max(0), 0, 1), ("a", 99, 0, 1)]))
+    };
+    let view = TableView::new(vec![20, 10, 10], Box::new(rows), column(0), "f".into()).unwrap();
+    let mut join = LookupJoin::new(spec(JoinKind::Inner, Pick::First), Lookup::View(view));
+    let left = batch(&[("a", 1, 9, 1), ("a", 2, 10, 1), ("a", 3, 19, 1), ("a", 4, 20, 1), ("a", 5, 9, 1)]);
+    let joined = join.process(&[left], &mut cx).unwrap();
+    assert_eq!(
+        joined.iter().flat_map(show).collect::<Vec<_>>().join(", "),
+        "a 1 (a 0), a 2 (a 10), a 3 (a 10), a 4 (a 20), a 5 (a 0)"
+    );
+    assert_eq!(*asked.lock().unwrap(), [20, i64::MIN, 10]);
 }

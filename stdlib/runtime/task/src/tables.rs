@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use flow_core::batch::Batch;
 use flow_core::types::Schema;
-use flow_operators::expression::{Expr as Expression, Input};
+use flow_core::value::Cell;
+use flow_operators::expression::{Environment, Expr as Expression, Input};
 use flow_operators::operator::Context;
 use flow_operators::table::{Table, TableKey};
 
@@ -40,6 +41,32 @@ impl Tables {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Loaded> {
         self.tables.get(name)
+    }
+
+    /// The table called `name`, which a dataflow reads.
+    ///
+    /// # Errors
+    /// A table that was not read.
+    pub fn wanted(&self, name: &str) -> Result<&Loaded, RunError> {
+        self.get(name).ok_or_else(|| RunError::Plan(format!("table `{name}` was not read")))
+    }
+
+    /// The instants at which versions of these tables begin.
+    ///
+    /// # Errors
+    /// A table that was not read, or a version column that is not there.
+    pub fn begins(&self, names: &[&str]) -> Result<Vec<i64>, RunError> {
+        let mut begins = Vec::new();
+        for name in names {
+            let table = self.wanted(name)?;
+            let Some(version) = &table.version else { continue };
+            let column = table.column(version)?.evaluate(&table.rows, &Environment::default());
+            begins.extend((0..table.rows.rows).filter_map(|row| match column.cell(row) {
+                Ok(Cell::Int(begin)) => Some(begin),
+                _ => None,
+            }));
+        }
+        Ok(begins)
     }
 
     /// A table's rows, to be found by `keys`.

@@ -8,19 +8,21 @@ use flow_core::program::Now;
 use flow_core::types::Schema;
 use flow_core::value::Value;
 use flow_core::zone::Zone;
-use flow_operators::constant::Constant;
 use flow_operators::expression::{Environment, Expr, Input};
 use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::{Feed, Graph, NodeId};
 use flow_operators::join::JoinSpec;
+use flow_operators::lookup_join::Lookup;
 use flow_operators::merge::MicroBatch;
-use flow_operators::operator::Operator;
+use flow_operators::operator::{Operator, OperatorError};
 use flow_operators::table::Table;
+use flow_operators::table_rows::TableRows;
+use flow_operators::table_view::TableView;
 
 use crate::dataflow::{Dataflow, Tap};
 use crate::error::RunError;
 use crate::spec::{SourceSpec, find};
-use crate::tables::{Loaded, Tables};
+use crate::tables::Tables;
 
 /// What a dataflow is wired with.
 #[derive(Clone)]
@@ -38,12 +40,12 @@ pub struct Given {
 }
 
 impl Given {
-    /// The operator that gives a table's rows, once.
+    /// The operator that gives a table's rows.
     ///
     /// # Errors
     /// A table that was not read.
-    pub fn rows(&self, table: &str) -> Result<Constant, RunError> {
-        Ok(Constant::new(self.table(table)?.rows.clone()))
+    pub fn rows(&self, table: &str) -> Result<TableRows, RunError> {
+        Ok(TableRows::new(self.tables.keyed(self.tables.wanted(table)?, &[], &Arc::from(table))?))
     }
 
     /// A table, to be found by the keys of a join.
@@ -51,31 +53,46 @@ impl Given {
     /// # Errors
     /// A table that was not read.
     pub fn keyed(&self, table: &str, join: &JoinSpec) -> Result<Arc<Table>, RunError> {
-        self.tables.keyed(self.table(table)?, &join.right_keys, &join.flow)
+        self.tables.keyed(self.tables.wanted(table)?, &join.right_keys, &join.flow)
     }
 
-    /// What comes out of a view over tables, to be found by the keys of a join. `key` is the view's own.
+    /// A view over the tables `tables`, which `view` wires, to be found by the keys of a join.
     ///
     /// # Errors
     /// A dataflow that is wired wrongly.
     pub fn viewed(
         &self,
-        mut view: Dataflow,
+        view: impl Fn(&Self) -> Result<Dataflow, RunError> + Send + 'static,
         schema: Arc<Schema>,
-        key: &[&str],
+        tables: &[&str],
         join: &JoinSpec,
-    ) -> Result<Arc<Table>, RunError> {
-        let begun = view.graph.push(&MicroBatch::default())?;
-        let ended = view.graph.finish()?;
-        let rows: Vec<Batch> = begun.rows.into_iter().chain(ended.rows).map(|(_, batch)| batch).collect();
-        let rows = if rows.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, &rows) };
-        let key = key.iter().map(|name| (*name).to_owned()).collect();
-        self.tables.keyed(&Loaded { schema, rows, key, version: None }, &join.right_keys, &join.flow)
+    ) -> Result<Lookup, RunError> {
+        let given = self.clone();
+        let build = move || view(&given);
+        Ok(Lookup::View(view_of(build, schema, &self.tables.begins(tables)?, join)?))
     }
+}
 
-    fn table(&self, name: &str) -> Result<&Loaded, RunError> {
-        self.tables.get(name).ok_or_else(|| RunError::Plan(format!("table `{name}` was not read")))
-    }
+/// A view over tables whose versions begin at `begins`, as the dataflow gives it at each of its instants.
+///
+/// # Errors
+/// A dataflow that is wired wrongly.
+pub fn view_of(
+    build: impl Fn() -> Result<Dataflow, RunError> + Send + 'static,
+    schema: Arc<Schema>,
+    begins: &[i64],
+    join: &JoinSpec,
+) -> Result<TableView, RunError> {
+    // What can be wired now can be wired again.
+    build()?;
+    let rows = move |at: i64| {
+        let mut dataflow = build().map_err(|_| OperatorError::Wiring("a view over tables cannot be wired"))?;
+        let begun = dataflow.graph.push(&MicroBatch { rows: Vec::new(), frontier: at })?;
+        let ended = dataflow.graph.finish()?;
+        let rows: Vec<Batch> = begun.rows.into_iter().chain(ended.rows).map(|(_, batch)| batch).collect();
+        Ok(if rows.is_empty() { Batch::empty(&schema) } else { Batch::concat(&schema, &rows) })
+    };
+    Ok(TableView::new(begins.to_vec(), Box::new(rows), join.right_keys.clone(), Arc::clone(&join.flow))?)
 }
 
 /// Operators, wired one after the other, each after those that feed it.
