@@ -46,10 +46,11 @@ def free_port():
 
 
 class ControlPlane:
-    """A store and an API server; `kubectl` talks to them."""
+    """A store and an API server at an address, with the controllers and the scheduler if they are wanted; `kubectl` talks to them."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, address="127.0.0.1", controllers=False):
         self.binary = binary
+        self.address = address
         self.folder = scratch("controlplane")
         self.token = secrets.token_hex(16)
         self.port = free_port()
@@ -62,15 +63,19 @@ class ControlPlane:
         key, tokens = self.folder / "accounts.key", self.folder / "tokens.csv"
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
         tokens.write_text(f'{self.token},admin,admin,"system:masters"\n')
-        self.part("apiserver", "--etcd-servers", f"http://127.0.0.1:{clients}", "--bind-address", "127.0.0.1", "--secure-port", self.port,
+        self.part("apiserver", "--etcd-servers", f"http://127.0.0.1:{clients}", "--bind-address", address, "--secure-port", self.port,
                   "--cert-dir", self.folder / "certs", "--token-auth-file", tokens, "--authorization-mode", "Node,RBAC",
                   "--enable-admission-plugins", "NodeRestriction,PodSecurity", "--service-cluster-ip-range", "10.96.0.0/16",
                   "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", key,
-                  "--service-account-signing-key-file", key)
+                  "--service-account-signing-key-file", key, "--kubelet-preferred-address-types", "InternalIP")
         self.config = self.folder / "kubeconfig"
         self.config.write_text(
-            f"apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters:\n- name: it\n  cluster: {{server: 'https://127.0.0.1:{self.port}', insecure-skip-tls-verify: true}}\n"
+            f"apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters:\n- name: it\n  cluster: {{server: 'https://{address}:{self.port}', insecure-skip-tls-verify: true}}\n"
             f"contexts:\n- name: it\n  context: {{cluster: it, user: it}}\nusers:\n- name: it\n  user: {{token: {self.token}}}\n")
+        if controllers and self.ready():
+            self.part("controllers", "--kubeconfig", self.config, "--service-account-private-key-file", key, "--use-service-account-credentials",
+                      "--root-ca-file", self.folder / "certs/apiserver.crt", "--leader-elect=false", "--bind-address", "127.0.0.1")
+            self.part("scheduler", "--kubeconfig", self.config, "--leader-elect=false", "--bind-address", "127.0.0.1")
 
     def part(self, *arguments):
         start([self.binary, *map(str, arguments)], stdout=self.log, stderr=self.log, cwd=self.folder)
@@ -78,7 +83,7 @@ class ControlPlane:
     def ready(self, seconds=120):
         """Whether it answers, and has the roles and namespaces that it makes for itself."""
         context = ssl._create_unverified_context()
-        request = urllib.request.Request(f"https://127.0.0.1:{self.port}/readyz", headers={"Authorization": f"Bearer {self.token}"})
+        request = urllib.request.Request(f"https://{self.address}:{self.port}/readyz", headers={"Authorization": f"Bearer {self.token}"})
 
         def answers():
             try:

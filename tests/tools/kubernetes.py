@@ -8,6 +8,7 @@ import subprocess
 from checks import Layer, fec, scratch, shown
 from compiled import compiled, go_tool, python_with
 from controlplane import VERSION, ControlPlane, program
+from manifests import YAML, namespace, pods, read, step_pods, with_executor
 
 layer = Layer("kubernetes")
 
@@ -39,13 +40,6 @@ spec:
     storage: true
     schema: {openAPIV3Schema: {type: object, required: [spec], x-kubernetes-preserve-unknown-fields: true, properties: {spec: {type: object, x-kubernetes-preserve-unknown-fields: true}}}}
 """
-
-
-def read(python, paths):
-    """Documents as PyYAML, a reader of YAML 1.1, understands them."""
-    script = "import json, sys, yaml\nfor path in sys.argv[1:]:\n  for one in yaml.safe_load_all(open(path, encoding='utf-8')): print(json.dumps(one))"
-    done = subprocess.run([python, "-c", script, *map(str, paths)], capture_output=True, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr[-600:]
 
 
 def words(python):
@@ -106,32 +100,6 @@ def scored(tool, folders):
     layer.equal("what is explained is still found", sorted(set(EXPLAINED) - found), [])
 
 
-def pods(document):
-    """The pod that a controller would make of an object."""
-    if document["kind"] not in ("Deployment", "StatefulSet"):
-        return None
-    template = document["spec"]["template"]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "labels": template["metadata"]["labels"]}, "spec": template["spec"]}
-
-
-def step_pods(document):
-    """Pods with the rights and volumes of a workflow's steps."""
-    if document["kind"] != "WorkflowTemplate":
-        return
-    spec = document["spec"]
-    for template in spec["templates"]:
-        if "container" in template:
-            container = {**template["container"], "name": "main"}
-            yield {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}, "spec": {
-                "serviceAccountName": spec["serviceAccountName"], "securityContext": spec["securityContext"], "volumes": spec["volumes"], "containers": [container]}}
-
-
-def namespace(plane, name):
-    labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
-    document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-    return plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(document))
-
-
 def accepted(plane, python, solution, out):
     """Everything is taken by server-side apply, and pods of every kind by the guard of the namespace."""
     documents, _ = read(python, [out / "kubernetes" / "kustomization.yaml"])
@@ -148,7 +116,8 @@ def accepted(plane, python, solution, out):
         layer.check(f"{solution}: the server takes {path.name}", done.returncode == 0, done.stderr[-800:])
     files = [path for folder in ("kubernetes", "argo") for path in sorted((out / folder).glob("*.yaml"))]
     documents, _ = read(python, files)
-    made = [pod for pod in map(pods, documents) if pod] + [pod for document in documents for pod in step_pods(document)]
+    made = [pod for pod in map(pods, documents) if pod]
+    made += [with_executor(document, pod) for document in documents for pod in step_pods(document).values()]
     refused = []
     for pod in made:
         done = plane.kubectl("create", "--dry-run=server", "-n", space, "-f", "-", stdin=json.dumps(pod))
@@ -179,7 +148,7 @@ def server(python, folders):
 
 def main():
     folders = compiled(layer)
-    python, why = python_with("kubernetes-validate==1.37.0", "pyyaml==6.0.3")
+    python, why = python_with("kubernetes-validate==1.37.0", YAML)
     if not python:
         layer.skip("YAML, schemas and the API server", why)
         return

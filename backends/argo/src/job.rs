@@ -11,6 +11,8 @@ use fec_objects::tree::NoTree;
 use fec_objects::{At, Metadata, Node, Object};
 use fec_plan::steps::{Step, steps};
 use fec_plan::{Deployment, Unit, images, names};
+use serde::ser::Error as _;
+use serde_json::json;
 
 use crate::account;
 use crate::types::{
@@ -24,7 +26,7 @@ const EXIT: &str = "exit";
 const NOW: &str = "now";
 /// The step that runs at the end of every run: it removes what the run left in the lake for its own steps.
 const FINISH: &str = "finish";
-const USUAL: Size = Size { cores: 1_000, memory: 1 << 30 };
+const USUAL: Size = Size { cores: 500, memory: 1 << 30 };
 const SECOND: u64 = 1_000_000;
 const DAY: u32 = 86_400;
 
@@ -47,12 +49,21 @@ pub fn template(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Res
         pod_metadata: Some(Metadata { labels: Some(unit_labels(deployment, unit)), ..Metadata::default() }),
         workflow_metadata: Some(WorkflowMetadata { labels: selector(deployment, unit) }),
         security_context: Some(pod_security()),
+        pod_spec_patch: Some(executor_rights()?),
         volumes: Some(volumes(deployment)),
         templates: Some(templates),
         ..WorkflowSpec::default()
     };
     let object = Object { api_version: API, kind: "WorkflowTemplate", metadata: unit_metadata(deployment, unit), spec };
     placed(unit.span, object)
+}
+
+/// The least rights for the containers that Argo puts beside a step's own: a namespace that enforces `restricted` lets no pod in
+/// without them, and the controller gives them only where its own settings say so.
+fn executor_rights() -> Result<String, NoTree> {
+    let container = |name| json!({ "name": name, "securityContext": container_security() });
+    let patch = json!({ "initContainers": [container("init")], "containers": [container("wait")] });
+    serde_json::to_string(&patch).map_err(NoTree::custom)
 }
 
 /// The schedule of a job, where it has one: `now` is the instant that it was due.

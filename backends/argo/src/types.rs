@@ -34,6 +34,8 @@ pub struct WorkflowSpec {
     pub workflow_metadata: Option<WorkflowMetadata>,
     /// Rights of its pods.
     pub security_context: Option<PodSecurity>,
+    /// What is changed in its pods before they are made: a strategic merge, JSON.
+    pub pod_spec_patch: Option<String>,
     /// Volumes of its pods.
     pub volumes: Option<Vec<Volume>>,
     /// Templates.

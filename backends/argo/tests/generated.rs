@@ -51,6 +51,20 @@ fn generated_workflows_keep_the_rules() {
 }
 
 #[test]
+fn the_containers_beside_a_step_have_the_least_rights() {
+    let documents = documents(&compiled(&solution("examples/fraud/fraud.asol"), Some("prod")), Some("prod"));
+    let (_, template) = documents.iter().find(|(path, _)| path == "argo/train.yaml").unwrap();
+    let patch = template.at(&["spec", "podSpecPatch"]).unwrap().text().unwrap();
+    let patch: serde_json::Value = serde_json::from_str(patch).unwrap();
+    for (list, name) in [("initContainers", "init"), ("containers", "wait")] {
+        let container = &patch[list][0];
+        assert_eq!(container["name"], name);
+        assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false, "{name}");
+        assert_eq!(container["securityContext"]["capabilities"]["drop"][0], "ALL", "{name}");
+    }
+}
+
+#[test]
 fn a_job_becomes_its_steps() {
     let documents = documents(&compiled(&solution("examples/fraud/fraud.asol"), Some("prod")), Some("prod"));
     let (_, template) = documents.iter().find(|(path, _)| path == "argo/train.yaml").unwrap();

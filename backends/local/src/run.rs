@@ -130,7 +130,7 @@ pub fn run_by(
     let sources = &environment.names.sources;
     let (files, tables) = read_all(sources, &options.places)?;
     let mut feed = Feed::open(sources, specs::simulation(ir).as_ref(), &options.places)?;
-    let tables = Arc::new(feed.tables(sources, tables)?);
+    let tables = Arc::new(feed.tables(sources, tables)?.complete()?);
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
     let models = ir.models.iter().map(|model| model.name.to_string()).collect();

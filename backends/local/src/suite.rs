@@ -78,7 +78,7 @@ pub fn run(
 ) -> Result<(), LocalError> {
     let environment = Environment::new(ir)?;
     // Tests give the events themselves: only tables are read from files.
-    let tables = read_tables(&environment.names.sources, places)?;
+    let tables = read_tables(&environment.names.sources, places)?.complete()?;
     for test in ir.tests.iter().filter(|test| only.is_none_or(|only| test.name.contains(only))) {
         for plane in planes(ir, test, runner.planes()) {
             if stop.load(Ordering::Relaxed) {

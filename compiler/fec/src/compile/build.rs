@@ -53,15 +53,20 @@ pub fn packages(files: &[OutputFile]) -> Vec<Package> {
 /// # Errors
 /// Cargo that is not there or fails; a folder that cannot be written.
 pub fn built(out: &Path, files: &[OutputFile], packages: &[Package]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    let place = std::path::absolute(out.join("crates/target/images")).map_err(Failure::environment)?;
-    let crates = place.join("crates");
+    // A target folder that is chosen knows the crates by one path, wherever OUT is: what has been built is used again.
+    let place = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => PathBuf::from(target).join("images"),
+        None => out.join("crates/target/images"),
+    };
+    let place = std::path::absolute(place).map_err(Failure::environment)?;
+    let (crates, target) = (place.join("crates"), place.join("built"));
+    let refused = |error| Failure::environment(format!("cannot write `{}`: {error}", place.display()));
+    fs::create_dir_all(&place).map_err(refused)?;
+    // Whoever builds there, too, waits: the crates are those of one OUT at a time.
+    let alone = fs::File::create(place.join("lock")).map_err(refused)?;
+    alone.lock().map_err(refused)?;
     laid(&crates, files)
         .map_err(|error| Failure::environment(format!("cannot write `{}`: {error}", crates.display())))?;
-    let target = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(target) => PathBuf::from(target).join("images"),
-        None => place.join("built"),
-    };
-    let target = std::path::absolute(target).map_err(Failure::environment)?;
     let mut binaries = BTreeMap::new();
     for package in packages {
         // Built together, each would hold what one of them asks for.

@@ -21,6 +21,7 @@ pub fn run(args: &Show) -> Result<(), Failure> {
     let (history, tables) = read_all(sources, &places).map_err(local)?;
     let (history, tables) =
         simulate::fill(sources, specs::simulation(ir).as_ref(), &places, history, tables).map_err(local)?;
+    let tables = tables.complete().map_err(local)?;
     let road = match args.plane {
         Plane::Batch => Road::Batch,
         Plane::Stream => Road::Stream,

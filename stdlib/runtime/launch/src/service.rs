@@ -54,11 +54,10 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     let tables = feed.tables(&solution.sources, read_tables(&solution.sources, &places)?)?;
     let given = Given { sources: Arc::clone(&solution.sources), tables, slots, zone, now: Now::Row };
     let mut answers = (service.answers)(&given)?;
-    for source in solution.sources.iter() {
-        if let Some(loaded) = given.tables.get(&source.name) {
-            answers.tables.push(Keyed::loaded(&source.name, loaded)?);
-        }
-    }
+    let read = answers.tables_read();
+    let read = solution.sources.iter().filter(|source| !source.is_stream() && read.contains(source.name.as_str()));
+    let read = read.map(|source| Ok(Keyed::loaded(&source.name, given.tables.wanted(&source.name)?)?));
+    answers.tables = read.collect::<Result<_, RunError>>()?;
     let store = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
     let reads = LiveReads::new(Arc::clone(&store) as _, registry, answers.models.clone()).standing(flags.now);

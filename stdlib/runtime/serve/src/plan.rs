@@ -27,6 +27,11 @@ impl Plan {
         self.steps.iter_mut().for_each(|step| step.timeout = None);
     }
 
+    /// The tables, and views over them, that it reads.
+    pub(crate) fn tables(&self) -> Vec<&str> {
+        self.steps.iter().flat_map(|step| step.work.tables()).collect()
+    }
+
     /// Whether time decides anything.
     pub(crate) fn is_timed(&self) -> bool {
         self.deadline.is_some() || self.steps.iter().any(|step| step.timeout.is_some())
@@ -170,4 +175,17 @@ pub enum Work {
         /// Rows with the sink's columns.
         relation: Relation,
     },
+}
+
+impl Work {
+    /// The tables, and views over them, that it reads.
+    fn tables(&self) -> Vec<&str> {
+        match self {
+            Self::Table { table, .. } => vec![table],
+            Self::Collect(relation) | Self::Emit { relation, .. } => relation.rows.rows.tables(),
+            Self::Features { .. } | Self::Predict { .. } | Self::Call { .. } | Self::Scalar(_) | Self::Respond(_) => {
+                Vec::new()
+            }
+        }
+    }
 }

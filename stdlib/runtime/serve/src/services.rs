@@ -63,6 +63,15 @@ pub struct Solution {
     pub document: String,
 }
 
+impl Solution {
+    /// The tables that its services and views read; views over tables are among them.
+    #[must_use]
+    pub fn tables_read(&self) -> BTreeSet<&str> {
+        let views = self.views.iter().flat_map(|view| view.rows.rows.tables());
+        self.services.iter().flat_map(|service| service.plan.tables()).chain(views).collect()
+    }
+}
+
 impl Default for Solution {
     fn default() -> Self {
         Self {

@@ -137,7 +137,7 @@ impl Places {
 /// Reads all data at rest: streams into chunks, tables into [`Tables`].
 ///
 /// # Errors
-/// A file that is not there or cannot be read at all; bad rows are no error here.
+/// A stream's file that is not there, or any that cannot be read at all; bad rows of streams are no error here.
 pub fn read_all(sources: &[SourceSpec], places: &Places) -> Result<(History, Tables), RunError> {
     let mut history = History::default();
     for (number, source) in streams(sources) {
@@ -148,14 +148,18 @@ pub fn read_all(sources: &[SourceSpec], places: &Places) -> Result<(History, Tab
     Ok((history, read_tables(sources, places)?))
 }
 
-/// Reads all tables.
+/// Reads all tables; of one whose file is not there, [`Tables`] says so to whoever reads it.
 ///
 /// # Errors
-/// As [`read_all`].
+/// As [`read_table`].
 pub fn read_tables(sources: &[SourceSpec], places: &Places) -> Result<Tables, RunError> {
     let mut tables = Tables::default();
     for source in sources.iter().filter(|source| !source.is_stream()) {
-        tables.insert(&source.name, read_table(source, places.at_rest(source).as_deref())?);
+        let path = places.at_rest(source);
+        match path.as_deref().filter(|path| !path.exists()).map(|path| open(source, path)) {
+            Some(Err(missing)) => tables.lacks(&source.name, missing.to_string()),
+            _ => tables.insert(&source.name, read_table(source, path.as_deref())?),
+        }
     }
     Ok(tables)
 }
@@ -428,6 +432,29 @@ pub fn from_log(source: &SourceSpec, number: u32, batch: &flow_log::RawBatch) ->
 mod tests {
     use super::*;
     use flow_core::types::{DataType, Field, Kind};
+
+    #[test]
+    fn only_who_reads_a_table_needs_its_file() {
+        use crate::spec::Shape;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("here.csv"), "id\na\n").unwrap();
+        let columns = Schema::of([Field::required("id", Kind::String)]);
+        let table = |name: &str| SourceSpec {
+            file: Some(format!("{name}.csv")),
+            format: Format::Csv,
+            ..SourceSpec::new(name, Shape::Table, columns.clone())
+        };
+        let sources = [table("here"), table("nowhere")];
+        let places = Places { root: folder.path().to_owned(), ..Places::default() };
+        let tables = read_tables(&sources, &places).unwrap();
+        assert_eq!(tables.wanted("here").unwrap().rows.rows, 1);
+        let missing = |found: Option<RunError>| match found {
+            Some(RunError::Environment(why)) => why.contains("`nowhere`") && why.contains("nowhere.csv"),
+            _ => false,
+        };
+        assert!(missing(tables.wanted("nowhere").err()));
+        assert!(missing(tables.complete().err()));
+    }
 
     fn chunk(offsets: &[i64], refused: &[usize], payload: &Arc<Vec<u8>>) -> Chunk {
         let arriving = Arriving {

@@ -16,6 +16,8 @@ use crate::error::RunError;
 #[derive(Clone, Default)]
 pub struct Tables {
     tables: Arc<BTreeMap<String, Loaded>>,
+    /// Why there are no rows of a table.
+    missing: BTreeMap<String, String>,
 }
 
 /// One table.
@@ -34,7 +36,24 @@ pub struct Loaded {
 impl Tables {
     /// Adds a table.
     pub fn insert(&mut self, name: &str, table: Loaded) {
+        self.missing.remove(name);
         Arc::make_mut(&mut self.tables).insert(name.to_owned(), table);
+    }
+
+    /// Notes why there are no rows of a table: who reads it cannot be run, who does not can.
+    pub fn lacks(&mut self, name: &str, why: String) {
+        self.missing.insert(name.to_owned(), why);
+    }
+
+    /// These, if all of them are there.
+    ///
+    /// # Errors
+    /// Why one is not.
+    pub fn complete(self) -> Result<Self, RunError> {
+        match self.missing.into_values().next() {
+            Some(why) => Err(RunError::Environment(why)),
+            None => Ok(Self { tables: self.tables, missing: BTreeMap::new() }),
+        }
     }
 
     /// The table called `name`.
@@ -46,9 +65,12 @@ impl Tables {
     /// The table called `name`, which a dataflow reads.
     ///
     /// # Errors
-    /// A table that was not read.
+    /// Why it is not there.
     pub fn wanted(&self, name: &str) -> Result<&Loaded, RunError> {
-        self.get(name).ok_or_else(|| RunError::Plan(format!("table `{name}` was not read")))
+        self.get(name).ok_or_else(|| match self.missing.get(name) {
+            Some(why) => RunError::Environment(why.clone()),
+            None => RunError::Plan(format!("table `{name}` was not read")),
+        })
     }
 
     /// The instants at which versions of these tables begin.
