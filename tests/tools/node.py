@@ -27,7 +27,7 @@ EXAMPLE = ROOT / "examples/fraud"
 # The events of the local target, and none after them.
 EVENTS = "simulate: cards(seed: 7, rows: 50_000, rate: 0)"
 # Where the binaries of images are built.
-BUILT = TARGET / "compiled/images/release"
+BUILT = TARGET / "compiled/images/built/release"
 # Whom the pods run as.
 USER = 65532
 
