@@ -1,5 +1,9 @@
 //! One pass over payments, for a profiler: `perf record target/release/examples/events_pass`.
 
+/// That of `fec`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), String> {
     println!("{} alerts", fec_bench::events::pass(1_000_000, 94_000)?);
     Ok(())

@@ -208,6 +208,17 @@ pub fn pass(rows: usize, cards: usize) -> Result<usize, String> {
     run_pipeline(&plan(PROGRAM)?, &Payments::generate(rows, cards, 30), Kept::No).map(|given| given.rows.len())
 }
 
+/// The figures of stored state alone, its reads many times over: what a profiler is to look at.
+///
+/// # Errors
+/// As [`run`].
+pub fn reads(rows: usize, cards: usize, rounds: usize) -> Outcome {
+    let ir = plan(PROGRAM)?;
+    let payments = Payments::generate(rows, cards, 30);
+    let kept = run_pipeline(&ir, &payments, Kept::Committed)?;
+    state_figures(&ir, &payments, &kept.state, rounds)
+}
+
 /// A reader of the features' stored state, and its blocks in memory.
 fn reader(ir: &Ir) -> Result<FeatureReader, String> {
     let environment = Environment::new(ir).map_err(|error| error.to_string())?;

@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::types::{DataType, Field, Kind, RecordType};
 use crate::value::{Cell, Value};
 pub use accumulator::Accumulator;
-pub(crate) use edge::{Edge, PackedEdge, better};
+pub(crate) use edge::{Edge, EdgeRef, PackedEdge, better};
 pub use order::compare;
 pub(crate) use top::{Key, Tops, finish_top, is_gone};
 pub(crate) use total::{Measure, Part, Total};

@@ -17,11 +17,12 @@ mod view;
 use crate::aggregate::{Order, Total};
 use crate::bytes::{DecodeError, Reader};
 use crate::fault::Fault;
+use crate::few::Few;
 use crate::value::{Cell, Value};
 use head::Head;
 pub use plan::{SetSpec, WindowedAggregate, default_step};
 use rows::Rows;
-use state::State;
+use state::{Encoded, State};
 use view::View;
 
 /// The state of one key of one feature set. All methods take the [`SetSpec`] that the block was made with.
@@ -94,7 +95,7 @@ impl Block {
     ) {
         scratch.totals.clear();
         scratch.totals.extend(spec.totals.iter().map(|total| self.rows.total(spec, total, t)));
-        View { head: &self.head, states: &self.states }.read(spec, t, &mut scratch.totals, take);
+        View { head: &self.head, states: self.states.as_ref() }.read(spec, t, &mut scratch.totals, take);
     }
 
     /// As [`Block::read_each`], from what [`Block::encode`] wrote, without making a block of it.
@@ -109,14 +110,17 @@ impl Block {
         take: &mut impl FnMut(Result<Cell<'_>, Fault>),
     ) -> Result<(), DecodeError> {
         let mut from = Reader::new(bytes);
-        Rows::encoded_totals(spec, &mut from, t, &mut scratch.totals)?;
-        let head = head::encoded(spec, &mut from)?;
-        let states = spec.suffixes.iter().map(|suffix| State::decode(suffix, &mut from));
-        let states = states.collect::<Result<Vec<_>, _>>()?;
+        Rows::encoded_totals(spec, &mut from, t, scratch)?;
+        let mut head = Few::new();
+        head::encoded(spec, &mut from, &mut head)?;
+        let mut states: Few<Encoded<'_>, 4> = Few::new();
+        for suffix in &spec.suffixes {
+            states.push(Encoded::read(suffix, &mut from)?);
+        }
         if !from.is_empty() {
             return Err(DecodeError);
         }
-        View { head: head.as_slice(), states: &states }.read(spec, t, &mut scratch.totals, take);
+        View { head: &head, states: &states }.read(spec, t, &mut scratch.totals, take);
         Ok(())
     }
 
@@ -199,5 +203,8 @@ impl Block {
 /// What reads use on their way, so that it is made once for many of them.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// One for each of the set's.
     totals: Vec<Total>,
+    /// The tile in which the window of each begins.
+    firsts: Vec<i64>,
 }

@@ -148,6 +148,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where fewer are left.
+    #[inline]
     pub fn bytes(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(DecodeError)?;
         self.rest = rest;
@@ -158,6 +159,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where none is left.
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, DecodeError> {
         let (first, rest) = self.rest.split_first().ok_or(DecodeError)?;
         self.rest = rest;
@@ -180,15 +182,16 @@ impl<'a> Reader<'a> {
     #[inline]
     fn short(&mut self) -> Option<u64> {
         if let Some((word, _)) = self.rest.split_first_chunk::<8>() {
-            // Mostly at most four bytes: all are put together, then cut off behind the last, so that nothing branches on
-            // how many they are.
+            // Mostly at most eight bytes, of seven bits each: all are put together, then cut off behind the last, so that
+            // nothing branches on how many they are.
             let word = u64::from_le_bytes(*word);
-            let bits = (!word & 0x8080_8080).trailing_zeros();
-            if bits < 32 {
-                let kept = word & (u64::MAX >> (63 - bits));
-                let (low, high) = (kept & 0x7f | kept >> 1 & 0x3f80, kept >> 2 & 0x1f_c000 | kept >> 3 & 0xfe0_0000);
+            let bits = (!word & 0x8080_8080_8080_8080).trailing_zeros();
+            if bits < 64 {
+                let kept = word & (u64::MAX >> (63 - bits)) & 0x7f7f_7f7f_7f7f_7f7f;
+                let pairs = kept & 0x007f_007f_007f_007f | (kept & 0x7f00_7f00_7f00_7f00) >> 1;
+                let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
                 self.rest = self.rest.get(bits as usize / 8 + 1..)?;
-                return Some(low | high);
+                return Some(fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4);
             }
         }
         let mut value = 0u64;
@@ -226,6 +229,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where it is cut off or longer than 128 bits.
+    #[inline]
     pub fn wide(&mut self) -> Result<i128, DecodeError> {
         let value = match self.short() {
             Some(value) => u128::from(value),
@@ -234,6 +238,7 @@ impl<'a> Reader<'a> {
         Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
+    #[cold]
     fn variable(&mut self, bits: u32) -> Result<u128, DecodeError> {
         let mut value = 0u128;
         let mut shift = 0;
@@ -254,6 +259,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where fewer are left.
+    #[inline]
     pub fn word(&mut self) -> Result<u64, DecodeError> {
         let bytes = self.bytes(8)?;
         Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| DecodeError)?))
@@ -263,6 +269,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where it is cut off or greater.
+    #[inline]
     pub fn count(&mut self) -> Result<usize, DecodeError> {
         let count = usize::try_from(self.unsigned()?).map_err(|_| DecodeError)?;
         if count <= self.rest.len() { Ok(count) } else { Err(DecodeError) }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use crate::bytes::{DecodeError, Reader, write_cell, write_unsigned};
 use crate::value::Cell;
-pub(crate) use sliding::{Distincts, SlidingDistinct};
+pub(crate) use sliding::{DistinctRef, Distincts, SlidingDistinct};
 
 /// Up to so many distinct values are counted exactly.
 pub const EXACT_LIMIT: usize = 256;

@@ -11,6 +11,7 @@ pub mod column;
 pub mod convert;
 pub mod exact;
 pub mod fault;
+mod few;
 pub mod functions;
 pub mod generated;
 pub mod hll;

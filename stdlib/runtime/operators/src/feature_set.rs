@@ -1,5 +1,6 @@
 //! A feature set as the runtime sees it, and the reading of its stored state without a flow.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use flow_core::aggregate::AggregateError;
@@ -195,12 +196,18 @@ impl FeatureReader {
                 let mut from = Reader(bytes);
                 from.i64()?;
                 let take = &mut |answer: Result<Cell<'_>, Fault>| cells.push(answer.map(Cell::to_value));
-                Block::read_encoded(from.0, spec, t, &mut Scratch::default(), take).map_err(|_| DAMAGED)?;
+                let read = |scratch: &mut Scratch| Block::read_encoded(from.0, spec, t, scratch, take);
+                SCRATCH.with_borrow_mut(read).map_err(|_| DAMAGED)?;
             }
             None => Block::new().read(spec, t, &mut cells),
         }
         Ok(self.set.values(cells, t, slots))
     }
+}
+
+thread_local! {
+    /// What reads of this thread use on their way: services read in whatever thread a request is in.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 const DAMAGED: OperatorError = OperatorError::State("a feature's state is damaged");

@@ -57,6 +57,40 @@ fn read_place(from: &mut Reader<'_>) -> Result<(i64, Order), DecodeError> {
     Ok((time, Order { arrived, source, partition, offset: from.signed()? }))
 }
 
+/// A row with its place, its value encoded somewhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EdgeRef<'a> {
+    time: i64,
+    order: Order,
+    cell: &'a [u8],
+}
+
+impl<'a> EdgeRef<'a> {
+    /// Reads what [`Edge::encode`] wrote, as it lies there.
+    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (time, order) = read_place(from)?;
+        let start = *from;
+        from.skip_cell()?;
+        Ok(Self { time, order, cell: from.since(&start) })
+    }
+
+    /// Time and place in arrival order.
+    pub(crate) fn place(&self) -> (i64, Order) {
+        (self.time, self.order)
+    }
+
+    /// The row, owned.
+    pub(crate) fn edge(&self) -> Option<Edge> {
+        let value = Reader::new(self.cell).value().ok()?;
+        Some(Edge { time: self.time, order: self.order, value })
+    }
+
+    /// The row's value, where it is a scalar.
+    pub(crate) fn scalar(&self) -> Option<Cell<'a>> {
+        Reader::new(self.cell).scalar().ok().flatten()
+    }
+}
+
 /// Bytes of a row's time and place in arrival order.
 const PLACE: usize = 32;
 
@@ -74,27 +108,30 @@ impl PackedEdge {
         self.0.len()
     }
 
+    /// The row as it lies here.
+    pub(crate) fn row(&self) -> Option<EdgeRef<'_>> {
+        let (time, rest) = self.0.split_first_chunk::<8>()?;
+        let (arrived, rest) = rest.split_first_chunk::<8>()?;
+        let (offset, rest) = rest.split_first_chunk::<8>()?;
+        let (source, rest) = rest.split_first_chunk::<4>()?;
+        let (partition, cell) = rest.split_first_chunk::<4>()?;
+        let order = Order {
+            arrived: i64::from_le_bytes(*arrived),
+            source: u32::from_le_bytes(*source),
+            partition: u32::from_le_bytes(*partition),
+            offset: i64::from_le_bytes(*offset),
+        };
+        Some(EdgeRef { time: i64::from_le_bytes(*time), order, cell })
+    }
+
     /// Time and place in arrival order.
     pub(crate) fn place(&self) -> Option<(i64, Order)> {
-        self.parts().map(|(time, order, _)| (time, order))
-    }
-
-    /// The row.
-    pub(crate) fn edge(&self) -> Option<Edge> {
-        let (time, order, cell) = self.parts()?;
-        let value = Reader::new(cell).value().ok()?;
-        Some(Edge { time, order, value })
-    }
-
-    /// The row's value, where it is a scalar.
-    pub(crate) fn scalar(&self) -> Option<Cell<'_>> {
-        let (_, _, cell) = self.parts()?;
-        Reader::new(cell).scalar().ok().flatten()
+        self.row().map(|row| row.place())
     }
 
     /// Appends what [`Edge::encode`] does for the row.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        if let Some((time, order, cell)) = self.parts() {
+        if let Some(EdgeRef { time, order, cell }) = self.row() {
             write_place(time, order, out);
             out.extend_from_slice(cell);
         }
@@ -122,7 +159,8 @@ impl PackedEdge {
             if held > (time, order) {
                 return;
             }
-            if held == (time, order) && self.edge().is_some_and(|edge| compare(edge.value.as_cell(), cell).is_ge()) {
+            if held == (time, order)
+                && self.row().and_then(|row| row.edge()).is_some_and(|edge| compare(edge.value.as_cell(), cell).is_ge()) {
                 return;
             }
         }
@@ -142,7 +180,7 @@ impl PackedEdge {
             }
         }
         // Mostly the same value comes again, and the place alone changes.
-        if self.scalar() == Some(cell) {
+        if self.row().and_then(|row| row.scalar()) == Some(cell) {
             if let Some(held) = self.0.first_chunk_mut::<PLACE>() {
                 *held = place;
             }
@@ -156,21 +194,6 @@ impl PackedEdge {
         } else {
             self.0 = bytes.into();
         }
-    }
-
-    fn parts(&self) -> Option<(i64, Order, &[u8])> {
-        let (time, rest) = self.0.split_first_chunk::<8>()?;
-        let (arrived, rest) = rest.split_first_chunk::<8>()?;
-        let (offset, rest) = rest.split_first_chunk::<8>()?;
-        let (source, rest) = rest.split_first_chunk::<4>()?;
-        let (partition, cell) = rest.split_first_chunk::<4>()?;
-        let order = Order {
-            arrived: i64::from_le_bytes(*arrived),
-            source: u32::from_le_bytes(*source),
-            partition: u32::from_le_bytes(*partition),
-            offset: i64::from_le_bytes(*offset),
-        };
-        Some((i64::from_le_bytes(*time), order, cell))
     }
 }
 

@@ -113,6 +113,24 @@ impl Total {
         }
     }
 
+    /// Takes another total back.
+    pub(crate) fn unmerge(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Whole(sum), Self::Whole(more)) => *sum = *sum - *more,
+            (Self::Float(sum), Self::Float(more)) => sum.unmerge(more),
+            (Self::Squares(sum), Self::Squares(more)) => sum.unmerge(more),
+            _ => {}
+        }
+    }
+
+    /// Takes a whole of 32 bits back from a total of wholes.
+    #[inline]
+    pub(crate) fn less(&mut self, value: i32) {
+        if let Self::Whole(sum) = self {
+            *sum = *sum - I256::from(i64::from(value));
+        }
+    }
+
     pub(crate) fn is_zero(&self) -> bool {
         match self {
             Self::Whole(sum) => *sum == I256::ZERO,

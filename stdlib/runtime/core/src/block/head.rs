@@ -7,6 +7,7 @@ use super::view::Changes;
 use crate::aggregate::Order;
 use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
 use crate::fault::Fault;
+use crate::few::Few;
 use crate::value::{Cell, Value};
 
 /// Each change is its length, its fixed part, its cells, and its length again, so that it can be read from either end.
@@ -161,7 +162,9 @@ impl Head {
 
     pub(super) fn decode(spec: &SetSpec, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut head = Self::default();
-        for row in encoded(spec, from)? {
+        let mut rows = Few::new();
+        encoded(spec, from, &mut rows)?;
+        for row in rows.iter() {
             let inserted = row.with_cells(spec.arguments.len(), |cells| {
                 head.insert(row.time, row.order, row.weight, cells);
                 Ok(())
@@ -192,11 +195,13 @@ impl Changes for Head {
     }
 }
 
-/// The changes that [`Head::encode`] wrote, oldest first, as they lie there.
-pub(super) fn encoded<'a>(spec: &SetSpec, from: &mut Reader<'a>) -> Result<Vec<Row<'a>>, DecodeError> {
-    let count = from.count()?;
-    let mut rows: Vec<Row<'a>> = Vec::new();
-    for _ in 0..count {
+/// The changes that [`Head::encode`] wrote, oldest first, as they lie there: put behind those of `rows`.
+pub(super) fn encoded<'a>(
+    spec: &SetSpec,
+    from: &mut Reader<'a>,
+    rows: &mut Few<Row<'a>, 2>,
+) -> Result<(), DecodeError> {
+    for _ in 0..from.count()? {
         let time = from.signed()?;
         let arrived = time.wrapping_add(from.signed()?);
         let narrow = |value: u64| u32::try_from(value).map_err(|_| DecodeError);
@@ -213,7 +218,7 @@ pub(super) fn encoded<'a>(spec: &SetSpec, from: &mut Reader<'a>) -> Result<Vec<R
         }
         rows.push(row);
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// The changes of some bytes from the last back.

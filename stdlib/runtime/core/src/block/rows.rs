@@ -5,12 +5,13 @@
 
 #![expect(clippy::indexing_slicing, reason = "places in the words follow from the plan that laid them out")]
 
+mod encoding;
+
 use std::collections::BTreeMap;
 
 use super::plan::{Ring, TotalUse, tail};
 use super::{Fault, SetSpec};
 use crate::aggregate::{Measure, Part, Total};
-use crate::bytes::{DecodeError, Reader, write_signed, write_unsigned};
 use crate::exact::{Exact, Mantissa};
 use crate::value::Cell;
 use crate::wide::I256;
@@ -138,25 +139,29 @@ impl Rows {
 
     /// A column's total over the tiles of its window at `t`.
     pub(super) fn total(&self, spec: &SetSpec, used: &TotalUse, t: i64) -> Total {
-        let column = &spec.columns[used.column];
-        let ring = &spec.rings[column.ring];
-        let first = tail(t, used.size, ring.step);
-        let inside = self.ring_from(spec, column.ring, first);
+        let ring = spec.columns[used.column].ring;
+        let first = tail(t, used.size, spec.rings[ring].step);
+        self.sum(spec, used.column, self.ring_from(spec, ring, first))
+    }
+
+    /// A column's total over some rows of its ring.
+    fn sum(&self, spec: &SetSpec, at: usize, rows: std::slice::ChunksExact<'_, u32>) -> Total {
+        let column = &spec.columns[at];
         let mut total = column.measure.zero();
         match &mut total {
             Total::Whole(sum) => {
                 // 2^31 rows of 2^31 stay below 2^63.
                 let mut narrow = 0i64;
                 let mut is_aside = false;
-                for row in inside.clone() {
+                for row in rows.clone() {
                     let value = row[column.at].cast_signed();
                     is_aside |= value == ASIDE;
                     narrow += i64::from(value);
                 }
                 if is_aside {
-                    for row in inside.filter(|row| row[column.at].cast_signed() == ASIDE) {
+                    for row in rows.filter(|row| row[column.at].cast_signed() == ASIDE) {
                         narrow -= i64::from(ASIDE);
-                        if let Some(Total::Whole(wide)) = self.aside(used.column, row) {
+                        if let Some(Total::Whole(wide)) = self.aside(at, row) {
                             *sum = *sum + *wide;
                         }
                     }
@@ -164,62 +169,15 @@ impl Rows {
                 *sum = *sum + I256::from(narrow);
             }
             Total::Float(_) | Total::Squares(_) => {
-                for row in inside {
+                for row in rows {
                     match load(column.measure, &row[column.at..column.at + words(column.measure)]) {
                         Some(part) => total.merge(&part),
-                        None => self.aside(used.column, row).into_iter().for_each(|part| total.merge(part)),
+                        None => self.aside(at, row).into_iter().for_each(|part| total.merge(part)),
                     }
                 }
             }
         }
         total
-    }
-
-    /// The totals of a set at `t` from what [`Rows::encode`] wrote, without making rows of it.
-    pub(super) fn encoded_totals(
-        spec: &SetSpec,
-        from: &mut Reader<'_>,
-        t: i64,
-        totals: &mut Vec<Total>,
-    ) -> Result<(), DecodeError> {
-        // Of each total the first tile and the sum of what fits 32 bits: 2^31 rows of 2^31 stay below 2^63.
-        let start = |used: &TotalUse| (tail(t, used.size, spec.rings[spec.columns[used.column].ring].step), 0i64);
-        let mut narrow: Vec<(i64, i64)> = spec.totals.iter().map(start).collect();
-        totals.clear();
-        totals.extend(spec.totals.iter().map(|used| spec.columns[used.column].measure.zero()));
-        for ring in &spec.rings {
-            let count = from.count()?;
-            let mut before = None;
-            for _ in 0..count {
-                let tile = before.unwrap_or(0i64).wrapping_add(from.signed()?);
-                if before.is_some_and(|before| before >= tile) {
-                    return Err(DecodeError);
-                }
-                before = Some(tile);
-                for at in &ring.columns {
-                    let column = &spec.columns[*at];
-                    match Total::decode_narrow(column.measure, from, ASIDE) {
-                        Some(value) => {
-                            for used in &column.uses {
-                                let (first, sum) = &mut narrow[*used];
-                                *sum += if tile >= *first { i64::from(value) } else { 0 };
-                            }
-                        }
-                        None => {
-                            let part = Total::decode(column.measure, from)?;
-                            let uses = column.uses.iter().filter(|used| tile >= narrow[**used].0);
-                            uses.for_each(|used| totals[*used].merge(&part));
-                        }
-                    }
-                }
-            }
-        }
-        for (total, (_, more)) in totals.iter_mut().zip(narrow) {
-            if let Total::Whole(sum) = total {
-                *sum = *sum + I256::from(more);
-            }
-        }
-        Ok(())
     }
 
     fn aside(&self, column: usize, row: &[u32]) -> Option<&Total> {
@@ -280,70 +238,6 @@ impl Rows {
         } else if self.words.capacity() > 2 * self.words.len() + 16 {
             self.words.shrink_to(self.words.len() + self.words.len() / 8);
         }
-    }
-
-    pub(super) fn encode(&self, spec: &SetSpec, out: &mut Vec<u8>) {
-        for (at, ring) in spec.rings.iter().enumerate() {
-            let rows = self.ring(spec, at);
-            write_unsigned(out, rows.len() as u64);
-            let mut before = 0i64;
-            for row in rows {
-                let tile = index(row);
-                write_signed(out, tile.wrapping_sub(before));
-                before = tile;
-                for place in &ring.columns {
-                    let column = &spec.columns[*place];
-                    let words = &row[column.at..column.at + words(column.measure)];
-                    if words.len() == 1 && words[0].cast_signed() != ASIDE {
-                        Total::encode_narrow(words[0].cast_signed(), out);
-                        continue;
-                    }
-                    match load(column.measure, words) {
-                        Some(total) => total.encode(out),
-                        None => self.aside(*place, row).unwrap_or(&column.measure.zero()).encode(out),
-                    }
-                }
-            }
-        }
-    }
-
-    pub(super) fn decode(spec: &SetSpec, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut rows = Self::default();
-        rows.words.resize(spec.rings.len(), 0);
-        for (at, ring) in spec.rings.iter().enumerate() {
-            let count = from.count()?;
-            rows.words[at] = u32::try_from(count).map_err(|_| DecodeError)?;
-            // A count is never more than the bytes that are left, so that damaged ones ask for little more than they are.
-            rows.words.reserve_exact(count.saturating_mul(ring.width));
-            let mut before = None;
-            for _ in 0..count {
-                let tile = before.unwrap_or(0i64).wrapping_add(from.signed()?);
-                if before.is_some_and(|before| before >= tile) {
-                    return Err(DecodeError);
-                }
-                before = Some(tile);
-                let bits = tile.cast_unsigned();
-                let place = rows.words.len();
-                rows.words.resize(place + ring.width, 0);
-                rows.words[place] = bits as u32;
-                rows.words[place + 1] = (bits >> 32) as u32;
-                for column_at in &ring.columns {
-                    let column = &spec.columns[*column_at];
-                    if let Some(value) = Total::decode_narrow(column.measure, from, ASIDE) {
-                        rows.words[place + column.at] = value.cast_unsigned();
-                        continue;
-                    }
-                    let total = Total::decode(column.measure, from)?;
-                    let start = place + column.at;
-                    if !store(&total, &mut rows.words[start..start + words(column.measure)]) {
-                        rows.aside.get_or_insert_default().insert((*column_at, tile), total);
-                    }
-                }
-            }
-        }
-        rows.words.shrink_to_fit();
-        rows.forget_if_empty(spec);
-        Ok(rows)
     }
 
     pub(super) fn heap(&self) -> usize {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::plan::{Read, Suffix, tail};
 use crate::aggregate::{
-    Aggregate, AggregateFunc, Edge, Key, Order, PackedEdge, Tops, Total, better, finish_top, is_gone,
+    Aggregate, AggregateFunc, Edge, EdgeRef, Key, Order, PackedEdge, Tops, Total, better, finish_top, is_gone,
 };
 use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
 use crate::fault::Fault;
-use crate::hll::{Distincts, SlidingDistinct};
+use crate::hll::{DistinctRef, Distincts, SlidingDistinct};
 use crate::value::{Cell, Value};
 
 /// The state of one suffix aggregate over the settled changes; of `top_k` over all.
@@ -23,6 +23,65 @@ pub(super) enum State {
     Distinct(Distinct),
     /// Rows and sum by tile and value.
     Top(BTreeMap<(i64, Key), (i64, Option<Total>)>),
+}
+
+/// A state where it lies: in memory or encoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StateRef<'a> {
+    Extreme(&'a [(i64, Value)]),
+    First(&'a [(i64, Edge)]),
+    Last(Option<EdgeRef<'a>>),
+    Distinct(DistinctRef<'a>),
+    Top(&'a BTreeMap<(i64, Key), (i64, Option<Total>)>),
+}
+
+impl<'a> StateRef<'a> {
+    /// The value of the last row where it lies in the window at `t`; `None` where the state is another.
+    pub(super) fn last(self, suffix: &Suffix, read: &Read, t: i64) -> Option<Result<Cell<'a>, Fault>> {
+        let Self::Last(last) = self else { return None };
+        let first = tail(t, read.size, suffix.step);
+        match last {
+            Some(row) if row.place().0.div_euclid(suffix.step) >= first => row.scalar().map(Ok),
+            _ => Some(Ok(Cell::Absent)),
+        }
+    }
+
+    /// Time and place in arrival order of the last row, where the state holds it alone.
+    pub(super) fn last_place(self) -> Option<(i64, Order)> {
+        if let Self::Last(last) = self { last.map(|row| row.place()) } else { None }
+    }
+}
+
+/// An encoded state: looked at where it lies, if that can be.
+#[derive(Debug)]
+pub(super) enum Encoded<'a> {
+    There(StateRef<'a>),
+    Decoded(State),
+}
+
+impl<'a> Encoded<'a> {
+    /// Looks at what [`State::encode`] wrote.
+    pub(super) fn read(suffix: &Suffix, from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        match suffix.func {
+            AggregateFunc::Last => match from.count()? {
+                0 => Ok(Self::There(StateRef::Last(None))),
+                1 => Ok(Self::There(StateRef::Last(Some(EdgeRef::read(from)?)))),
+                _ => Err(DecodeError),
+            },
+            AggregateFunc::CountDistinct { exact: false } => match DistinctRef::read(from)? {
+                Some(few) => Ok(Self::There(StateRef::Distinct(few))),
+                None => State::decode(suffix, from).map(Self::Decoded),
+            },
+            _ => State::decode(suffix, from).map(Self::Decoded),
+        }
+    }
+
+    pub(super) fn look(&self) -> StateRef<'_> {
+        match self {
+            Self::There(state) => *state,
+            Self::Decoded(state) => state.look(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -57,19 +116,15 @@ impl State {
         }
     }
 
-    /// The value of the last row where it lies in the window at `t`; `None` where the state is another.
-    pub(super) fn last(&self, suffix: &Suffix, read: &Read, t: i64) -> Option<Result<Cell<'_>, Fault>> {
-        let Self::Last(last) = self else { return None };
-        let first = tail(t, read.size, suffix.step);
-        if last.place().is_none_or(|(time, _)| time.div_euclid(suffix.step) < first) {
-            return Some(Ok(Cell::Absent));
+    /// The state as reads look at it.
+    pub(super) fn look(&self) -> StateRef<'_> {
+        match self {
+            Self::Extreme(tiles) => StateRef::Extreme(tiles),
+            Self::First(tiles) => StateRef::First(tiles),
+            Self::Last(last) => StateRef::Last(last.row()),
+            Self::Distinct(distinct) => StateRef::Distinct(DistinctRef::Held(&distinct.values)),
+            Self::Top(tiles) => StateRef::Top(tiles),
         }
-        last.scalar().map(Ok)
-    }
-
-    /// Time and place in arrival order of the last row, where the state holds it alone.
-    pub(super) fn last_place(&self) -> Option<(i64, Order)> {
-        if let Self::Last(last) = self { last.place() } else { None }
     }
 
     /// Looks at the memory of the state; the number means nothing.
@@ -280,30 +335,30 @@ pub(super) struct Pending<'a> {
 enum SoFar<'a> {
     Extreme(Option<Value>),
     Edge(Option<Edge>),
-    Distinct { state: Option<&'a SlidingDistinct>, more: Distincts },
+    Distinct { state: Option<DistinctRef<'a>>, more: Distincts },
     Top(Tops),
 }
 
 impl<'a> Pending<'a> {
-    pub(super) fn new(state: Option<&'a State>, suffix: &'a Suffix, read: &Read, t: i64) -> Self {
+    pub(super) fn new(state: Option<StateRef<'a>>, suffix: &'a Suffix, read: &Read, t: i64) -> Self {
         let first = tail(t, read.size, suffix.step);
         let so_far = match (suffix.func, state) {
-            (_, Some(State::Extreme(tiles))) => {
+            (_, Some(StateRef::Extreme(tiles))) => {
                 let best = tiles.get(tiles.partition_point(|(tile, _)| *tile < first));
                 SoFar::Extreme(best.map(|(_, value)| value.clone()))
             }
-            (_, Some(State::First(tiles))) => {
+            (_, Some(StateRef::First(tiles))) => {
                 let edge = tiles.get(tiles.partition_point(|(tile, _)| *tile < first));
                 SoFar::Edge(edge.map(|(_, edge)| edge.clone()))
             }
-            (_, Some(State::Last(last))) => {
-                let inside = last.place().is_some_and(|(time, _)| time.div_euclid(suffix.step) >= first);
-                SoFar::Edge(if inside { last.edge() } else { None })
+            (_, Some(StateRef::Last(last))) => {
+                let inside = last.filter(|row| row.place().0.div_euclid(suffix.step) >= first);
+                SoFar::Edge(inside.and_then(|row| row.edge()))
             }
-            (_, Some(State::Distinct(distinct))) => {
-                SoFar::Distinct { state: Some(&distinct.values), more: Distincts::new(distinct.values.is_exact()) }
+            (_, Some(StateRef::Distinct(distinct))) => {
+                SoFar::Distinct { state: Some(distinct), more: Distincts::new(distinct.is_exact()) }
             }
-            (_, Some(State::Top(tiles))) => {
+            (_, Some(StateRef::Top(tiles))) => {
                 let mut tops = Tops::new();
                 for ((_, key), (rows, sum)) in tiles.iter().rev().take_while(|((tile, _), _)| *tile >= first) {
                     match tops.get_mut(key) {
@@ -390,7 +445,7 @@ impl<'a> Pending<'a> {
             SoFar::Edge(edge) => Ok(edge.map_or(Value::Absent, |edge| edge.value)),
             SoFar::Distinct { state, more } => {
                 let none = SlidingDistinct::new(more.is_exact());
-                let count = state.unwrap_or(&none).count(self.first, more);
+                let count = state.unwrap_or(DistinctRef::Held(&none)).count(self.first, more);
                 i64::try_from(count).map(Value::Int).map_err(|_| Fault::Overflow)
             }
             SoFar::Top(tops) => {

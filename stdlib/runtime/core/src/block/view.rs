@@ -2,9 +2,10 @@
 
 use super::head::Row;
 use super::plan::{How, Read, tail};
-use super::state::{Pending, State};
+use super::state::{Encoded, Pending, State, StateRef};
 use super::{Fault, SetSpec};
 use crate::aggregate::{AggregateFunc, Total};
+use crate::few::Few;
 use crate::value::{Cell, Value};
 
 /// The changes of a head.
@@ -16,7 +17,7 @@ pub(super) trait Changes {
     fn newest(&self) -> impl Iterator<Item = Row<'_>>;
 }
 
-impl Changes for [Row<'_>] {
+impl<const N: usize> Changes for Few<Row<'_>, N> {
     fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
         self.iter().copied()
     }
@@ -26,14 +27,31 @@ impl Changes for [Row<'_>] {
     }
 }
 
-/// What a read looks at besides tiles.
-pub(super) struct View<'a, H: ?Sized> {
-    pub(super) head: &'a H,
-    /// One per suffix state of the set, or none before the first update.
-    pub(super) states: &'a [State],
+/// The suffix states of a set, by their place.
+pub(super) trait States {
+    /// One of them; none before the first update.
+    fn state(&self, at: usize) -> Option<StateRef<'_>>;
 }
 
-impl<H: Changes + ?Sized> View<'_, H> {
+impl States for [State] {
+    fn state(&self, at: usize) -> Option<StateRef<'_>> {
+        self.get(at).map(State::look)
+    }
+}
+
+impl<const N: usize> States for Few<Encoded<'_>, N> {
+    fn state(&self, at: usize) -> Option<StateRef<'_>> {
+        self.get(at).map(Encoded::look)
+    }
+}
+
+/// What a read looks at besides tiles.
+pub(super) struct View<'a, H: ?Sized, S: ?Sized> {
+    pub(super) head: &'a H,
+    pub(super) states: &'a S,
+}
+
+impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
     /// The values of all aggregates at `t`, in the set's order, each given to `take`; `totals` are those of all tiles.
     pub(super) fn read(
         &self,
@@ -83,7 +101,7 @@ impl<H: Changes + ?Sized> View<'_, H> {
     /// where there is none, the settled one. `None` where more has to be looked at.
     fn last(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Option<Result<Cell<'_>, Fault>> {
         let suffix = spec.suffixes.get(at).filter(|suffix| suffix.func == AggregateFunc::Last)?;
-        let settled = self.states.get(at);
+        let settled = self.states.state(at);
         let mut rows = self.head.newest().skip_while(|row| row.time > t).peekable();
         while let Some(row) = rows.next() {
             if let Some(filter) = suffix.filter
@@ -93,7 +111,7 @@ impl<H: Changes + ?Sized> View<'_, H> {
             }
             let place = (row.time, row.order);
             let is_alone = rows.peek().is_none_or(|older| (older.time, older.order) != place);
-            if !is_alone || settled.and_then(State::last_place).is_some_and(|settled| settled >= place) {
+            if !is_alone || settled.and_then(StateRef::last_place).is_some_and(|settled| settled >= place) {
                 return None;
             }
             if row.time.div_euclid(suffix.step) < tail(t, read.size, suffix.step) {
@@ -110,7 +128,7 @@ impl<H: Changes + ?Sized> View<'_, H> {
     /// A suffix aggregate at `t`: its state, and the head's rows up to `t`, or less those that are newer.
     fn suffix(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Result<Value, Fault> {
         let suffix = spec.suffixes.get(at).ok_or(Fault::Malformed)?;
-        let mut pending = Pending::new(self.states.get(at), suffix, read, t);
+        let mut pending = Pending::new(self.states.state(at), suffix, read, t);
         if suffix.covers_head() {
             for row in self.head.newest().take_while(|row| row.time > t) {
                 row.with_cells(spec.arguments.len(), |cells| pending.take_back(cells, row.time, row.weight))?;

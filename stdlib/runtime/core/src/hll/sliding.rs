@@ -26,6 +26,77 @@ pub(crate) enum SlidingDistinct {
     Exact(BTreeMap<Box<[u8]>, i64>),
 }
 
+/// The values of a state where they lie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum DistinctRef<'a> {
+    /// In memory.
+    Held(&'a SlidingDistinct),
+    /// At most [`EXACT_LIMIT`] hashes with their tiles, as [`SlidingDistinct::encode`] writes them.
+    Few { count: usize, hashes: Reader<'a> },
+}
+
+impl<'a> DistinctRef<'a> {
+    /// Looks at what [`SlidingDistinct::encode`] wrote for a sketch, without making one of it; `None` (and nothing read)
+    /// where there are more values than can be looked at one by one.
+    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
+        let start = *from;
+        let count = from.count()?;
+        if count > EXACT_LIMIT {
+            *from = start;
+            return Ok(None);
+        }
+        let hashes = *from;
+        let mut before = None;
+        for _ in 0..count {
+            let hash = from.word()?;
+            from.signed()?;
+            if before.is_some_and(|before| before >= hash) {
+                return Err(DecodeError);
+            }
+            before = Some(hash);
+        }
+        Ok(Some(Self::Few { count, hashes }))
+    }
+
+    pub(crate) fn is_exact(&self) -> bool {
+        matches!(self, Self::Held(SlidingDistinct::Exact(_)))
+    }
+
+    /// As [`SlidingDistinct::count`].
+    pub(crate) fn count(&self, first: i64, more: Distincts) -> u64 {
+        match (*self, more) {
+            (Self::Held(state), more) => state.count(first, more),
+            (Self::Few { count, hashes }, Distincts::Sketch(more)) => count_few(count, hashes, first, more),
+            (Self::Few { .. }, Distincts::Exact(_)) => 0,
+        }
+    }
+}
+
+/// As [`count`], of hashes as they are encoded.
+fn count_few(count: usize, hashes: Reader<'_>, first: i64, mut more: Vec<u64>) -> u64 {
+    more.sort_unstable();
+    more.dedup();
+    let inside = || {
+        let mut from = hashes;
+        (0..count).filter_map(move |_| {
+            // INVARIANT: they were read once, so that all of them are there.
+            let (hash, tile) = (from.word().ok()?, from.signed().ok()?);
+            (tile >= first).then_some(hash)
+        })
+    };
+    let (mut exact, mut others) = (more.len(), more.iter().copied().peekable());
+    for hash in inside() {
+        while others.next_if(|other| *other < hash).is_some() {}
+        exact += usize::from(others.peek() != Some(&hash));
+    }
+    if exact <= EXACT_LIMIT {
+        return exact as u64;
+    }
+    let mut registers = Registers::new();
+    inside().chain(more).for_each(|hash| registers.add(hash));
+    registers.estimate()
+}
+
 /// Values that are counted besides those of a state, in the form that it compares.
 #[derive(Debug)]
 pub(crate) enum Distincts {
@@ -101,10 +172,6 @@ impl SlidingDistinct {
             }
             Self::Exact(values) => values.retain(|_, tile| *tile >= first),
         }
-    }
-
-    pub(crate) fn is_exact(&self) -> bool {
-        matches!(self, Self::Exact(_))
     }
 
     /// How many values lie in the tiles from `first` on or in `more`, which is of the same sort.
@@ -311,6 +378,11 @@ mod tests {
             prop_assert_eq!(&again, &sliding);
             let mut bytes = Vec::new();
             sliding.encode(&mut bytes);
+            if !exact && let Some(few) = DistinctRef::read(&mut Reader::new(&bytes)).unwrap() {
+                let mut besides = Distincts::new(exact);
+                more.iter().for_each(|value| besides.push(Cell::Int(*value)));
+                prop_assert_eq!(few.count(from, besides), alone.count());
+            }
             prop_assert_eq!(SlidingDistinct::decode(exact, &mut Reader::new(&bytes)), Ok(sliding));
         }
     }
