@@ -196,11 +196,18 @@ impl Features {
         (0..rows).map(place).collect()
     }
 
-    /// Looks at the states of these places, so that memory gives them side by side before they are needed one by one.
-    fn touch(&self, updates: &[KeyPlace], reads: &[Option<Vec<KeyPlace>>]) {
+    /// Looks at the states that the next rows need, so that memory gives them side by side before they are needed one by
+    /// one.
+    fn touch(&self, rows: &[(u32, u32)], updates: &[KeyPlace], reads: &[Option<Vec<KeyPlace>>]) {
         let mut seen = 0u32;
-        for place in updates.iter().chain(reads.iter().flatten().flatten()) {
-            if let KeyPlace::At(slot) = place
+        for (port, row) in rows.iter().take(AHEAD) {
+            let places = match (*port as usize).checked_sub(1).map(|read| reads.get(read)) {
+                None => updates,
+                Some(Some(Some(places))) => places,
+                // It reads what the update of the same row has touched.
+                Some(_) => continue,
+            };
+            if let Some(KeyPlace::At(slot)) = places.get(*row as usize)
                 && let Some(state) = self.state.get(*slot)
             {
                 seen = seen.wrapping_add(state.block.touch());
@@ -217,6 +224,9 @@ impl Features {
         }
     }
 }
+
+/// So many rows' states are asked for together: few enough that the caches nearest hold them until they are needed.
+const AHEAD: usize = 64;
 
 /// Where the state of a row's key is.
 #[derive(Debug, Clone, Copy)]
@@ -286,11 +296,14 @@ impl Operator for Features {
                 (!reading.keys.shares(&update_keys)).then(|| self.looked_up(&reading.keys, batch.rows))
             })
             .collect();
-        self.touch(&places, &read_places);
         let mut cells: Vec<Cell<'_>> = Vec::with_capacity(arguments.len());
         let mut scratch = Scratch::default();
         let mut is_refused = false;
-        for (port, row) in interleave(inputs, &self.ranks) {
+        let rows = interleave(inputs, &self.ranks);
+        for (place, (port, row)) in rows.iter().copied().enumerate() {
+            if place % AHEAD == 0 {
+                self.touch(rows.get(place..).unwrap_or_default(), &places, &read_places);
+            }
             let row = row as usize;
             let Some(at) = (port as usize).checked_sub(1) else {
                 let left_out = match places.get(row) {

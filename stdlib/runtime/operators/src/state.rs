@@ -92,6 +92,8 @@ struct Entry<V> {
     dirty: bool,
     /// The value at the last commit is in the undo list.
     saved: bool,
+    /// Whoever takes in what is frozen has a value for the key.
+    stored: bool,
     live: bool,
 }
 
@@ -134,7 +136,7 @@ impl<V: Clone> Keyed<V> {
         if let Some(slot) = self.find(tag, key) {
             return slot;
         }
-        let entry = Entry { key: Key::new(key), value: None, dirty: false, saved: false, live: true };
+        let entry = Entry { key: Key::new(key), value: None, dirty: false, saved: false, stored: false, live: true };
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.entries.get_mut(slot as usize) {
@@ -256,12 +258,16 @@ impl<V: Clone> Keyed<V> {
         self.entries.iter().all(|entry| entry.value.is_none())
     }
 
-    /// Writes what changed since the last freeze, in the order of the first change.
+    /// Writes what changed since the last freeze, in the order of the first change. What came and went since then is none
+    /// of it.
     pub fn freeze(&mut self, out: &mut StateWriter, encode: impl Fn(&V, &mut Vec<u8>)) {
         let mut bytes = Vec::new();
         for slot in std::mem::take(&mut self.dirty) {
             let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
             entry.dirty = false;
+            if !std::mem::replace(&mut entry.stored, entry.value.is_some()) && entry.value.is_none() {
+                continue;
+            }
             let value = entry.value.as_ref().map(|value| {
                 bytes.clear();
                 encode(value, &mut bytes);
@@ -299,6 +305,7 @@ impl<V: Clone> Keyed<V> {
         for (slot, value) in std::mem::take(&mut self.undo) {
             let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
             entry.saved = false;
+            entry.stored = value.is_some();
             entry.value = value;
             if entry.value.is_none() {
                 self.release(slot);
@@ -312,6 +319,7 @@ impl<V: Clone> Keyed<V> {
         let slot = self.intern(key);
         if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
             entry.value = Some(value);
+            entry.stored = true;
         }
     }
 

@@ -59,6 +59,30 @@ fn an_id_is_repeated_within_the_lateness_of_the_accepted_one() {
 }
 
 #[test]
+fn an_id_that_came_and_went_between_commits_is_not_written() {
+    let mut gate = gate(0, LATENESS);
+    let mut changes = |events: &[Event], commits: bool| {
+        gate.accept(&arriving(events), &mut Vec::new());
+        let mut out = StateWriter::default();
+        gate.freeze(&mut out);
+        if commits {
+            gate.commit()
+        } else {
+            gate.rollback().unwrap()
+        }
+        // The first is the partition's own.
+        let ids = out.into_changes().split_off(1);
+        ids.into_iter().map(|change| change.value.is_some()).collect::<Vec<bool>>()
+    };
+    let (first, second) = (event(0, 100, 100, Some(1)), event(1, 200, 200, Some(2)));
+    assert_eq!(changes(&[first, second.clone()], true), [true], "the first id has gone before it was written");
+    let third = event(2, 300, 300, Some(3));
+    assert_eq!(changes(std::slice::from_ref(&third), false), [false, true], "the second had been written");
+    assert_eq!(changes(&[third], true), [false, true], "again after a rollback");
+    assert_eq!(changes(&[second], true), [false; 0], "late: nothing of it is kept");
+}
+
+#[test]
 fn malformed_records_move_arrival_by_their_stamp() {
     let mut gate = gate(0, LATENESS);
     let mut records = arriving(&[event(0, 100, 100, None), event(1, 200, 0, None), event(2, 100, 195, None)]);

@@ -254,6 +254,7 @@ impl Pipeline {
     /// Turns off what only a stream needs: tracking of changes for commits.
     pub fn untracked(&mut self) {
         self.dataflow.graph.track(false);
+        self.gates.values_mut().for_each(|gate| gate.track(false));
     }
 
     /// The state that changed since the last freeze.

@@ -94,23 +94,61 @@ impl<'a> EdgeRef<'a> {
 /// Bytes of a row's time and place in arrival order.
 const PLACE: usize = 32;
 
-/// The last row so far, or none, in one run of bytes: it is replaced at every row, and then mostly by one as long.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PackedEdge(Box<[u8]>);
+/// The last row so far, or none, in one run of bytes: it is replaced at every row, and then mostly by one as long. A short
+/// one stands in place.
+#[derive(Debug, Clone)]
+pub(crate) enum PackedEdge {
+    Short { length: u8, bytes: [u8; Self::SHORT] },
+    Long(Box<[u8]>),
+}
+
+impl Default for PackedEdge {
+    fn default() -> Self {
+        Self::Short { length: 0, bytes: [0; Self::SHORT] }
+    }
+}
 
 impl PackedEdge {
+    /// The place and a text of a few letters.
+    const SHORT: usize = 46;
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Long(bytes) => bytes,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Short { length, bytes } => bytes.get_mut(..usize::from(*length)).unwrap_or_default(),
+            Self::Long(bytes) => bytes,
+        }
+    }
+
+    fn of(row: Vec<u8>) -> Self {
+        let mut bytes = [0; Self::SHORT];
+        match (bytes.get_mut(..row.len()), u8::try_from(row.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(&row);
+                Self::Short { length, bytes }
+            }
+            _ => Self::Long(row.into()),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes().is_empty()
     }
 
     /// Bytes on the heap.
     pub(crate) fn heap(&self) -> usize {
-        self.0.len()
+        if let Self::Long(bytes) = self { bytes.len() } else { 0 }
     }
 
     /// The row as it lies here.
     pub(crate) fn row(&self) -> Option<EdgeRef<'_>> {
-        let (time, rest) = self.0.split_first_chunk::<8>()?;
+        let (time, rest) = self.bytes().split_first_chunk::<8>()?;
         let (arrived, rest) = rest.split_first_chunk::<8>()?;
         let (offset, rest) = rest.split_first_chunk::<8>()?;
         let (source, rest) = rest.split_first_chunk::<4>()?;
@@ -150,7 +188,7 @@ impl PackedEdge {
 
     /// Looks at the memory of the row; the number means nothing.
     pub(crate) fn touch(&self) -> u8 {
-        self.0.first().copied().unwrap_or_default()
+        self.bytes().first().copied().unwrap_or_default()
     }
 
     /// Takes a row where it is later than the one that is held.
@@ -160,7 +198,8 @@ impl PackedEdge {
                 return;
             }
             if held == (time, order)
-                && self.row().and_then(|row| row.edge()).is_some_and(|edge| compare(edge.value.as_cell(), cell).is_ge()) {
+                && self.row().and_then(|row| row.edge()).is_some_and(|edge| compare(edge.value.as_cell(), cell).is_ge())
+            {
                 return;
             }
         }
@@ -181,7 +220,7 @@ impl PackedEdge {
         }
         // Mostly the same value comes again, and the place alone changes.
         if self.row().and_then(|row| row.scalar()) == Some(cell) {
-            if let Some(held) = self.0.first_chunk_mut::<PLACE>() {
+            if let Some(held) = self.bytes_mut().first_chunk_mut::<PLACE>() {
                 *held = place;
             }
             return;
@@ -189,11 +228,7 @@ impl PackedEdge {
         let mut bytes = Vec::with_capacity(PLACE + 12);
         bytes.extend_from_slice(&place);
         write_cell(&mut bytes, cell);
-        if bytes.len() == self.0.len() {
-            self.0.copy_from_slice(&bytes);
-        } else {
-            self.0 = bytes.into();
-        }
+        *self = Self::of(bytes);
     }
 }
 

@@ -45,7 +45,10 @@ pub struct SetSpec {
     pub(super) arguments: Vec<DataType>,
     head: i64,
     invertible: bool,
+    /// From the coarsest to the finest, which changes most.
     pub(super) rings: Vec<Ring>,
+    /// Words before the rows of the rings: the number of rows of each, and the sums of columns of wholes.
+    pub(super) header: usize,
     pub(super) columns: Vec<Column>,
     pub(super) totals: Vec<TotalUse>,
     pub(super) suffixes: Vec<Suffix>,
@@ -75,6 +78,8 @@ pub(super) struct Column {
     pub(super) ring: usize,
     /// Its first word in the row.
     pub(super) at: usize,
+    /// The first of the two words before all rows that have the sum of what stands in its own; of wholes alone.
+    pub(super) sum: Option<usize>,
     /// The places of the totals that sum it.
     pub(super) uses: Vec<usize>,
 }
@@ -129,6 +134,7 @@ impl SetSpec {
             head,
             invertible: aggregates.iter().all(|aggregate| aggregate.func.invertible()),
             rings: Vec::new(),
+            header: 0,
             columns: Vec::new(),
             totals: Vec::new(),
             suffixes: Vec::new(),
@@ -137,7 +143,23 @@ impl SetSpec {
             filters: Vec::new(),
         };
         aggregates.iter().try_for_each(|aggregate| spec.plan(aggregate))?;
+        spec.lay_out();
         Ok(spec)
+    }
+
+    /// Puts the rings in order, and the sums of columns of wholes behind the numbers of their rows.
+    fn lay_out(&mut self) {
+        let mut order: Vec<usize> = (0..self.rings.len()).collect();
+        order.sort_by_key(|at| self.rings.get(*at).map(|ring| std::cmp::Reverse(ring.step)));
+        self.rings = order.iter().filter_map(|at| self.rings.get(*at)).cloned().collect();
+        self.header = self.rings.len();
+        for column in &mut self.columns {
+            column.ring = order.iter().position(|at| *at == column.ring).unwrap_or_default();
+            if super::rows::words(column.measure) == 1 {
+                column.sum = Some(self.header);
+                self.header += 2;
+            }
+        }
     }
 
     /// The types of the answers, in order; optional where no rows give no value.
@@ -207,7 +229,7 @@ impl SetSpec {
         }
         let place = self.columns.len();
         if let Some(owner) = self.rings.get_mut(ring) {
-            self.columns.push(Column { measure, filter, ring, at: owner.width, uses: Vec::new() });
+            self.columns.push(Column { measure, filter, ring, at: owner.width, sum: None, uses: Vec::new() });
             owner.width += super::rows::words(measure);
             owner.columns.push(place);
         }

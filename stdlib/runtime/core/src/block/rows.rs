@@ -1,7 +1,8 @@
 //! Tiles: per ring rows of 32-bit words in tile order, all rings in one run of words.
 //!
 //! A row is its tile's index (two words) and its columns. A total that does not fit its column's words stands aside, and the
-//! column holds a mark.
+//! column holds a mark. Before the rows stands the sum of each column of wholes, so that a read of its whole window looks
+//! only at the tiles that have left it.
 
 #![expect(clippy::indexing_slicing, reason = "places in the words follow from the plan that laid them out")]
 
@@ -9,7 +10,7 @@ mod encoding;
 
 use std::collections::BTreeMap;
 
-use super::plan::{Ring, TotalUse, tail};
+use super::plan::{Column, Ring, TotalUse, tail};
 use super::{Fault, SetSpec};
 use crate::aggregate::{Measure, Part, Total};
 use crate::exact::{Exact, Mantissa};
@@ -18,7 +19,7 @@ use crate::wide::I256;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rows {
-    /// The number of rows of each ring, then the rows ring by ring. Empty before the first row.
+    /// The number of rows of each ring, the sums of columns, then the rows ring by ring. Empty before the first row.
     words: Vec<u32>,
     /// Totals too wide for their words, by column and tile.
     #[expect(clippy::box_collection, reason = "seldom there, and every key of every feature set pays for its place")]
@@ -43,9 +44,14 @@ impl Rows {
         self.words.is_empty()
     }
 
-    /// Looks at the memory of the tiles, a word a cache line; the number means nothing.
+    /// Looks at the memory of the tiles, a word a cache line: at the first ones, where the sums are, and at the last ones,
+    /// where rows come in; the number means nothing.
     pub(super) fn touch(&self) -> u32 {
-        self.words.iter().step_by(16).fold(0, |seen, word| seen ^ word)
+        const LINE: usize = 16;
+        const LINES: usize = 4;
+        let first = self.words.iter().step_by(LINE).take(LINES);
+        let last = self.words.iter().rev().step_by(LINE).take(LINES);
+        first.chain(last).fold(0, |seen, word| seen ^ word)
     }
 
     /// Adds a change to its tile in every ring, unless that has expired.
@@ -57,7 +63,7 @@ impl Rows {
         weight: i8,
         boundary: i64,
     ) -> Result<(), Fault> {
-        let mut start = spec.rings.len();
+        let mut start = spec.header;
         for (at, ring) in spec.rings.iter().enumerate() {
             let count = self.words.get(at).map_or(0, |count| *count as usize);
             let tile = time.div_euclid(ring.step);
@@ -83,8 +89,8 @@ impl Rows {
         weight: i8,
     ) -> Result<(), Fault> {
         if self.words.is_empty() {
-            self.words.reserve_exact(spec.rings.len() + spec.rings.iter().map(|ring| ring.width).sum::<usize>());
-            self.words.resize(spec.rings.len(), 0);
+            self.words.reserve_exact(spec.header + spec.rings.iter().map(|ring| ring.width).sum::<usize>());
+            self.words.resize(spec.header, 0);
         }
         let tile_at = |row: usize| index(&self.words[start + row * ring.width..]);
         // Changes come mostly in order: look at the newest tile first.
@@ -113,9 +119,12 @@ impl Rows {
             }
             let words = &mut self.words[place + column.at..place + column.at + words(column.measure)];
             let part = column.measure.part(cells)?;
+            let before = in_place(words);
             if let Part::Whole(value) = part
                 && add_narrow(&mut words[0], value, weight)
             {
+                let after = in_place(words);
+                self.add_to_sum(column, after - before);
                 continue;
             }
             let mut total = match load(column.measure, words) {
@@ -128,6 +137,8 @@ impl Rows {
             if !store(&total, words) {
                 self.aside.get_or_insert_default().insert((*at, tile), total);
             }
+            let after = in_place(words);
+            self.add_to_sum(column, after - before);
             added?;
         }
         if self.words[place + 2..place + ring.width].iter().all(|word| *word == 0) {
@@ -137,10 +148,32 @@ impl Rows {
         Ok(())
     }
 
+    /// Adds to the sum of what stands in a column's words.
+    fn add_to_sum(&mut self, column: &Column, more: i64) {
+        let Some(at) = column.sum else { return };
+        let sum = two_words(&self.words[at..]).wrapping_add(more).cast_unsigned();
+        self.words[at] = sum as u32;
+        self.words[at + 1] = (sum >> 32) as u32;
+    }
+
     /// A column's total over the tiles of its window at `t`.
     pub(super) fn total(&self, spec: &SetSpec, used: &TotalUse, t: i64) -> Total {
-        let ring = spec.columns[used.column].ring;
+        let column = &spec.columns[used.column];
+        let ring = column.ring;
         let first = tail(t, used.size, spec.rings[ring].step);
+        if let Some(sum) = column.sum
+            && used.size == spec.rings[ring].keep
+            && self.aside.is_none()
+        {
+            let mut rows = self.ring(spec, ring);
+            if rows.clone().next_back().is_none_or(|newest| index(newest) < first) {
+                return column.measure.zero();
+            }
+            // Mostly little has left the window since the last change.
+            let gone: i64 =
+                rows.by_ref().take_while(|row| index(row) < first).map(|row| in_place(&row[column.at..])).sum();
+            return Total::Whole(I256::from(two_words(&self.words[sum..]) - gone));
+        }
         self.sum(spec, used.column, self.ring_from(spec, ring, first))
     }
 
@@ -186,7 +219,7 @@ impl Rows {
 
     /// The rows of a ring, oldest tile first.
     fn ring(&self, spec: &SetSpec, ring: usize) -> std::slice::ChunksExact<'_, u32> {
-        let mut start = spec.rings.len();
+        let mut start = spec.header;
         for (before, count) in spec.rings[..ring].iter().zip(&self.words) {
             start += *count as usize * before.width;
         }
@@ -211,13 +244,18 @@ impl Rows {
         if self.words.is_empty() {
             return;
         }
-        let mut start = spec.rings.len();
+        let mut start = spec.header;
         for (at, ring) in spec.rings.iter().enumerate() {
             let first = ring.first_tile(boundary);
             let count = self.words[at] as usize;
             let rows = self.words[start..start + count * ring.width].chunks_exact(ring.width);
             let gone = rows.take_while(|row| index(row) < first).count();
             if gone > 0 {
+                for column in ring.columns.iter().map(|column| &spec.columns[*column]) {
+                    let rows = self.words[start..start + gone * ring.width].chunks_exact(ring.width);
+                    let less: i64 = rows.map(|row| in_place(&row[column.at..])).sum();
+                    self.add_to_sum(column, -less);
+                }
                 self.words.drain(start..start + gone * ring.width);
                 self.words[at] -= gone as u32;
                 if let Some(aside) = &mut self.aside {
@@ -233,7 +271,7 @@ impl Rows {
         if self.aside.as_ref().is_some_and(|aside| aside.is_empty()) {
             self.aside = None;
         }
-        if self.words.len() == spec.rings.len() {
+        if self.words.len() == spec.header {
             self.words = Vec::new();
         } else if self.words.capacity() > 2 * self.words.len() + 16 {
             self.words.shrink_to(self.words.len() + self.words.len() / 8);
@@ -248,7 +286,19 @@ impl Rows {
 
 /// The tile of a row.
 fn index(row: &[u32]) -> i64 {
-    (u64::from(row[0]) | u64::from(row[1]) << 32).cast_signed()
+    two_words(row)
+}
+
+fn two_words(words: &[u32]) -> i64 {
+    (u64::from(words[0]) | u64::from(words[1]) << 32).cast_signed()
+}
+
+/// The whole that stands in a column's word; 0 where it stands aside.
+fn in_place(words: &[u32]) -> i64 {
+    match words[0].cast_signed() {
+        ASIDE => 0,
+        value => i64::from(value),
+    }
 }
 
 /// The first of `count` rows of which `before` does not hold, which holds for a prefix.

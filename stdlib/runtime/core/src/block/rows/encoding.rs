@@ -4,7 +4,7 @@
 //! tile's index. One tile is all said with that. Of more there follow how far the newest is from the oldest, the length of
 //! the rest, and the tiles: each but the oldest as the distance from the one before, each with its columns.
 
-use super::{ASIDE, Rows, load, store, words};
+use super::{ASIDE, Rows, in_place, index, load, store, two_words, words};
 use crate::aggregate::Total;
 use crate::block::plan::{Ring, tail};
 use crate::block::{Scratch, SetSpec};
@@ -37,20 +37,23 @@ impl Rows {
         for (at, ring) in spec.rings.iter().enumerate() {
             let rows = self.ring(spec, at);
             write_unsigned(out, rows.len() as u64);
-            let Some(oldest) = rows.clone().next().map(super::index) else { continue };
+            let Some(oldest) = rows.clone().next().map(index) else { continue };
             for column in &ring.columns {
-                self.sum(spec, *column, rows.clone()).encode(out);
+                match spec.columns[*column].sum {
+                    Some(sum) if self.aside.is_none() => write_signed(out, two_words(&self.words[sum..])),
+                    _ => self.sum(spec, *column, rows.clone()).encode(out),
+                }
             }
             write_signed(out, oldest);
             if rows.len() == 1 {
                 continue;
             }
-            let newest = rows.clone().next_back().map_or(oldest, super::index);
+            let newest = rows.clone().next_back().map_or(oldest, index);
             write_unsigned(out, newest.wrapping_sub(oldest).cast_unsigned());
             let start = out.len();
             let mut before = oldest;
             for (place, row) in rows.enumerate() {
-                let tile = super::index(row);
+                let tile = index(row);
                 if place > 0 {
                     write_unsigned(out, tile.wrapping_sub(before).cast_unsigned());
                 }
@@ -83,7 +86,7 @@ impl Rows {
     /// Reads what [`Rows::encode`] wrote.
     pub(in crate::block) fn decode(spec: &SetSpec, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut rows = Self::default();
-        rows.words.resize(spec.rings.len(), 0);
+        rows.words.resize(spec.header, 0);
         let mut sums = Vec::new();
         for (at, ring) in spec.rings.iter().enumerate() {
             let count = from.count()?;
@@ -131,13 +134,7 @@ impl Rows {
         Ok(rows)
     }
 
-    fn decode_row(
-        &mut self,
-        spec: &SetSpec,
-        ring: &Ring,
-        tile: i64,
-        from: &mut Reader<'_>,
-    ) -> Result<(), DecodeError> {
+    fn decode_row(&mut self, spec: &SetSpec, ring: &Ring, tile: i64, from: &mut Reader<'_>) -> Result<(), DecodeError> {
         let bits = tile.cast_unsigned();
         let place = self.words.len();
         self.words.resize(place + ring.width, 0);
@@ -148,12 +145,15 @@ impl Rows {
             let start = place + column.at;
             if let Some(value) = Total::decode_narrow(column.measure, from, ASIDE) {
                 self.words[start] = value.cast_unsigned();
+                self.add_to_sum(column, i64::from(value));
                 continue;
             }
             let total = Total::decode(column.measure, from)?;
             if !store(&total, &mut self.words[start..start + words(column.measure)]) {
                 self.aside.get_or_insert_default().insert((*at, tile), total);
             }
+            let there = in_place(&self.words[start..]);
+            self.add_to_sum(column, there);
         }
         Ok(())
     }
@@ -170,9 +170,8 @@ impl Rows {
         totals.clear();
         totals.extend(spec.totals.iter().map(|used| spec.columns[used.column].measure.zero()));
         firsts.clear();
-        firsts.extend(
-            spec.totals.iter().map(|used| tail(t, used.size, spec.rings[spec.columns[used.column].ring].step)),
-        );
+        firsts
+            .extend(spec.totals.iter().map(|used| tail(t, used.size, spec.rings[spec.columns[used.column].ring].step)));
         for ring in &spec.rings {
             let count = from.count()?;
             if count == 0 {
