@@ -27,7 +27,7 @@ SOLUTION = "examples/fraud"
 KILLS = int(os.environ.get("FEC_KILLS", "4"))
 BUILT = TARGET / "compiled"
 # Where solutions are compiled to, one after the other: what is built of the runtime is that of all of them.
-OUT = TARGET / "compiled-solution"
+OUT = TARGET / "compiled-solution/out"
 # A comparison in the rules of a crate, and the test that sees it changed.
 PLANTED = {
     "scoring-alerts": (r"payments_10m\? > 5", "more than five payments in ten minutes, and more than ten times the mean in an hour, are a burst"),
@@ -131,6 +131,9 @@ def followed(name):
         if not layer.check(f"{name} follows live records", worker.ready(60), shown(worker.errors)):
             return
         time.sleep(chance.uniform(0.1, 0.9))
+        metrics = worker.request("GET", "/metrics")[2]
+        lags = re.findall(r'^fec_lag_records\{source="(\w+)",partition="(\d)"\} \d+$', metrics, re.M)
+        layer.equal("each partition tells what it has that is not applied", sorted(lags), [(source, str(index)) for source in ("chargebacks", "payments") for index in range(4)])
         worker.stop(signal.SIGKILL)
     done = once(name, state, own)
     if not layer.check(f"{name} ends after kills among live records", done.returncode == 0, done.stderr[-600:]):
@@ -186,6 +189,13 @@ def trained():
     layer.equal("the job's binary publishes it, byte for byte", (done.returncode, models(own)), (0, wanted))
     told = [line for line in lines(done.stdout) if line.get("event") == "model"]
     layer.check("it says so", len(told) == 1 and told[0]["published"] and told[0]["metrics"]["auc"] > 0.9, done.stdout + done.stderr)
+    # Beside a worker that is still filling the log with the simulated history, it waits until all of that is there.
+    own = scratch("crates-together") / "state"
+    keeper = start([str(binary("scoring-alerts")), "--root", str(ROOT / SOLUTION), "--once", "--state", str(own)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: (own / "log").is_dir(), 30, 0.005)
+    done = subprocess.run([*job, "--once", "--state", str(own)], capture_output=True, text=True, timeout=600)
+    layer.equal("begun together with the worker it publishes the same, byte for byte", (done.returncode, models(own)), (0, wanted))
+    layer.equal("the worker beside it ends well", keeper.wait(60), 0)
     # The very commands of the workflow, in the order of its tasks, each killed and done twice.
     text = (OUT / "argo/train.yaml").read_text(encoding="utf-8")
     steps = re.findall(r'- "--step"\n\s+- "?([^"\n]+)"?', text)
@@ -287,7 +297,9 @@ def served():
     if not layer.check("the service is ready once the worker has applied history", late.ready(60) and keeper.ready(60), shown(late.errors)):
         return
     metrics = keeper.request("GET", "/metrics")[2]
-    layer.check("the worker tells how far it is", "fec_lag_records{source=\"payments\"}" in metrics and "fec_applied_time_seconds" in metrics, shown(metrics))
+    layer.check("the worker tells how far it is", all(f'fec_feature_time_seconds{{features="{name}"}}' in metrics for name in ("card_activity", "merchant_volume", "merchant_disputes")) and "fec_applied_time_seconds" in metrics, shown(metrics))
+    fresh = [line for line in late.request("GET", "/metrics")[2].splitlines() if line.startswith("fec_feature_time_seconds")]
+    layer.equal("the copy of the service is as fresh as what the worker keeps", fresh, [line for line in metrics.splitlines() if line.startswith("fec_feature_time_seconds")])
     layer.equal("the worker is ready", keeper.request("GET", "/readyz")[0], 200)
 
     whole = Server([FEC, "run", SOLUTION, *words], scratch("crates-whole") / "state", 0)

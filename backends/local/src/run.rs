@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fec_ir::Ir;
+use fec_plan::workers::feature_sources;
 use fec_plan::{deployment, workers};
 use flow_http::Server;
 use flow_learn::Registry;
@@ -20,6 +21,7 @@ use flow_log::{Clock, Log, LogError, SystemClock};
 use flow_serve::{Emitter, Writer, emitting};
 use flow_store::{FeatureStore, MemoryFeatureStore};
 use flow_task::feed::{Feed, is_fed};
+use flow_task::freshness::{FeatureSources, Freshness};
 use flow_task::output;
 use flow_task::snapshots::Snapshots;
 use flow_task::stream::StreamTask;
@@ -133,8 +135,10 @@ pub fn run_by(
     let tables = Arc::new(feed.tables(sources, tables)?.complete()?);
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
+    let sets = feature_sources(ir).into_iter().map(|(set, sources)| FeatureSources::new(set, &sources));
+    let fresh = Freshness::new(&sets.collect::<Vec<_>>(), sources);
     let models = ir.models.iter().map(|model| model.name.to_string()).collect();
-    let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, Arc::clone(&registry), models));
+    let reads = Arc::new(LiveReads::new(Arc::clone(&store) as _, Arc::clone(&registry), models).telling(fresh));
     reads.set_waiting("history is being applied");
     reads.reload(&mut |note| tell(Event::Note(note)));
     let shared = Shared {

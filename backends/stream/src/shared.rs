@@ -5,7 +5,7 @@ use fec_ir::{Ir, NodeId, Op};
 use fec_model::model::{Format, Shape, Sink, Source, TimeUnit, Write};
 use fec_plan::Deployment;
 use fec_plan::dataflow::{FeatureState, feature_state};
-use fec_plan::workers::feature_nodes;
+use fec_plan::workers::{feature_nodes, feature_sources};
 use fec_rust::ident::{Names, snake};
 use fec_rust::{Error, RustFile, Scope, doc, enumeration};
 
@@ -293,6 +293,13 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
     }
     let features = feature_nodes(deployment.ir).into_iter().filter_map(|node| ir.graph.get(node));
     let features = features.map(|node| call("String::from", [text(&node.name)]));
+    let sets: Vec<Tree> = feature_sources(ir)
+        .into_iter()
+        .map(|(set, sources)| {
+            file.import("flow_task", "FeatureSources");
+            call("FeatureSources::new", [text(set), list("&", sources.into_iter().map(text))])
+        })
+        .collect();
     // Only what this target says: elsewhere events come from where they are produced.
     let simulation = match deployment.target.and_then(|target| target.simulate.as_ref()) {
         Some(settings) => {
@@ -316,6 +323,7 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
             ("sources", atom("sources::all()")),
             ("sinks", atom("sinks::all()")),
             ("features", list("vec!", features)),
+            ("sets", list("vec!", sets)),
             ("params", list("vec!", params)),
             ("simulation", simulation),
         ],

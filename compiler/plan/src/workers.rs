@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use fec_ir::{Ir, NodeId};
+use fec_ir::{Ir, NodeId, Op};
+use fec_model::model::Shape;
 
 use crate::dataflow::{DataflowPlan, RowOp, sink_emits, stream_sinks};
 use crate::deployment::{Deployment, Unit, UnitKind};
@@ -61,6 +62,21 @@ pub fn workers(deployment: &Deployment<'_>) -> Vec<Work> {
 pub fn feature_nodes(ir: &Ir) -> Vec<NodeId> {
     let nodes: BTreeSet<NodeId> = ir.features.iter().map(|set| set.node).collect();
     nodes.into_iter().collect()
+}
+
+/// The feature sets in their order, each with the streams that its values come from.
+#[must_use]
+pub fn feature_sources(ir: &Ir) -> Vec<(&str, Vec<&str>)> {
+    let stream = |id: NodeId| match ir.graph.get(id).map(|node| &node.op) {
+        Some(Op::Scan { source }) => ir.source(source).filter(|source| source.shape == Shape::Stream),
+        _ => None,
+    };
+    let streams = |node: NodeId| {
+        let found: BTreeSet<&str> =
+            ir.graph.upstream(&[node]).into_iter().filter_map(stream).map(|source| source.name.as_str()).collect();
+        found.into_iter().collect()
+    };
+    ir.features.iter().map(|info| (info.name.as_str(), streams(info.node))).collect()
 }
 
 fn has(ir: &Ir, unit: &Unit, emit: NodeId) -> bool {

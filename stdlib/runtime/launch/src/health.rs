@@ -3,13 +3,13 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use flow_http::{Metrics, Server, Status};
 use flow_log::{Log, PartitionId};
-use flow_task::RunError;
 use flow_task::spec::{SourceSpec, streams};
 use flow_task::stream::StreamTask;
+use flow_task::{Freshness, RunError};
 use serde_json::json;
 
 /// Whether a worker has applied its history, and how far it is.
@@ -20,6 +20,8 @@ pub(crate) struct Health {
     applied: AtomicU64,
     waiting: AtomicU64,
     metrics: RwLock<String>,
+    /// Of the features that it keeps.
+    freshness: OnceLock<Freshness>,
 }
 
 impl Health {
@@ -31,6 +33,11 @@ impl Health {
         let status: Arc<dyn Status> = Arc::clone(self) as _;
         flow_http::serve(address, &[], status, Arc::new(Metrics::default()))
             .map_err(|error| RunError::Environment(error.to_string()))
+    }
+
+    /// Tells how fresh features are, too.
+    pub fn tells(&self, freshness: Freshness) {
+        let _ = self.freshness.set(freshness);
     }
 
     /// History is applied.
@@ -63,13 +70,16 @@ impl Health {
         let mut waiting = 0;
         text.push_str("# TYPE fec_lag_records gauge\n");
         for (_, source) in streams(sources) {
-            let mut lag = 0;
             for index in 0..log.partitions(&source.topic)?.unwrap_or(0) {
                 let partition = PartitionId::new(source.topic.as_str(), index);
-                lag += log.end(&partition)?.next - task.cut().mark(&partition).next;
+                let lag = log.end(&partition)?.next - task.cut().mark(&partition).next;
+                waiting += lag;
+                let name = &source.name;
+                let _ = writeln!(text, "fec_lag_records{{source=\"{name}\",partition=\"{index}\"}} {lag}");
             }
-            waiting += lag;
-            let _ = writeln!(text, "fec_lag_records{{source=\"{}\"}} {lag}", source.name);
+        }
+        if let Some(freshness) = self.freshness.get() {
+            text.push_str(&freshness.lines(task.cut()));
         }
         self.applied.store(applied, Ordering::Relaxed);
         self.waiting.store(u64::try_from(waiting).unwrap_or(0), Ordering::Relaxed);

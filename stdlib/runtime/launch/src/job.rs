@@ -22,6 +22,7 @@ use flow_task::stream::from_topics;
 use flow_task::wiring::Given;
 use flow_task::{RunError, SourceSpec};
 
+use crate::feeding::{feeding, filled};
 use crate::flags::Flags;
 use crate::process::{Begun, begin};
 use crate::solution::Solution;
@@ -127,18 +128,19 @@ impl Process<'_> {
     }
 
     /// Reads what is there: files, tables, and the topics up to `cut`, or to where they end now. Gives the cut, too.
-    fn data(&mut self, cut: Option<Cut>) -> Result<(Data, Cut), RunError> {
+    fn data(&mut self, cut: Option<Cut>, halt: &Halt) -> Result<(Data, Cut), RunError> {
         let sources = Arc::clone(self.sources());
         let places = &self.begun.places;
         let (files, tables) = read_all(&sources, places)?;
         let mut feed = Feed::open(&sources, self.solution.simulation.as_ref(), places)?;
         let tables = feed.tables(&sources, tables)?;
         let mut log = self.log()?;
-        let feeding = TaskId::new(format!("{}.feed", self.solution.name), 0);
-        if cut.is_none() && owned(&mut log, &feeding)? {
-            // Nobody else fills the topics that a simulation fills.
-            let fed = feed.history(&mut log, &mut self.begun.folder, &mut |_, _| {});
-            log.release(&feeding);
+        if cut.is_none() {
+            // Of a history that is still being filled a part would be another history.
+            let names = (self.solution.name.as_str(), self.solution.fingerprint.as_str());
+            let Begun { folder, teller, .. } = &mut self.begun;
+            let fed = filled(&mut feed, &mut log, names, folder, &|| halt.asked(), &mut |text| teller.note(text));
+            log.release(&feeding(&self.solution.name));
             fed?;
         }
         let cut = match cut {
@@ -167,7 +169,7 @@ impl Process<'_> {
     }
 
     fn whole(&mut self, (retries, backoff): (u32, Duration), halt: &Halt) -> Result<(), RunError> {
-        let (data, _) = self.data(None)?;
+        let (data, _) = self.data(None, halt)?;
         let at = self.at(&data.history);
         let this: &Self = self;
         let mut note = |text: String| this.begun.teller.note(&text);
@@ -220,7 +222,7 @@ impl Process<'_> {
         if step == FINISH {
             return folder.remove();
         }
-        let (data, started) = self.begin_step(folder, step)?;
+        let (data, started) = self.begin_step(folder, step, halt)?;
         let input = self.input(&data, (started.at, started.now), halt);
         match flow_job::step(&self.job, input, folder, step, &mut |_, _, _| {})? {
             Done::Left => Ok(()),
@@ -231,7 +233,7 @@ impl Process<'_> {
     }
 
     /// What a step works on. The first one decides for its run, and again the same where it is done again.
-    fn begin_step(&mut self, folder: &RunFolder, step: &str) -> Result<(Data, Started), RunError> {
+    fn begin_step(&mut self, folder: &RunFolder, step: &str, halt: &Halt) -> Result<(Data, Started), RunError> {
         let path = self.job.path.clone();
         let wrong = |what: &str| {
             let run = self.flags.job.run.as_deref().unwrap_or_default();
@@ -248,7 +250,7 @@ impl Process<'_> {
                 return Err(wrong("another --now"));
             }
             let reads = step == ROWS || self.job.relations.iter().any(|one| matches!(one.rows, Rows::Again(_)));
-            let data = if reads { self.data(Some(cut_of(&started)))?.0 } else { self.tables()? };
+            let data = if reads { self.data(Some(cut_of(&started)), halt)?.0 } else { self.tables()? };
             return Ok((data, started));
         }
         if step != ROWS {
@@ -257,7 +259,7 @@ impl Process<'_> {
                 "--step {step}: the run `{run}` of job `{path}` has not begun; its first step is `{ROWS}`"
             )));
         }
-        let (data, cut) = self.data(None)?;
+        let (data, cut) = self.data(None, halt)?;
         let at = self.at(&data.history);
         let place =
             |(partition, mark): (&PartitionId, &Mark)| (partition.topic.to_string(), partition.index, mark.next);

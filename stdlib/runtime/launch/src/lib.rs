@@ -1,5 +1,6 @@
 //! The entry points of generated binaries: flags, signals, what is printed, and the loop of each kind of process.
 
+mod feeding;
 mod flags;
 mod following;
 mod health;

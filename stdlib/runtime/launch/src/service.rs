@@ -60,7 +60,9 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     answers.tables = read.collect::<Result<_, RunError>>()?;
     let store = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
-    let reads = LiveReads::new(Arc::clone(&store) as _, registry, answers.models.clone()).standing(flags.now);
+    let reads = LiveReads::new(Arc::clone(&store) as _, registry, answers.models.clone())
+        .standing(flags.now)
+        .telling(solution.freshness());
     let reads = Arc::new(reads);
     if flags.now.is_some() {
         answers.services.iter_mut().for_each(|service| service.plan.untimed());

@@ -8,7 +8,7 @@ use flow_core::value::Value;
 use flow_core::zone::Zone;
 use flow_operators::expression::Generated;
 use flow_task::simulate::Simulation;
-use flow_task::{RunError, SinkSpec, SourceSpec};
+use flow_task::{FeatureSources, Freshness, RunError, SinkSpec, SourceSpec};
 
 /// What all processes of a solution share.
 pub struct Solution {
@@ -24,6 +24,8 @@ pub struct Solution {
     pub sinks: Vec<SinkSpec>,
     /// The stable names of the nodes that keep features, in the order of their tables.
     pub features: Vec<String>,
+    /// Feature sets, each with the streams that it comes from.
+    pub sets: Vec<FeatureSources>,
     /// Parameters; expressions read them by position.
     pub params: Vec<Parameter>,
     /// What fills sources where nothing else does.
@@ -41,6 +43,11 @@ pub struct Parameter {
 }
 
 impl Solution {
+    /// What tells how fresh its feature sets are.
+    pub(crate) fn freshness(&self) -> Freshness {
+        Freshness::new(&self.sets, &self.sources)
+    }
+
     /// The values of the parameters.
     ///
     /// # Errors

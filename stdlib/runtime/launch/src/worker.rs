@@ -17,6 +17,7 @@ use flow_task::stream::{StreamTask, TaskSetup, Worker as Identity};
 use flow_task::wiring::Given;
 use flow_task::{Dataflow, RunError, SinkSpec, Tap};
 
+use crate::feeding::{feeding, filled};
 use crate::flags::Flags;
 use crate::health::Health;
 use crate::process::{Begun, begin};
@@ -52,6 +53,9 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     }
     folder.save()?;
     let health = Arc::new(Health::default());
+    if worker.keeps_features {
+        health.tells(solution.freshness());
+    }
     let server = flags.address(None).map(|address| health.serve(address)).transpose()?;
     let url = server.as_ref().map(|server| teller.serving(server));
     let open = || EmbeddedLog::open(folder.log(), Options::default());
@@ -59,12 +63,14 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     let (files, tables) = read_all(&solution.sources, &places)?;
     let mut feed = Feed::open(&solution.sources, solution.simulation.as_ref(), &places)?;
     let tables = feed.tables(&solution.sources, tables)?;
-    let feeding = TaskId::new(format!("{}.feed", solution.name), 0);
-    let feeds = owned(&mut log, &feeding)?;
     let setup_log = open()?;
-    if feeds {
-        feed.history(&mut log, &mut folder, &mut |_, _| {})?;
-    }
+    let names = (solution.name.as_str(), solution.fingerprint.as_str());
+    let is_over = || stop.load(Ordering::Relaxed);
+    let feeds = match filled(&mut feed, &mut log, names, &mut folder, &is_over, &mut |text| teller.note(text)) {
+        // Who is stopped while it waits has done nothing yet.
+        Err(RunError::Stopped) => return Ok(()),
+        feeds => feeds?,
+    };
     let given = Given { sources: Arc::clone(&solution.sources), tables, slots, zone, now: Now::Row };
     let Worker { name, number, of, keeps_features, sinks, dataflow } = worker;
     let setup = TaskSetup {
@@ -114,7 +120,7 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     }
     task.close();
     if feeds {
-        log.release(&feeding);
+        log.release(&feeding(&solution.name));
     }
     Ok(())
 }

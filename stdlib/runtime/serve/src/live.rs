@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use flow_learn::Registry;
 use flow_log::Cut;
 use flow_store::{FeatureStore, SetId};
+use flow_task::Freshness;
 
 use crate::error::ServeError;
 use crate::reads::{Moment, Prediction, PublishedModel, Reads};
@@ -23,6 +24,9 @@ pub struct LiveReads {
     ready: AtomicBool,
     waiting: Mutex<String>,
     commits: AtomicU64,
+    freshness: Freshness,
+    /// How far everything is applied.
+    cut: RwLock<Cut>,
     /// The greatest versions that were there at the last look, whether they could be read or not.
     looked: Mutex<Vec<Option<u64>>>,
 }
@@ -41,6 +45,8 @@ impl LiveReads {
             ready: AtomicBool::new(false),
             waiting: Mutex::default(),
             commits: AtomicU64::new(0),
+            freshness: Freshness::default(),
+            cut: RwLock::default(),
             looked: Mutex::default(),
         }
     }
@@ -50,6 +56,12 @@ impl LiveReads {
     #[must_use]
     pub fn standing(self, at: Option<i64>) -> Self {
         Self { at, moment: RwLock::new(Arc::new(Moment::new(at.unwrap_or(0), ""))), ..self }
+    }
+
+    /// Tells in its metrics how fresh features are, too.
+    #[must_use]
+    pub fn telling(self, freshness: Freshness) -> Self {
+        Self { freshness, ..self }
     }
 
     /// Loads the newest version of each model; tells of files that were passed over.
@@ -92,6 +104,9 @@ impl LiveReads {
     pub fn applied(&self, now: i64, cut: &Cut) {
         let next = Arc::new(Moment::new(self.at.map_or(now, |at| at.max(now)), &cut.to_string()));
         self.commits.fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut known) = self.cut.write() {
+            known.clone_from(cut);
+        }
         if let Ok(mut moment) = self.moment.write() {
             *moment = next;
         }
@@ -115,8 +130,9 @@ impl LiveReads {
     pub fn metrics(&self) -> String {
         let seconds = self.moment().now() as f64 / 1e6;
         let commits = self.commits.load(Ordering::Relaxed);
+        let fresh = self.cut.read().map(|cut| self.freshness.lines(&cut)).unwrap_or_default();
         format!(
-            "# TYPE fec_applied_time_seconds gauge\nfec_applied_time_seconds {seconds}\n\
+            "{fresh}# TYPE fec_applied_time_seconds gauge\nfec_applied_time_seconds {seconds}\n\
              # TYPE fec_commits_total counter\nfec_commits_total {commits}\n"
         )
     }

@@ -62,6 +62,12 @@ impl Feed {
         }
     }
 
+    /// Whether there is anything that it fills.
+    #[must_use]
+    pub fn fills(&self) -> bool {
+        self.simulated.as_ref().is_some_and(|(_, dealer)| dealer.sources().next().is_some())
+    }
+
     /// Records of history that it gave.
     #[must_use]
     pub fn records(&self) -> u64 {
@@ -119,6 +125,7 @@ impl Feed {
             }
         }
         append(log, &self.topics, &block)?;
+        folder.set_simulated_whole()?;
         self.records = seen;
         if there > seen && settings.rate > 0.0 {
             for _ in seen..there {

@@ -7,6 +7,7 @@ pub mod data;
 pub mod dataflow;
 pub mod error;
 pub mod feed;
+pub mod freshness;
 pub mod output;
 pub mod pipeline;
 pub mod replay;
@@ -22,4 +23,5 @@ pub mod zone;
 
 pub use dataflow::{Dataflow, Tap};
 pub use error::RunError;
+pub use freshness::{FeatureSources, Freshness};
 pub use spec::{Shape, SinkSpec, SourceSpec};

@@ -27,6 +27,9 @@ struct StateFile {
     /// Events of the simulation that are in the log.
     #[serde(default)]
     simulated: Option<String>,
+    /// Whether all of its history is.
+    #[serde(default)]
+    simulated_whole: bool,
 }
 
 /// What a state folder held when it was opened.
@@ -76,8 +79,9 @@ impl StateFolder {
             }
             Some(file) if file.plan == plan => (file, Found::Same),
             Some(file) => {
-                let (generation, simulated) = (file.generation + 1, file.simulated);
-                (StateFile { generation, simulated, ..fresh }, Found::Changed)
+                let (generation, simulated, simulated_whole) =
+                    (file.generation + 1, file.simulated, file.simulated_whole);
+                (StateFile { generation, simulated, simulated_whole, ..fresh }, Found::Changed)
             }
         };
         Ok((Self { root: root.to_path_buf(), file }, found))
@@ -154,6 +158,24 @@ impl StateFolder {
     /// A folder that cannot be written.
     pub fn set_simulated(&mut self, settings: &str) -> Result<(), RunError> {
         self.file.simulated = Some(settings.to_owned());
+        self.save()
+    }
+
+    /// Whether all of the simulation's history was in the log when the folder was opened.
+    #[must_use]
+    pub fn simulated_whole(&self) -> bool {
+        self.file.simulated_whole
+    }
+
+    /// Remembers that all of the simulation's history is in the log: others wait for that.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn set_simulated_whole(&mut self) -> Result<(), RunError> {
+        if self.file.simulated_whole {
+            return Ok(());
+        }
+        self.file.simulated_whole = true;
         self.save()
     }
 

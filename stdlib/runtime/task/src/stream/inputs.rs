@@ -10,6 +10,7 @@ use flow_log::{Cut, Limits, Log, Mark, PartitionId, Source, Start};
 
 use crate::data::{Chunk, History, from_log};
 use crate::error::RunError;
+use crate::freshness::file_topic;
 use crate::pipeline::Pipeline;
 use crate::spec::{SourceSpec, streams};
 
@@ -45,7 +46,7 @@ impl Inputs {
         for chunk in files.chunks {
             let Some(source) = sources.get(chunk.source as usize) else { continue };
             let origin = Origin { source: chunk.source, partition: chunk.arriving.partition };
-            let place = PartitionId::new(format!("file:{}", source.name), origin.partition);
+            let place = PartitionId::new(file_topic(&source.name), origin.partition);
             at_rest.entry(origin).or_insert_with(|| (place, Vec::new())).1.push(chunk);
         }
         // A source is read from its files or from its topic: both would give two meanings to one offset.
