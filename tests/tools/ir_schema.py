@@ -118,6 +118,11 @@ class Writer:
             parts = [self.reference(part) for part in split(ty[1:-1])]
             return {"type": "array", "prefixItems": parts, "minItems": len(parts), "maxItems": len(parts)}
         name = ty.split("::")[-1]
+        if name == "BindingSettings":
+            return self.reference("FlowSettings")
+        # A list that several hold is written as a list.
+        if name == "Columns":
+            return self.reference("Vec<Column>")
         if name in SIMPLE:
             return dict(SIMPLE[name])
         self.define(name)

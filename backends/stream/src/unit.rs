@@ -155,7 +155,7 @@ impl<'a> Unit<'a> {
         if let Some((_, function)) = self.schemas.iter().find(|(known, _)| known == columns) {
             return atom(format!("schemas::{function}()"));
         }
-        let source = self.ir.sources.iter().find(|source| source.ty.columns == columns);
+        let source = self.ir.sources.iter().find(|source| source.ty.columns.as_slice() == columns);
         let name = source.map_or(name, |source| source.name.as_str());
         let function = self.columns.fresh(name);
         let tree = schema::schema(&mut self.columns, &self.shared, columns);

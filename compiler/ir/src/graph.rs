@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use fec_diagnostics::Span;
 use fec_model::Symbol;
-use fec_model::model::{FlowSettings, Plane};
-use fec_model::types::{Boundedness, Column};
+use fec_model::model::{BindingSettings, Plane};
+use fec_model::types::{Boundedness, Columns};
 use petgraph::Direction;
 use petgraph::algo::toposort;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
@@ -46,7 +46,7 @@ pub struct Node {
     /// What it does.
     pub op: Op,
     /// Columns of its rows; for a scalar node one column with its binding's name.
-    pub columns: Vec<Column>,
+    pub columns: Columns,
     /// Key columns, where rows have a key.
     pub key: Vec<Symbol>,
     /// Whether its rows end.
@@ -64,7 +64,7 @@ pub struct Node {
     /// The binding whose value it is: of a scalar node, a training, a split or an evaluation.
     pub binding: Option<Symbol>,
     /// `@timeout`, `@fallback`, `@retry` of the binding.
-    pub settings: FlowSettings,
+    pub settings: BindingSettings,
     /// Conditions of enclosing `if`s over bindings, each with the outcome wanted.
     pub guards: Vec<(fec_model::expr::Expr, bool)>,
     /// Where it was written.
@@ -78,6 +78,24 @@ pub struct Graph {
     inner: StableDiGraph<(), Edge, u32>,
     /// Nodes by number.
     nodes: Vec<Option<Node>>,
+    changed: Changed,
+}
+
+/// What may have changed in a graph since it was last asked.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    /// Nodes that were added or handed out to be changed, and those that something else feeds now; some more than once.
+    pub nodes: Vec<NodeId>,
+    /// There are new edges.
+    pub connected: bool,
+}
+
+impl Changed {
+    fn note(&mut self, id: NodeId) {
+        if self.nodes.last() != Some(&id) {
+            self.nodes.push(id);
+        }
+    }
 }
 
 impl Graph {
@@ -91,6 +109,7 @@ impl Graph {
         if let Some(free) = self.nodes.get_mut(place) {
             *free = Some(node);
         }
+        self.changed.note(id);
         for (port, input) in (0u32..).zip(inputs) {
             self.connect(*input, id, Edge::Port(port));
         }
@@ -101,6 +120,8 @@ impl Graph {
     pub fn connect(&mut self, from: NodeId, to: NodeId, edge: Edge) {
         if self.get(from).is_some() && self.get(to).is_some() {
             self.inner.add_edge(index(from), index(to), edge);
+            self.changed.note(to);
+            self.changed.connected = true;
         }
     }
 
@@ -112,20 +133,44 @@ impl Graph {
 
     /// The node, to be changed.
     pub fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(id.0 as usize)?.as_mut()
+        let node = self.nodes.get_mut(id.0 as usize)?.as_mut()?;
+        self.changed.note(id);
+        Some(node)
+    }
+
+    /// What may have changed since the last call.
+    pub fn take_changed(&mut self) -> Changed {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// What feeds its ports, with the port, in no order.
+    pub fn feeds(&self, id: NodeId) -> impl Iterator<Item = (NodeId, u32)> {
+        self.inner.edges_directed(index(id), Direction::Incoming).filter_map(|edge| match edge.weight() {
+            Edge::Port(port) => Some((node_id(edge.source()), *port)),
+            Edge::Binding => None,
+        })
+    }
+
+    /// What feeds one of its ports.
+    #[must_use]
+    pub fn input(&self, id: NodeId, port: u32) -> Option<NodeId> {
+        self.feeds(id).find(|(_, fed)| *fed == port).map(|(from, _)| from)
+    }
+
+    /// What it uses, by port or by name, in no order.
+    pub fn givers(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        self.inner.neighbors_directed(index(id), Direction::Incoming).map(node_id)
+    }
+
+    /// Who uses it, in no order; one that uses it twice stands there twice.
+    pub fn takers(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        self.inner.neighbors_directed(index(id), Direction::Outgoing).map(node_id)
     }
 
     /// What feeds its ports, in port order.
     #[must_use]
     pub fn inputs(&self, id: NodeId) -> Vec<NodeId> {
-        let mut inputs: Vec<(u32, NodeId)> = self
-            .inner
-            .edges_directed(index(id), Direction::Incoming)
-            .filter_map(|edge| match edge.weight() {
-                Edge::Port(port) => Some((*port, node_id(edge.source()))),
-                Edge::Binding => None,
-            })
-            .collect();
+        let mut inputs: Vec<(u32, NodeId)> = self.feeds(id).map(|(id, port)| (port, id)).collect();
         inputs.sort_unstable();
         inputs.into_iter().map(|(_, id)| id).collect()
     }
@@ -166,6 +211,7 @@ impl Graph {
         if let Some(old) = old {
             self.inner.remove_edge(old);
         }
+        self.changed.note(id);
         self.connect(from, id, Edge::Port(port));
     }
 
@@ -178,12 +224,15 @@ impl Graph {
             .collect();
         for (edge, target, weight) in edges {
             self.inner.remove_edge(edge);
+            self.changed.note(target);
             self.connect(new, target, weight);
         }
     }
 
     /// Removes a node and its edges.
     pub fn remove(&mut self, id: NodeId) -> Option<Node> {
+        let takers = self.inner.neighbors_directed(index(id), Direction::Outgoing).map(node_id);
+        takers.for_each(|taker| self.changed.note(taker));
         self.inner.remove_node(index(id))?;
         self.nodes.get_mut(id.0 as usize)?.take()
     }
@@ -213,7 +262,7 @@ impl Graph {
         let mut open: Vec<NodeId> = roots.to_vec();
         while let Some(id) = open.pop() {
             if self.get(id).is_some() && needed.insert(id) {
-                open.extend(self.inner.neighbors_directed(index(id), Direction::Incoming).map(node_id));
+                open.extend(self.givers(id));
             }
         }
         // Depth first from the least id, givers after all their takers, turned round. What lies between two needed nodes is
@@ -225,7 +274,7 @@ impl Graph {
             let mut open = vec![*id];
             while let Some(id) = open.last().copied() {
                 if found.insert(id) {
-                    let takers = self.inner.neighbors_directed(index(id), Direction::Outgoing).map(node_id);
+                    let takers = self.takers(id);
                     open.extend(takers.filter(|taker| needed.contains(taker) && !found.contains(taker)));
                 } else {
                     open.pop();
@@ -277,7 +326,7 @@ mod tests {
         Node {
             name: name.to_owned(),
             op: Op::Final,
-            columns: Vec::new(),
+            columns: Columns::default(),
             key: Vec::new(),
             boundedness: Boundedness::Bounded,
             changes: false,
@@ -286,10 +335,35 @@ mod tests {
             settle: None,
             planes: Vec::new(),
             binding: None,
-            settings: FlowSettings::default(),
+            settings: BindingSettings::default(),
             guards: Vec::new(),
             span: Span::default(),
         }
+    }
+
+    #[test]
+    fn every_change_is_noted() {
+        let mut graph = Graph::default();
+        let [a, b, c] = ["a", "b", "c"].map(|name| graph.add(node(name), &[]));
+        let mut noted = |change: &mut dyn FnMut(&mut Graph)| {
+            change(&mut graph);
+            let Changed { mut nodes, connected } = graph.take_changed();
+            nodes.sort_unstable();
+            nodes.dedup();
+            (nodes, connected)
+        };
+        assert_eq!(noted(&mut |_| {}), (vec![a, b, c], false));
+        assert_eq!(noted(&mut |graph| assert!(graph.get(a).is_some())), (vec![], false));
+        assert_eq!(noted(&mut |graph| assert!(graph.get_mut(a).is_some())), (vec![a], false));
+        assert_eq!(noted(&mut |graph| graph.connect(a, b, Edge::Port(0))), (vec![b], true));
+        assert_eq!(noted(&mut |graph| graph.set_input(b, 0, c)), (vec![b], true));
+        assert_eq!(noted(&mut |graph| graph.replace(c, a)), (vec![b], true));
+        // What it fed has lost an input.
+        assert_eq!(noted(&mut |graph| assert!(graph.remove(a).is_some())), (vec![b], false));
+        // An input that is not there takes the old one away all the same.
+        assert_eq!(noted(&mut |graph| graph.connect(c, b, Edge::Port(0))), (vec![b], true));
+        assert_eq!(noted(&mut |graph| graph.set_input(b, 0, a)), (vec![b], false));
+        assert!(graph.inputs(b).is_empty());
     }
 
     #[test]

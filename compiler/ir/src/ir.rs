@@ -6,7 +6,7 @@ use fec_diagnostics::Span;
 use fec_model::Symbol;
 use fec_model::expr::Expr;
 use fec_model::model::{FlowSettings, Param, Plane, PublishedModel, RecordDecl, Sink, Source, Target};
-use fec_model::types::{Column, Type};
+use fec_model::types::{Column, Columns, Type};
 use serde::Serialize;
 
 use crate::graph::{Graph, NodeId};
@@ -60,7 +60,7 @@ pub struct FeatureInfo {
     /// Key columns.
     pub keys: Vec<Column>,
     /// Columns as declared.
-    pub columns: Vec<Column>,
+    pub columns: Columns,
     /// The [`Op::Features`](crate::op::Op::Features) node.
     pub node: NodeId,
     /// Place.
@@ -75,7 +75,7 @@ pub struct ViewInfo {
     /// Key columns.
     pub key: Vec<Symbol>,
     /// Columns.
-    pub columns: Vec<Column>,
+    pub columns: Columns,
     /// Node.
     pub node: NodeId,
     /// Place.
@@ -150,12 +150,6 @@ impl Ir {
     #[must_use]
     pub fn feature_set(&self, name: &str) -> Option<&FeatureInfo> {
         self.features.iter().find(|set| set.name == name)
-    }
-
-    /// Whether a node's rows are read by a key as well, and not by other nodes alone: those of a view.
-    #[must_use]
-    pub fn is_view(&self, node: NodeId) -> bool {
-        self.views.iter().any(|view| view.node == node)
     }
 
     /// The flow at `path`.

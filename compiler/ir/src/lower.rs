@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use fec_diagnostics::Span;
 use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
-use fec_model::model::{FeatureSet, FlowSettings, Model, Plane, Sink, Source, View};
+use fec_model::model::{BindingSettings, FeatureSet, Model, Plane, Sink, Source, View};
 use fec_model::types::{Boundedness, Column, RelationType, Type};
 
 use hashbrown::HashMap;
@@ -56,7 +56,7 @@ struct Lowering<'a> {
     /// Feature sets by name.
     sets: HashMap<Symbol, NodeId>,
     /// How many nodes have wanted a name.
-    names: BTreeMap<String, u32>,
+    names: HashMap<String, u32>,
 }
 
 /// Declarations by name: the model's own search looks at all of them.
@@ -96,7 +96,7 @@ impl<'a> Lowering<'a> {
             targets: model.targets.clone(),
             ..Ir::default()
         };
-        Self { model, declared: Declared::new(model), ir, sets: HashMap::new(), names: BTreeMap::new() }
+        Self { model, declared: Declared::new(model), ir, sets: HashMap::new(), names: HashMap::new() }
     }
 
     fn features(&mut self) {
@@ -144,7 +144,7 @@ impl<'a> Lowering<'a> {
             settle: self.settle(input),
             planes: vec![Plane::Batch, Plane::Stream, Plane::Online],
             binding: None,
-            settings: FlowSettings::default(),
+            settings: BindingSettings::default(),
             guards: Vec::new(),
             span: set.span,
         };
@@ -229,7 +229,7 @@ impl<'a> Lowering<'a> {
         } else {
             format!("{}/{binding}/{kind}", scope.path)
         };
-        let seen = self.names.entry(wanted.clone()).or_insert(0);
+        let seen = self.names.entry_ref(wanted.as_str()).or_insert(0);
         *seen += 1;
         if *seen == 1 { wanted } else { format!("{wanted}-{seen}") }
     }
@@ -256,7 +256,7 @@ impl<'a> Lowering<'a> {
             settle,
             planes: vec![scope.plane],
             binding: None,
-            settings: FlowSettings::default(),
+            settings: BindingSettings::default(),
             guards: scope.guards.clone(),
             span,
         }
@@ -268,7 +268,7 @@ impl<'a> Lowering<'a> {
         Node {
             name: self.name(scope, &binding, kind),
             op,
-            columns: vec![Column { name: binding, ty: ty.clone() }],
+            columns: vec![Column { name: binding, ty: ty.clone() }].into(),
             key: Vec::new(),
             boundedness: Boundedness::Bounded,
             changes: false,
@@ -277,7 +277,7 @@ impl<'a> Lowering<'a> {
             settle: None,
             planes: vec![scope.plane],
             binding: Some(binding),
-            settings: FlowSettings::default(),
+            settings: BindingSettings::default(),
             guards: scope.guards.clone(),
             span,
         }

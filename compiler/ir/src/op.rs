@@ -257,7 +257,7 @@ pub struct SetPlan {
     /// Scalars over key, aggregates and scalars before.
     pub scalars: Vec<(Symbol, Expr)>,
     /// Columns as declared.
-    pub columns: Vec<fec_model::types::Column>,
+    pub columns: fec_model::types::Columns,
 }
 
 impl Op {

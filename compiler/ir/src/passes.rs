@@ -12,7 +12,7 @@ use fec_diagnostics::{Diagnostic, codes};
 use serde::Serialize;
 
 use crate::ir::Ir;
-use crate::verify::verify;
+use crate::verify::{Verifier, Violation};
 
 /// What a pass did to one node, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,20 +69,24 @@ pub const PASSES: &[Pass] = &[
 #[must_use]
 pub fn optimise(mut ir: Ir) -> (Ir, Vec<Applied>, Vec<Diagnostic>) {
     let mut applied = Vec::new();
-    let mut diagnostics = broken(&ir, "lower");
+    let mut verifier = Verifier::default();
+    let mut diagnostics = broken(verifier.all(&ir), "lower");
+    drop(ir.graph.take_changed());
     for pass in PASSES {
         let changes = (pass.run)(&mut ir);
-        if !changes.is_empty() {
-            diagnostics.extend(broken(&ir, pass.name));
-        }
+        let changed = ir.graph.take_changed();
+        diagnostics.extend(broken(verifier.again(&ir, changed), pass.name));
         applied.push(Applied { pass: pass.name, purpose: pass.purpose, changes });
+    }
+    // Once more the whole, whatever the passes may have done without its being noted.
+    if diagnostics.is_empty() {
+        diagnostics = broken(verifier.all(&ir), "all passes");
     }
     (ir, applied, diagnostics)
 }
 
-fn broken(ir: &Ir, pass: &str) -> Vec<Diagnostic> {
-    let violations = verify(ir);
-    let report = |violation: crate::verify::Violation| {
+fn broken(violations: Vec<Violation>, pass: &str) -> Vec<Diagnostic> {
+    let report = |violation: Violation| {
         let span = violation.span.unwrap_or_default();
         Diagnostic::error(codes::E0990, span, format!("the plan after `{pass}` is inconsistent: {}", violation.message))
             .help("this is a defect of the compiler; please report it together with the solution")

@@ -5,9 +5,10 @@ use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::model::Plane;
 use fec_model::types::Column;
-use hashbrown::HashSet;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
 
-use crate::graph::{Node, NodeId};
+use crate::graph::{Changed, Node, NodeId};
 use crate::ir::Ir;
 use crate::op::{Op, Step};
 use crate::walk;
@@ -24,27 +25,75 @@ pub struct Violation {
 /// Checks a plan; an empty list means that it is sound.
 #[must_use]
 pub fn verify(ir: &Ir) -> Vec<Violation> {
-    let mut found = Vec::new();
-    if let Err(id) = ir.graph.in_order() {
-        let node = ir.graph.get(id);
-        let name = node.map_or("?", |node| node.name.as_str());
-        found.push(Violation { message: format!("`{name}` feeds itself"), span: node.map(|node| node.span) });
-        return found;
+    Verifier::default().all(ir)
+}
+
+/// Checks a plan that passes change: whole at first, then what each has changed.
+#[derive(Default)]
+pub struct Verifier {
+    /// The nodes looked at so far, to be found by name. Some may be gone or have another name by now.
+    named: HashTable<NodeId>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Verifier {
+    /// Checks every node.
+    #[must_use]
+    pub fn all(&mut self, ir: &Ir) -> Vec<Violation> {
+        self.named.clear();
+        let ids = ir.graph.ids();
+        self.named.reserve(ids.len(), |_| 0);
+        self.check(ir, &ids, true)
     }
-    for view in ir.views.iter().filter(|view| ir.graph.get(view.node).is_none()) {
-        found.push(Violation { message: format!("the view `{}` has no rows", view.name), span: Some(view.span) });
+
+    /// Checks the nodes that have changed since the last look, and those that they feed: an invariant speaks of a node and what
+    /// feeds it, of names, of views, which are all looked at, and of circles, which only a new edge can close.
+    #[must_use]
+    pub fn again(&mut self, ir: &Ir, changed: Changed) -> Vec<Violation> {
+        let Changed { mut nodes, connected } = changed;
+        nodes.sort_unstable();
+        nodes.dedup();
+        let takers: Vec<NodeId> = nodes.iter().flat_map(|id| ir.graph.takers(*id)).collect();
+        nodes.extend(takers);
+        nodes.sort_unstable();
+        nodes.dedup();
+        self.check(ir, &nodes, connected)
     }
-    let ids = ir.graph.ids();
-    let mut names: HashSet<&str> = HashSet::with_capacity(ids.len());
-    for id in ids {
-        let Some(node) = ir.graph.get(id) else { continue };
-        let mut check = Check { ir, id, node, found: &mut found };
-        if !names.insert(node.name.as_str()) {
-            check.fail("has the name of another node".to_owned());
+
+    fn check(&mut self, ir: &Ir, ids: &[NodeId], connected: bool) -> Vec<Violation> {
+        let mut found = Vec::new();
+        if connected && let Err(id) = ir.graph.in_order() {
+            let node = ir.graph.get(id);
+            let name = node.map_or("?", |node| node.name.as_str());
+            found.push(Violation { message: format!("`{name}` feeds itself"), span: node.map(|node| node.span) });
+            return found;
         }
-        check.node();
+        for view in ir.views.iter().filter(|view| ir.graph.get(view.node).is_none()) {
+            found.push(Violation { message: format!("the view `{}` has no rows", view.name), span: Some(view.span) });
+        }
+        for id in ids {
+            let Some(node) = ir.graph.get(*id) else { continue };
+            let mut check = Check { ir, id: *id, node, found: &mut found };
+            if !self.is_first(ir, *id, node) {
+                check.fail("has the name of another node".to_owned());
+            }
+            check.node();
+        }
+        found
     }
-    found
+
+    /// Whether no other node has its name; it is known by its name from now on.
+    fn is_first(&mut self, ir: &Ir, id: NodeId, node: &Node) -> bool {
+        let hash = self.hasher.hash_one(node.name.as_str());
+        let has_name = |other: &NodeId| ir.graph.get(*other).is_some_and(|other| other.name == node.name);
+        if let Some(known) = self.named.find(hash, has_name) {
+            return *known == id;
+        }
+        let hasher = &self.hasher;
+        let hash_of = |id: &NodeId| ir.graph.get(*id).map_or(0, |node| hasher.hash_one(node.name.as_str()));
+        self.named.insert_unique(hash, id, hash_of);
+        true
+    }
 }
 
 struct Check<'a> {
@@ -60,8 +109,8 @@ impl Check<'_> {
     }
 
     fn node(&mut self) {
-        let inputs: Vec<&Node> =
-            self.ir.graph.inputs(self.id).into_iter().filter_map(|id| self.ir.graph.get(id)).collect();
+        let ir = self.ir;
+        let count = ir.graph.feeds(self.id).count();
         let ports = match &self.node.op {
             Op::Scan { .. }
             | Op::SinkRows { .. }
@@ -81,24 +130,24 @@ impl Check<'_> {
             Op::Union => 2..=usize::MAX,
             _ => 1..=1,
         };
-        if !ports.contains(&inputs.len()) {
-            return self.fail(format!("has {} inputs", inputs.len()));
+        if !ports.contains(&count) {
+            return self.fail(format!("has {count} inputs"));
         }
-        let first = inputs.first().copied();
-        match (&self.node.op, first, inputs.get(1).copied()) {
+        let input = |port| ir.graph.input(self.id, port).and_then(|id| ir.graph.get(id));
+        match (&self.node.op, input(0), input(1)) {
             (Op::Fused { steps }, Some(input), _) => self.steps(steps, &input.columns),
             (Op::IntervalJoin { on, residual, alias, .. }, Some(left), Some(right)) => {
                 if !left.timed || !right.timed {
                     self.fail("joins by time rows that have none".to_owned());
                 }
-                self.join(on, residual.as_ref(), alias, left, right);
+                self.join(on, residual.as_ref(), *alias, left, right);
             }
             (
                 Op::LookupJoin { on, residual, alias, .. } | Op::HashJoin { on, residual, alias, .. },
                 Some(left),
                 Some(right),
             ) => {
-                self.join(on, residual.as_ref(), alias, left, right);
+                self.join(on, residual.as_ref(), *alias, left, right);
             }
             (Op::FeatureRead { keys, set, alias, .. }, Some(rows), Some(features)) => {
                 let Op::Features { sets, .. } = &features.op else {
@@ -114,13 +163,11 @@ impl Check<'_> {
                 if !rows.timed && self.node.planes != [Plane::Online] {
                     self.fail("reads features as of rows that have no time".to_owned());
                 }
-                let known = |name: &str| {
-                    has(&rows.columns, name)
-                        || alias.as_deref() == Some(name)
-                        || (alias.is_none() && has(&plan.columns, name))
+                let known = |name: Symbol| {
+                    has(&rows.columns, name) || *alias == Some(name) || (alias.is_none() && has(&plan.columns, name))
                 };
                 let missing: Vec<Symbol> =
-                    self.node.columns.iter().filter(|column| !known(&column.name)).map(|column| column.name).collect();
+                    self.node.columns.iter().map(|column| column.name).filter(|name| !known(*name)).collect();
                 for name in missing {
                     self.fail(format!("gives column `{name}`, which neither row nor set has"));
                 }
@@ -144,8 +191,8 @@ impl Check<'_> {
                 }
             }
             (Op::Union, ..) => {
-                for input in &inputs {
-                    let missing = self.node.columns.iter().find(|column| !has(&input.columns, &column.name));
+                for input in ir.graph.inputs(self.id).into_iter().filter_map(|id| ir.graph.get(id)) {
+                    let missing = self.node.columns.iter().find(|column| !has(&input.columns, column.name));
                     if let Some(column) = missing {
                         self.fail(format!("misses column `{}` of `{}`", column.name, input.name));
                     }
@@ -182,15 +229,20 @@ impl Check<'_> {
     }
 
     fn steps(&mut self, steps: &[Step], input: &[Column]) {
-        let mut columns: Vec<&str> = input.iter().map(|column| column.name.as_str()).collect();
+        // What the last projection gives; before the first one there are the columns of the input.
+        let mut projected: Option<&[(Symbol, Expr)]> = None;
         for step in steps {
-            let mut missing: Option<&str> = None;
+            let there = |name: Symbol| match projected {
+                None => has(input, name),
+                Some(columns) => columns.iter().any(|(column, _)| *column == name),
+            };
+            let mut missing: Option<Symbol> = None;
             let mut see = |expr| {
                 walk::visit(expr, &mut |part: &Expr| {
                     if let ExprKind::Column(name) = &part.kind
-                        && !columns.contains(&name.as_str())
+                        && !there(*name)
                     {
-                        missing = Some(missing.map_or(name.as_str(), |least| least.min(name)));
+                        missing = Some(missing.map_or(*name, |least| least.min(*name)));
                     }
                 });
             };
@@ -201,23 +253,27 @@ impl Check<'_> {
             if let Some(missing) = missing {
                 self.fail(format!("reads column `{missing}`, which is not there"));
             }
-            if let Step::Project { columns: projected } = step {
-                columns.clear();
-                columns.extend(projected.iter().map(|(name, _)| name.as_str()));
+            if let Step::Project { columns } = step {
+                projected = Some(columns);
             }
         }
-        if !self.node.columns.iter().map(|column| column.name.as_str()).eq(columns) {
+        let own = self.node.columns.iter().map(|column| column.name);
+        let given = match projected {
+            None => own.eq(input.iter().map(|column| column.name)),
+            Some(columns) => own.eq(columns.iter().map(|(name, _)| *name)),
+        };
+        if !given {
             self.fail("says other columns than its steps give".to_owned());
         }
     }
 
-    fn join(&mut self, on: &[(Expr, Expr)], residual: Option<&Expr>, alias: &str, left: &Node, right: &Node) {
+    fn join(&mut self, on: &[(Expr, Expr)], residual: Option<&Expr>, alias: Symbol, left: &Node, right: &Node) {
         for (a, b) in on {
             self.expr(a, &left.columns, &right.columns);
             self.expr(b, &left.columns, &right.columns);
         }
         self.exprs(residual, &left.columns, &right.columns);
-        let missing = self.node.columns.iter().find(|column| column.name != alias && !has(&left.columns, &column.name));
+        let missing = self.node.columns.iter().find(|column| column.name != alias && !has(&left.columns, column.name));
         if let Some(column) = missing {
             self.fail(format!("gives column `{}`, which its left side does not have", column.name));
         }
@@ -230,10 +286,10 @@ impl Check<'_> {
     }
 
     fn expr(&mut self, expr: &Expr, left: &[Column], right: &[Column]) {
-        let mut missing: Option<&str> = None;
+        let mut missing: Option<Symbol> = None;
         walk::visit(expr, &mut |part| match &part.kind {
-            ExprKind::Column(name) if !has(left, name) => missing = Some(name),
-            ExprKind::Right(name) if !has(right, name) => missing = Some(name),
+            ExprKind::Column(name) if !has(left, *name) => missing = Some(*name),
+            ExprKind::Right(name) if !has(right, *name) => missing = Some(*name),
             _ => {}
         });
         if let Some(name) = missing {
@@ -242,6 +298,6 @@ impl Check<'_> {
     }
 }
 
-fn has(columns: &[Column], name: &str) -> bool {
+fn has(columns: &[Column], name: Symbol) -> bool {
     columns.iter().any(|column| column.name == name)
 }

@@ -233,7 +233,7 @@ fn result(aggregate: &Aggregate, never_empty: bool) -> Type {
         F::TopK => {
             let second = Column { name: "count".into(), ty: Type::required(Kind::Int) };
             let value = Column { name: "value".into(), ty: Type::required(of) };
-            let item = Kind::Record(Record { name: None, fields: vec![value, second] });
+            let item = Kind::Record(Record { name: None, fields: vec![value, second].into() });
             return Type::required(Kind::List(Box::new(Type::required(item))));
         }
         F::Var | F::Stddev => return Type::maybe(Kind::Float),

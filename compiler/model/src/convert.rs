@@ -9,7 +9,7 @@ use crate::check::Checker;
 use crate::expr::{Expr, ExprKind, Literal, VarId};
 use crate::relation::{Relation, RelationOp};
 use crate::scope::path;
-use crate::types::{Column, Kind, Record, Type};
+use crate::types::{Column, Columns, Kind, Record, Type};
 
 /// Greatest number of digits of a decimal.
 pub(crate) const DIGITS: u8 = 38;
@@ -67,7 +67,7 @@ pub(crate) fn unify(a: &Type, b: &Type) -> Option<Type> {
                 fields.push(Column { name: field.name, ty: unify(&field.ty, &other.ty)? });
             }
             let name = if a.name == b.name { a.name } else { None };
-            Kind::Record(Record { name, fields })
+            Kind::Record(Record { name, fields: fields.into() })
         }
         (a, b) if a == b => a.clone(),
         _ => return None,
@@ -366,7 +366,7 @@ impl Checker<'_> {
         let span = relation.span;
         let mut values = Vec::with_capacity(columns.len());
         let mut ty = relation.ty.clone();
-        ty.columns = columns.to_vec();
+        ty.columns = columns.to_vec().into();
         for column in columns {
             let value = match relation.ty.column(&column.name) {
                 Some(own) => {
@@ -414,7 +414,7 @@ pub(crate) fn null(ty: Type, span: Span) -> Expr {
 
 fn empty(span: Span) -> Relation {
     let ty = crate::types::RelationType {
-        columns: Vec::new(),
+        columns: Columns::default(),
         key: Vec::new(),
         boundedness: crate::types::Boundedness::Bounded,
         changes: false,

@@ -13,7 +13,7 @@ use crate::model::{FeatureSet, View};
 use crate::names::{Decl, Known, SetInfo, ViewInfo};
 use crate::pipeline::Piped;
 use crate::scope::{Place, Scope};
-use crate::types::{Boundedness, Column, Kind, Record, Type};
+use crate::types::{Boundedness, Column, Columns, Kind, Record, Type};
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -115,7 +115,7 @@ impl<'a> Checker<'a> {
             input: input.relation,
             aggregates: Vec::new(),
             scalars: Vec::new(),
-            columns: Vec::with_capacity(lines.len()),
+            columns: Columns::default(),
             span: decl.name.span,
         };
         for line in lines {
@@ -283,6 +283,6 @@ fn contains_aggregate(e: &ast::Expr) -> bool {
 }
 
 fn failed_set(path: Symbol) -> SetInfo {
-    let record = Record { name: Some(path), fields: Vec::new() };
+    let record = Record { name: Some(path), fields: Columns::default() };
     SetInfo { path, keys: Vec::new(), record, base: None, failed: true }
 }

@@ -271,7 +271,12 @@ impl<'a> Checker<'a> {
                 }
             };
             self.bind(body, name, bound);
-            return Some(Item::Bind { name: name.text, value: binding, settings, span: statement.span });
+            return Some(Item::Bind {
+                name: name.text,
+                value: binding,
+                settings: settings.into(),
+                span: statement.span,
+            });
         }
         let is_relation = self.is_relation(value, &body.scope());
         if is_relation {
@@ -288,7 +293,7 @@ impl<'a> Checker<'a> {
             return Some(Item::Bind {
                 name: name.text,
                 value: Binding::Relation(piped.relation),
-                settings,
+                settings: settings.into(),
                 span: statement.span,
             });
         }
@@ -312,7 +317,12 @@ impl<'a> Checker<'a> {
             return None;
         }
         self.bind(body, name, Bound::Scalar(ty));
-        Some(Item::Bind { name: name.text, value: Binding::Scalar(value), settings, span: statement.span })
+        Some(Item::Bind {
+            name: name.text,
+            value: Binding::Scalar(value),
+            settings: settings.into(),
+            span: statement.span,
+        })
     }
 
     fn relation_fallback(
@@ -322,7 +332,7 @@ impl<'a> Checker<'a> {
         settings: &mut FlowSettings,
         scope: &Scope<'_>,
     ) {
-        let record = Kind::Record(crate::types::Record { name: None, fields: columns.to_vec() });
+        let record = Kind::Record(crate::types::Record { name: None, fields: columns.to_vec().into() });
         let ty = Type::required(Kind::List(Box::new(Type::required(record))));
         settings.fallback = Some(self.demand(fallback, scope, &ty, format_args!("the fallback")));
     }

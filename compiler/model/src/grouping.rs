@@ -234,7 +234,7 @@ impl<'a> Checker<'a> {
             return Piped::wrong(op.span);
         }
         let ty = RelationType {
-            columns,
+            columns: columns.into(),
             key: keys.iter().map(|(name, _)| *name).collect(),
             boundedness: Boundedness::Bounded,
             changes: false,

@@ -188,7 +188,7 @@ impl<'a> Checker<'a> {
         }
         if let Some((alias, columns)) = scope.right {
             if name == alias {
-                let record = Kind::Record(Record { name: None, fields: columns.to_vec() });
+                let record = Kind::Record(Record { name: None, fields: columns.to_vec().into() });
                 let found = Diagnostic::error(codes::E0307, span, format!("`{name}` is the whole right row here"))
                     .help("write one of its columns");
                 self.report(found);

@@ -1,15 +1,16 @@
 //! The declarations of a solution, checked.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use fec_diagnostics::Span;
 use fec_syntax::Symbol;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::expr::{Aggregate, Expr};
 use crate::relation::Relation;
 pub use crate::target::{Simulate, Target};
-use crate::types::{Column, Kind, Record, RelationType, Type};
+use crate::types::{Column, Columns, Kind, Record, RelationType, Type};
 
 /// A checked solution.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -168,7 +169,7 @@ pub struct Sink {
     /// Stream, table or rows.
     pub shape: Shape,
     /// Columns in order.
-    pub columns: Vec<Column>,
+    pub columns: Columns,
     /// Key columns.
     pub key: Vec<Symbol>,
     /// What it does.
@@ -210,7 +211,7 @@ pub struct FeatureSet {
     /// Scalars over earlier columns, in order.
     pub scalars: Vec<(Symbol, Expr)>,
     /// Columns as declared: aggregates and scalars in the order written.
-    pub columns: Vec<Column>,
+    pub columns: Columns,
     /// Place.
     pub span: Span,
 }
@@ -282,9 +283,53 @@ pub struct FlowSettings {
     pub tolerate: Option<u64>,
 }
 
+impl FlowSettings {
+    const NONE: Self = Self {
+        schedule: None,
+        retry: None,
+        timeout: None,
+        fallback: None,
+        deadline: None,
+        route: None,
+        tolerate: None,
+    };
+}
+
+/// The settings of a binding or node. Most have none, and then these take no room.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BindingSettings(Option<Box<FlowSettings>>);
+
+impl BindingSettings {
+    /// Whether nothing is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Deref for BindingSettings {
+    type Target = FlowSettings;
+
+    fn deref(&self) -> &FlowSettings {
+        static NONE: FlowSettings = FlowSettings::NONE;
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl From<FlowSettings> for BindingSettings {
+    fn from(settings: FlowSettings) -> Self {
+        Self((settings != FlowSettings::NONE).then(|| Box::new(settings)))
+    }
+}
+
+impl Serialize for BindingSettings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
 /// A statement of a flow.
 #[derive(Debug, Clone, Serialize)]
-#[expect(clippy::large_enum_variant, reason = "a flow has few statements; a box would cost every reader a dereference")]
 pub enum Item {
     /// `name = value`.
     Bind {
@@ -293,7 +338,7 @@ pub enum Item {
         /// Value.
         value: Binding,
         /// Attributes.
-        settings: FlowSettings,
+        settings: BindingSettings,
         /// Place.
         span: Span,
     },
@@ -404,12 +449,12 @@ pub fn evaluation() -> Record {
     let number = |name: &str, kind: Kind| Column { name: name.into(), ty: Type::required(kind) };
     Record {
         name: None,
-        fields: vec![
+        fields: Columns::from(vec![
             number("auc", Kind::Float),
             number("log_loss", Kind::Float),
             number("rows", Kind::Int),
             number("positives", Kind::Int),
-        ],
+        ]),
     }
 }
 

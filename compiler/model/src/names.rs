@@ -10,7 +10,7 @@ use hashbrown::hash_map::Entry;
 use crate::calls::Template;
 use crate::check::Checker;
 use crate::scope::Scope;
-use crate::types::{Column, Record, RelationType, Type};
+use crate::types::{Column, Columns, Record, RelationType, Type};
 
 /// A declaration by its number.
 pub(crate) type DeclId = usize;
@@ -73,7 +73,7 @@ pub(crate) struct SourceInfo {
 
 pub(crate) struct SinkInfo {
     pub path: Symbol,
-    pub columns: Vec<Column>,
+    pub columns: Columns,
     pub key: Vec<Symbol>,
     pub write: crate::model::Write,
     pub span: Span,

@@ -12,7 +12,7 @@ use crate::expr::{Expr, ExprKind};
 use crate::names::{Known, suggest};
 use crate::relation::{Relation, RelationOp};
 use crate::scope::{Bound, Origin, Place, Scope, facts, narrow_columns};
-use crate::types::{Boundedness, Column, Kind, RelationType, Type};
+use crate::types::{Boundedness, Column, Columns, Kind, RelationType, Type};
 
 /// A relation with what the checker needs besides its type.
 pub(crate) struct Piped {
@@ -30,7 +30,7 @@ pub(crate) struct Piped {
 impl Piped {
     pub(crate) fn wrong(span: Span) -> Self {
         let ty = RelationType {
-            columns: Vec::new(),
+            columns: Columns::default(),
             key: Vec::new(),
             boundedness: Boundedness::Bounded,
             changes: false,
@@ -410,7 +410,7 @@ impl<'a> Checker<'a> {
         let mut ty = RelationType {
             columns: columns.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect(),
             key: Vec::with_capacity(relation.ty.key.len()),
-            ..RelationType { columns: Vec::new(), key: Vec::new(), ..relation.ty }
+            ..RelationType { columns: Columns::default(), key: Vec::new(), ..relation.ty }
         };
         for key in &relation.ty.key {
             let kept = columns.iter().find(|(_, value)| matches!(&value.kind, ExprKind::Column(name) if name == key));

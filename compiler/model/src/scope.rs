@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use std::rc::Rc;
 
 use crate::expr::{BinaryOp, Expr, ExprKind, UnaryOp, VarId};
-use crate::types::{Column, Kind, RelationType, Type};
+use crate::types::{Column, Columns, Kind, RelationType, Type};
 
 /// Where an expression or a pipeline stands; it decides what may be used there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,15 +196,25 @@ pub(crate) fn path(expr: &Expr) -> Option<String> {
 }
 
 /// Makes the columns required that the facts name.
-pub(crate) fn narrow_columns(columns: &mut [Column], facts: &[String], prefix: &str) {
-    for fact in facts {
-        let Some(fact) = fact.strip_prefix(prefix) else { continue };
-        let mut fields = &mut *columns;
-        for part in fact.split('.') {
-            let Some(column) = fields.iter_mut().find(|column| column.name == part) else { break };
-            column.ty.optional = false;
-            let Kind::Record(record) = &mut column.ty.kind else { break };
-            fields = &mut record.fields;
-        }
+pub(crate) fn narrow_columns(columns: &mut Columns, facts: &[String], prefix: &str) {
+    for fact in facts.iter().filter_map(|fact| fact.strip_prefix(prefix)) {
+        narrow_path(columns, fact);
+    }
+}
+
+/// Makes a column required, and the fields of it that the rest of the path names. What is so already is left alone: a change
+/// costs a list that others hold, too, a copy.
+fn narrow_path(columns: &mut Columns, path: &str) {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let Some(at) = columns.iter().position(|column| column.name == name) else { return };
+    let goes_on = |column: &Column| rest.is_some() && matches!(column.ty.kind, Kind::Record(_));
+    let is_done = |column: &Column| !(column.ty.optional || goes_on(column));
+    if columns.get(at).is_none_or(is_done) {
+        return;
+    }
+    let Some(column) = columns.get_mut(at) else { return };
+    column.ty.optional = false;
+    if let (Kind::Record(record), Some(rest)) = (&mut column.ty.kind, rest) {
+        narrow_path(&mut record.fields, rest);
     }
 }

@@ -116,7 +116,7 @@ impl<'a> Checker<'a> {
         if scope.place != Place::Service || self.is_relation(value, scope) {
             return self.relation(value, scope);
         }
-        let record = Type::required(Kind::Record(Record { name: None, fields: columns.to_vec() }));
+        let record = Type::required(Kind::Record(Record { name: None, fields: columns.to_vec().into() }));
         let wanted = match &value.kind {
             ast::ExprKind::List(_) => Type::required(Kind::List(Box::new(record))),
             _ => record,

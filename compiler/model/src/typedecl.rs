@@ -37,7 +37,7 @@ impl<'a> Checker<'a> {
             fields: fields_of.iter().map(|column| (column.clone(), docs_of(&column.name))).collect(),
         };
         self.model.types.insert(path, record);
-        Known::Record(Rc::new(Record { name: Some(path), fields: fields_of }))
+        Known::Record(Rc::new(Record { name: Some(path), fields: fields_of.into() }))
     }
 
     pub(crate) fn declare_enum(&mut self, name: &'a ast::Name, members: &'a [ast::Name]) -> Known {
@@ -102,7 +102,7 @@ impl<'a> Checker<'a> {
                     self.report(Diagnostic::not_yet(ty.span, "an open record type"));
                     Kind::Error
                 } else {
-                    Kind::Record(Record { name: None, fields: self.fields(fields, engine) })
+                    Kind::Record(Record { name: None, fields: self.fields(fields, engine).into() })
                 }
             }
             TypeKind::Error => Kind::Error,

@@ -1,7 +1,11 @@
 //! Types of values and relations, as the checker knows them.
 
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
 use fec_syntax::Symbol;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The type of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,7 +60,7 @@ pub struct Record {
     /// `Payment`; a feature set's record has the set's name.
     pub name: Option<Symbol>,
     /// Fields in order.
-    pub fields: Vec<Column>,
+    pub fields: Columns,
 }
 
 impl PartialEq for Record {
@@ -76,6 +80,72 @@ pub struct Column {
     pub ty: Type,
 }
 
+/// A list of columns that many hold: a copy costs nothing, and whoever changes his own is given a list of its own first.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Columns(Arc<Vec<Column>>);
+
+impl Deref for Columns {
+    type Target = Vec<Column>;
+
+    fn deref(&self) -> &Vec<Column> {
+        &self.0
+    }
+}
+
+impl DerefMut for Columns {
+    fn deref_mut(&mut self) -> &mut Vec<Column> {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl fmt::Debug for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Columns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl From<Vec<Column>> for Columns {
+    fn from(columns: Vec<Column>) -> Self {
+        Self(Arc::new(columns))
+    }
+}
+
+impl From<Columns> for Vec<Column> {
+    fn from(columns: Columns) -> Self {
+        Arc::unwrap_or_clone(columns.0)
+    }
+}
+
+impl FromIterator<Column> for Columns {
+    fn from_iter<I: IntoIterator<Item = Column>>(columns: I) -> Self {
+        columns.into_iter().collect::<Vec<_>>().into()
+    }
+}
+
+impl<'a> IntoIterator for &'a Columns {
+    type Item = &'a Column;
+    type IntoIter = std::slice::Iter<'a, Column>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl IntoIterator for Columns {
+    type Item = Column;
+    type IntoIter = std::vec::IntoIter<Column>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Vec::from(self).into_iter()
+    }
+}
+
 /// Whether a relation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -92,7 +162,7 @@ pub enum Boundedness {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RelationType {
     /// Columns in order.
-    pub columns: Vec<Column>,
+    pub columns: Columns,
     /// Key columns, where rows have a key.
     pub key: Vec<Symbol>,
     /// Whether it ends.
@@ -131,5 +201,25 @@ impl RelationType {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_changes_shared_columns_gets_his_own() {
+        let column = |name: &str| Column { name: name.into(), ty: Type::required(Kind::Int) };
+        let given: Columns = ["a", "b"].map(column).into_iter().collect();
+        let mut own = given.clone();
+        assert!(std::ptr::eq(given.as_slice(), own.as_slice()), "a copy is the same list");
+        own.retain(|column| column.name == "b");
+        own.push(column("c"));
+        let names = |columns: &Columns| columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>();
+        assert_eq!((names(&given), names(&own)), (vec!["a", "b"], vec!["b", "c"]));
+        assert_eq!(Vec::from(own.clone()), own.to_vec());
+        assert_eq!(own, own.iter().cloned().collect());
+        assert_ne!(own, given);
     }
 }

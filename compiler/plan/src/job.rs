@@ -307,7 +307,7 @@ impl Planning<'_> {
                 let rows = self.relation(self.input(id, 1)?)?;
                 let report = match (&node.binding, node.columns.first()) {
                     (Some(name), Some(column)) => match &column.ty.kind {
-                        Kind::Record(record) => Some((self.bind(name, &column.ty), record.fields.clone())),
+                        Kind::Record(record) => Some((self.bind(name, &column.ty), record.fields.to_vec())),
                         _ => None,
                     },
                     _ => None,
@@ -348,7 +348,7 @@ impl Planning<'_> {
         self.relations.push(Relation {
             node: id,
             name,
-            columns: node.columns.clone(),
+            columns: node.columns.to_vec(),
             changes: node.changes,
             sees: self.slots.len(),
             rows,

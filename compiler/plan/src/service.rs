@@ -212,7 +212,7 @@ pub fn views(scope: Scope<'_>) -> Result<Vec<ViewPlan>, PlanError> {
             views.push(ViewPlan {
                 name: view.name,
                 relation: relation::relation(scope, &Statements::default(), view.node)?,
-                columns: view.columns.clone(),
+                columns: view.columns.to_vec(),
                 key: view.key.clone(),
             });
         }

@@ -3,7 +3,7 @@
 use fec_diagnostics::Span;
 use fec_model::Symbol;
 use fec_model::expr::Expr;
-use fec_model::model::{Binding, Flow, FlowSettings, Item, Plane, evaluation};
+use fec_model::model::{Binding, BindingSettings, Flow, Item, Plane, evaluation};
 use fec_model::types::{Kind, Type};
 
 use super::{Lowering, Scope};
@@ -110,7 +110,7 @@ impl Lowering<'_> {
         scope.statements.push(id);
     }
 
-    fn binding(&mut self, name: Symbol, value: &Binding, settings: &FlowSettings, span: Span, scope: &mut Scope) {
+    fn binding(&mut self, name: Symbol, value: &Binding, settings: &BindingSettings, span: Span, scope: &mut Scope) {
         let (node, inputs) = match value {
             Binding::Relation(relation) => {
                 let id = self.relation(relation, scope);

@@ -3,7 +3,7 @@
 use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::relation::{JoinKind, JoinPick, Relation, RelationOp};
-use fec_model::types::{Boundedness, Column, RelationType};
+use fec_model::types::{Boundedness, Column, Columns, RelationType};
 
 use super::{Lowering, Scope};
 use crate::graph::{Node, NodeId};
@@ -162,7 +162,7 @@ impl Lowering<'_> {
     }
 
     /// A relation whose columns are put into the order of `columns`.
-    pub(super) fn aligned(&mut self, relation: &Relation, columns: &[Column], scope: &mut Scope) -> NodeId {
+    pub(super) fn aligned(&mut self, relation: &Relation, columns: &Columns, scope: &mut Scope) -> NodeId {
         let id = self.relation(relation, scope);
         if relation.ty.columns.iter().map(|c| &c.name).eq(columns.iter().map(|c| &c.name)) {
             return id;
@@ -172,7 +172,7 @@ impl Lowering<'_> {
             .filter_map(|wanted| relation.ty.column(&wanted.name))
             .map(|column| (column.name, column_expr(column, relation.span)))
             .collect();
-        let ty = RelationType { columns: columns.to_vec(), ..relation.ty.clone() };
+        let ty = RelationType { columns: columns.clone(), ..relation.ty.clone() };
         let place = self.place(id);
         let op = Op::Fused { steps: vec![Step::Project { columns: picked }] };
         let node = self.row_node(scope, op, &ty, place, relation.span);

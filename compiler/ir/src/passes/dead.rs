@@ -1,7 +1,5 @@
 //! Removes nodes whose rows or value nobody uses.
 
-use std::collections::BTreeSet;
-
 use crate::graph::NodeId;
 use crate::ir::Ir;
 use crate::op::Op;
@@ -27,17 +25,42 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
             roots.push(id);
         }
     }
-    let used: BTreeSet<NodeId> = ir.graph.upstream(&roots).into_iter().collect();
+    let used = Used::new(ir, roots);
     let mut changes = Vec::new();
     for id in ir.graph.ids() {
-        if !used.contains(&id)
+        if !used.contains(id)
             && let Some(node) = ir.graph.remove(id)
         {
             changes.push(Change { node: node.name, reason: "removed: nobody uses what it gives".to_owned() });
         }
     }
     for flow in &mut ir.flows {
-        flow.nodes.retain(|id| used.contains(id));
+        flow.nodes.retain(|id| used.contains(*id));
     }
     changes
+}
+
+/// Whether each node is used, by its number.
+struct Used(Vec<bool>);
+
+impl Used {
+    /// The roots and all that they need.
+    fn new(ir: &Ir, mut open: Vec<NodeId>) -> Self {
+        let count = ir.graph.ids().last().map_or(0, |last| last.number() as usize + 1);
+        let mut used = Self(vec![false; count]);
+        open.retain(|id| ir.graph.get(*id).is_some());
+        while let Some(id) = open.pop() {
+            if let Some(used) = used.0.get_mut(id.number() as usize)
+                && !*used
+            {
+                *used = true;
+                open.extend(ir.graph.givers(id));
+            }
+        }
+        used
+    }
+
+    fn contains(&self, id: NodeId) -> bool {
+        self.0.get(id.number() as usize).copied().unwrap_or(false)
+    }
 }

@@ -6,6 +6,7 @@ use fec_model::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
 use fec_model::types::Kind;
 use flow_core::arith;
 
+use crate::graph::Node;
 use crate::ir::Ir;
 use crate::op::{Op, Step};
 use crate::passes::Change;
@@ -14,11 +15,14 @@ use crate::walk;
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
     for id in ir.graph.ids() {
+        if !ir.graph.get(id).is_some_and(may_fold) {
+            continue;
+        }
         let Some(node) = ir.graph.get_mut(id) else { continue };
         let mut folded = 0usize;
-        for expr in walk::op_exprs_mut(&mut node.op) {
+        walk::each_expr_mut(&mut node.op, &mut |expr| {
             walk::rewrite(expr, &mut |part| folded += usize::from(fold(part)));
-        }
+        });
         if folded > 0 {
             changes.push(Change {
                 node: node.name.clone(),
@@ -39,6 +43,26 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
         }
     }
     changes
+}
+
+/// Whether there is a constant where [`fold`] or [`run`] begins with one: most nodes have none, and stay untouched.
+fn may_fold(node: &Node) -> bool {
+    let mut found = matches!(&node.op, Op::Fused { steps } if steps.len() > 1 && steps.iter().any(|step| {
+        matches!(step, Step::Filter { condition, .. } if is_bool(condition, true))
+    }));
+    walk::each_expr(&node.op, &mut |expr| {
+        walk::visit(expr, &mut |part| {
+            found |= match &part.kind {
+                ExprKind::If(a, ..)
+                | ExprKind::Unary(_, a)
+                | ExprKind::Binary(_, a, _)
+                | ExprKind::IsAbsent(a)
+                | ExprKind::Coalesce(a, _) => literal(a).is_some(),
+                _ => false,
+            };
+        });
+    });
+    found
 }
 
 fn is_bool(expr: &Expr, wanted: bool) -> bool {

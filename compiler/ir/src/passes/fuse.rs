@@ -1,19 +1,21 @@
 //! Joins chains of stateless nodes, so that a batch is walked once.
 
-use std::collections::BTreeSet;
+use hashbrown::HashSet;
 
+use crate::graph::NodeId;
 use crate::ir::Ir;
 use crate::op::Op;
 use crate::passes::Change;
 
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut gone = BTreeSet::new();
+    let mut gone = HashSet::new();
+    let views: HashSet<NodeId> = ir.views.iter().map(|view| view.node).collect();
     for id in ir.graph.in_order().unwrap_or_default() {
         while let Some(&input) = ir.graph.inputs(id).first() {
             let chained = matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::Fused { .. }))
                 && ir.graph.consumers(input).len() == 1
-                && !ir.is_view(input)
+                && !views.contains(&input)
                 && ir.graph.get(id).map(|node| &node.guards) == ir.graph.get(input).map(|node| &node.guards);
             if !chained || !matches!(ir.graph.get(input).map(|node| &node.op), Some(Op::Fused { .. })) {
                 break;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::relation::{JoinKind, JoinPick};
+use hashbrown::HashSet;
 
 use crate::graph::NodeId;
 use crate::ir::Ir;
@@ -17,8 +18,9 @@ use crate::walk;
 
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
+    let views: HashSet<NodeId> = ir.views.iter().map(|view| view.node).collect();
     for id in ir.graph.in_order().unwrap_or_default() {
-        while let Some(change) = sink_once(ir, id) {
+        while let Some(change) = sink_once(ir, &views, id) {
             changes.push(change);
         }
     }
@@ -26,7 +28,7 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
 }
 
 /// Moves the filter `id` below its input, where that is allowed.
-fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
+fn sink_once(ir: &mut Ir, views: &HashSet<NodeId>, id: NodeId) -> Option<Change> {
     let node = ir.graph.get(id)?;
     let Op::Fused { steps } = &node.op else { return None };
     let [Step::Filter { condition, unless_fault }] = steps.as_slice() else { return None };
@@ -35,7 +37,7 @@ fn sink_once(ir: &mut Ir, id: NodeId) -> Option<Change> {
     }
     let reads: BTreeSet<Symbol> = unless_fault.iter().chain([condition]).flat_map(walk::columns).collect();
     let above = *ir.graph.inputs(id).first()?;
-    if ir.graph.consumers(above).len() != 1 || ir.is_view(above) {
+    if ir.graph.consumers(above).len() != 1 || views.contains(&above) {
         return None;
     }
     let passed = ir.graph.get(above)?;

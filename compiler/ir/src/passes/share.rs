@@ -1,8 +1,7 @@
 //! One scan a source, and equal operators over equal inputs once, whichever flows they stand in.
 
-use std::collections::BTreeMap;
-
 use fec_model::Symbol;
+use hashbrown::HashMap;
 
 use crate::graph::NodeId;
 use crate::ir::Ir;
@@ -12,9 +11,9 @@ use crate::walk;
 
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut replaced: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+    let mut replaced: HashMap<NodeId, NodeId> = HashMap::new();
     // Keyed by the cheap part; only nodes that agree in it are compared expression by expression.
-    let mut seen: BTreeMap<(&'static str, Vec<NodeId>, Symbol), Vec<NodeId>> = BTreeMap::new();
+    let mut seen: HashMap<(&'static str, Vec<NodeId>, Symbol), Vec<NodeId>> = HashMap::new();
     for id in ir.graph.in_order().unwrap_or_default() {
         let Some(node) = ir.graph.get(id) else { continue };
         let label = match &node.op {
@@ -24,7 +23,7 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
             }
             _ => continue,
         };
-        if !node.guards.is_empty() || !ir.graph.bindings(id).is_empty() || node.settings != Default::default() {
+        if !node.guards.is_empty() || !ir.graph.bindings(id).is_empty() || !node.settings.is_empty() {
             continue;
         }
         let key = (node.op.word(), ir.graph.inputs(id), label);

@@ -12,10 +12,18 @@ use super::{first, nodes, plan};
 /// The plan of a program after one pass, which has done something and left it sound.
 fn after(pass: &str, flows: &str) -> Ir {
     let mut ir = plan(flows);
+    drop(ir.graph.take_changed());
     let pass = PASSES.iter().find(|known| known.name == pass).unwrap();
     let changes = (pass.run)(&mut ir);
     assert!(!changes.is_empty(), "`{}` did nothing", pass.name);
     assert_eq!(verify(&ir), Vec::new());
+    // The verifier is told of every node that the pass speaks of and has left.
+    let touched = ir.graph.take_changed().nodes;
+    for change in &changes {
+        let named =
+            ir.graph.ids().into_iter().find(|id| ir.graph.get(*id).is_some_and(|node| node.name == change.node));
+        assert!(named.is_none_or(|id| touched.contains(&id)), "`{}` changed `{}` unseen", pass.name, change.node);
+    }
     // What is done is done: a second round finds nothing.
     assert_eq!((pass.run)(&mut ir), Vec::new(), "`{}` does it again", pass.name);
     ir

@@ -286,6 +286,6 @@ impl Wiring<'_> {
                 Picked::Column(at(&column.name)?)
             });
         }
-        self.place(reader, None, RowOp::Pick(picks), vec![from], node.columns.clone())
+        self.place(reader, None, RowOp::Pick(picks), vec![from], node.columns.to_vec())
     }
 }

@@ -54,9 +54,9 @@ impl Wiring<'_> {
                 let mut feeds = Vec::with_capacity(inputs.len());
                 for input in inputs {
                     let fed = self.standing(*input)?;
-                    feeds.push(self.picked(id, fed, node.columns.clone())?);
+                    feeds.push(self.picked(id, fed, node.columns.to_vec())?);
                 }
-                self.named(id, RowOp::Union, feeds, node.columns.clone())
+                self.named(id, RowOp::Union, feeds, node.columns.to_vec())
             }
             (Op::Aggregate { keys, aggregates, outputs }, [input]) => {
                 let input = self.feed(*input)?;
@@ -147,7 +147,7 @@ impl Join {
     /// The columns of the output: those of the left side, then one record column for the right side where it has one.
     #[must_use]
     pub fn output(&self) -> Vec<Column> {
-        let kind = || Kind::Record(Record { name: None, fields: self.right.clone() });
+        let kind = || Kind::Record(Record { name: None, fields: self.right.clone().into() });
         let record = match self.kind {
             JoinKind::Inner => Some(Type::required(kind())),
             JoinKind::Left => Some(Type::maybe(kind())),

@@ -56,12 +56,12 @@ impl Wiring<'_> {
         let mut settle = None;
         for emit in emits {
             let fed = self.feed(*emit)?;
-            feeds.push(self.picked(*emit, fed, sink.columns.clone())?);
+            feeds.push(self.picked(*emit, fed, sink.columns.to_vec())?);
             settle = settle.max(self.node(*emit)?.settle);
         }
         let fed = match feeds.as_slice() {
             [fed] => fed.clone(),
-            _ => self.place(tap, None, RowOp::Union, feeds, sink.columns.clone())?,
+            _ => self.place(tap, None, RowOp::Union, feeds, sink.columns.to_vec())?,
         };
         if sink.write != Write::Upsert {
             return Ok(fed);
@@ -69,6 +69,6 @@ impl Wiring<'_> {
         let position = |name: &Symbol| sink.columns.iter().position(|column| column.name == *name);
         let key = sink.key.iter().filter_map(position).collect();
         let name = Some(format!("sink/{}", sink.name));
-        self.place(tap, name, RowOp::Upsert { key, settle }, vec![fed], sink.columns.clone())
+        self.place(tap, name, RowOp::Upsert { key, settle }, vec![fed], sink.columns.to_vec())
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn wire(wanted: Wanted<'_>) -> Result<DataflowPlan, PlanError> {
     }
     let streams = (0u32..).zip(&wanted.ir.sources).filter(|(_, source)| source.shape == Shape::Stream);
     let judged = streams.filter(|(number, _)| !wiring.read.contains_key(number));
-    let judged = judged.map(|(number, source)| (number, source.ty.columns.clone())).collect();
+    let judged = judged.map(|(number, source)| (number, source.ty.columns.to_vec())).collect();
     Ok(DataflowPlan { operators: wiring.operators, read: wiring.read, judged, taps })
 }
 
@@ -103,7 +103,7 @@ impl<'a> Wiring<'a> {
         let node = self.node(id)?;
         // What is found by key alone is no source, whoever gives it.
         if let Some(number) = self.wanted.given.get(&id).copied().filter(|_| !self.only_looked_up(id)) {
-            self.source(id, number, node.columns.clone());
+            self.source(id, number, node.columns.to_vec());
             return Ok(true);
         }
         if matches!(node.op, Op::Features { .. } | Op::FeatureRead { .. }) {
@@ -135,7 +135,7 @@ impl<'a> Wiring<'a> {
         else {
             return PlanError::new(format!("there is no source `{name}`"));
         };
-        let columns = source.ty.columns.clone();
+        let columns = source.ty.columns.to_vec();
         if (self.wanted.is_table)(name) {
             let op = RowOp::Table { source: name.to_owned() };
             let fed = self.place(id, None, op, Vec::new(), columns)?;
@@ -176,7 +176,7 @@ impl<'a> Wiring<'a> {
         if let Op::Scan { source } = &node.op
             && (self.wanted.is_table)(source)
         {
-            let declared = self.wanted.ir.source(source).map(|source| source.ty.columns.clone());
+            let declared = self.wanted.ir.source(source).map(|source| source.ty.columns.to_vec());
             return Ok((TableRows::Source(*source), declared.unwrap_or_default()));
         }
         if !self.is_tabular(id) {
@@ -190,7 +190,7 @@ impl<'a> Wiring<'a> {
             _ => None,
         });
         let tables: BTreeSet<Symbol> = tables.collect();
-        Ok((TableRows::View { dataflow, tables: tables.into_iter().collect() }, node.columns.clone()))
+        Ok((TableRows::View { dataflow, tables: tables.into_iter().collect() }, node.columns.to_vec()))
     }
 
     fn source(&mut self, id: NodeId, number: u32, columns: Vec<Column>) {
@@ -230,7 +230,7 @@ impl<'a> Wiring<'a> {
     /// Lets a node's rows have exactly the plan's columns, in the plan's order.
     fn narrow(&mut self, id: NodeId) -> Result<(), PlanError> {
         let fed = self.feed(id)?;
-        let fed = self.picked(id, fed, self.node(id)?.columns.clone())?;
+        let fed = self.picked(id, fed, self.node(id)?.columns.to_vec())?;
         self.feeds.insert(id, fed);
         Ok(())
     }

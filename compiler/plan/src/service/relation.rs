@@ -225,7 +225,7 @@ impl Planning<'_> {
     fn list(&self, list: &Expr, node: &Node) -> Rows {
         let fields = match &list.ty.kind {
             Kind::List(item) => match &item.kind {
-                Kind::Record(record) => record.fields.clone(),
+                Kind::Record(record) => record.fields.to_vec(),
                 _ => Vec::new(),
             },
             _ => Vec::new(),
@@ -257,7 +257,7 @@ impl Planning<'_> {
                 _ => return Err(PlanError(format!("there is no column `{}`", column.name))),
             });
         }
-        Ok(Rows::Features { input: Box::new(self.rows(input)?), row: own.clone(), set, keys: keys.to_vec(), columns })
+        Ok(Rows::Features { input: Box::new(self.rows(input)?), row: own.to_vec(), set, keys: keys.to_vec(), columns })
     }
 
     /// The rows of an operator, from those of the nearest nodes whose rows are there.
@@ -284,6 +284,6 @@ impl Planning<'_> {
         for (source, number) in sources.iter().filter(|(_, number)| dataflow.read.contains_key(number)) {
             inputs.push((*number, self.rows(*source)?));
         }
-        Ok(Rows::Through(Box::new(Through { inputs, dataflow, columns: node.columns.clone() })))
+        Ok(Rows::Through(Box::new(Through { inputs, dataflow, columns: node.columns.to_vec() })))
     }
 }

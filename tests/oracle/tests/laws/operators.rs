@@ -108,7 +108,7 @@ fn group(source: &Source, keys: Vec<(Symbol, Expr)>, aggregates: Vec<Aggregate>)
 fn every_aggregate() -> Vec<Aggregate> {
     let top = Kind::List(Box::new(Type::required(Kind::Record(Record {
         name: None,
-        fields: columns(&[("value", Kind::Int), ("count", Kind::Int)]),
+        fields: columns(&[("value", Kind::Int), ("count", Kind::Int)]).into(),
     }))));
     let mut all = vec![
         aggregate("count", AggregateFunction::Count, None, Kind::Int, (H, S)),
@@ -220,7 +220,7 @@ fn a_service_reads_features_and_falls_back() {
     let mut model = model(vec![source.clone()]);
     let sum = aggregate("sold", AggregateFunction::Sum, Some(n()), Kind::Int, (H, S));
     model.features.push(feature_set("activity", "shop", from(&source), vec![sum]));
-    let record = Kind::Record(Record { name: None, fields: columns(&[("sold", Kind::Int)]) });
+    let record = Kind::Record(Record { name: None, fields: columns(&[("sold", Kind::Int)]).into() });
     let key = expr(ExprKind::Binding("shop".into()), Kind::String);
     let read = expr(ExprKind::FeatureRead { set: "activity".into(), keys: vec![key] }, record.clone());
     let sold = expr(ExprKind::Field(Box::new(expr(ExprKind::Binding("f".into()), record)), "sold".into()), Kind::Int);
@@ -229,7 +229,7 @@ fn a_service_reads_features_and_falls_back() {
     let bind = |name: &str, value, fallback| Item::Bind {
         name: name.into(),
         value: Binding::Scalar(value),
-        settings: FlowSettings { fallback, ..FlowSettings::default() },
+        settings: FlowSettings { fallback, ..FlowSettings::default() }.into(),
         span: span(),
     };
     let risk = expr(ExprKind::Binding("risk".into()), Kind::Float);
@@ -272,7 +272,7 @@ fn a_test_holds_or_not() {
         let at = literal(Literal::Timestamp(second * S), Kind::Timestamp);
         expr(ExprKind::Record(vec![string("a"), int(n), at]), Kind::Null)
     };
-    let record = Kind::Record(Record { name: None, fields: columns(&[("sold", Kind::Int)]) });
+    let record = Kind::Record(Record { name: None, fields: columns(&[("sold", Kind::Int)]).into() });
     let read = expr(ExprKind::FeatureRead { set: "activity".into(), keys: vec![string("a")] }, record);
     let sold = expr(ExprKind::Field(Box::new(read), "sold".into()), Kind::Int);
     let is = |n| binary(fec_model::expr::BinaryOp::Equal, sold.clone(), int(n), Kind::Bool);

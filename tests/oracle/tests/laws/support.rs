@@ -7,7 +7,7 @@ use fec_diagnostics::{FileId, Span};
 use fec_model::expr::{Aggregate, AggregateFunction, BinaryOp, Expr, ExprKind, Literal, Trailing};
 use fec_model::model::{FeatureSet, Format, Model, Shape, Source};
 use fec_model::relation::{Relation, RelationOp};
-use fec_model::types::{Boundedness, Column, Kind, RelationType, Type};
+use fec_model::types::{Boundedness, Column, Columns, Kind, RelationType, Type};
 
 pub const S: i64 = 1_000_000;
 pub const H: i64 = 3_600 * S;
@@ -21,9 +21,9 @@ pub fn columns(columns: &[(&str, Kind)]) -> Vec<Column> {
     columns.iter().map(|(name, kind)| Column { name: (*name).into(), ty: Type::required(kind.clone()) }).collect()
 }
 
-pub fn relation_type(columns: Vec<Column>) -> RelationType {
+pub fn relation_type(columns: impl Into<Columns>) -> RelationType {
     RelationType {
-        columns,
+        columns: columns.into(),
         key: Vec::new(),
         boundedness: Boundedness::Stream,
         changes: false,
@@ -82,7 +82,7 @@ pub fn binary(op: BinaryOp, left: Expr, right: Expr, kind: Kind) -> Expr {
 }
 
 /// `op` over input of type `columns`.
-pub fn relation(op: RelationOp, columns: Vec<Column>) -> Relation {
+pub fn relation(op: RelationOp, columns: impl Into<Columns>) -> Relation {
     Relation { op, ty: relation_type(columns), span: span() }
 }
 
