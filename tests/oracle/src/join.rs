@@ -46,10 +46,13 @@ impl Scope<'_> {
             return self.interval(join, left, &right);
         }
         let mut out = Vec::new();
-        let at_cut = self.keyed(join, self.rows(join.right)?, false)?;
+        let is_table = join.right.ty.boundedness == Boundedness::Table;
+        let at_cut = match is_table {
+            true => self.as_of(self.tables_at, |scope| scope.keyed(join, scope.rows(join.right)?, false))?,
+            false => self.keyed(join, self.rows(join.right)?, false)?,
+        };
         for left in left {
-            let looked_up = if join.right.ty.boundedness == Boundedness::Table && left.change.place != Place::nowhere()
-            {
+            let looked_up = if is_table && left.change.place != Place::nowhere() {
                 Some(self.as_of(left.change.place.arrived, |scope| scope.keyed(join, scope.rows(join.right)?, false))?)
             } else {
                 None

@@ -45,18 +45,18 @@ impl<'w> Scope<'w> {
         Self { world, cut, tables_at: cut, now: None, bindings: BTreeMap::new(), left_out: RefCell::default() }
     }
 
-    /// The same surroundings with tables as of another instant, and what they leave out counted here as well.
+    /// The same surroundings with tables as of another instant. What leaves a table's row out there is nobody's record
+    /// (8.2), and does not count.
     ///
     /// # Errors
     /// As `then`.
     pub fn as_of<T>(&self, instant: i64, then: impl FnOnce(&Scope<'w>) -> Result<T, Stop>) -> Result<T, Stop> {
-        let scope = Scope {
+        then(&Scope {
             tables_at: instant,
             bindings: self.bindings.clone(),
             now: self.now,
             ..Scope::new(self.world, self.cut)
-        };
-        self.within(scope, then)
+        })
     }
 
     /// The surroundings of a view: no bindings, `now` is the row's time.

@@ -11,12 +11,12 @@ use fec_model::relation::Relation;
 use fec_model::types::Kind;
 
 use crate::aggregate::{Entry, aggregate, entry};
-use crate::change::{Change, Identity, Place, sort};
+use crate::change::{Change, Identity, Place, Standing, sort};
 use crate::evaluate::{Stop, broken};
 use crate::relation::names;
 use crate::scope::{Bound, Scope};
 use crate::source::{Event, Intake, Record, accept, accept_table, table_at};
-use crate::value::{Cell, Fault, Ordered, Value};
+use crate::value::{Cell, Fault, Ordered, Value, compare_cells};
 
 /// What lies in the sources.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -264,7 +264,7 @@ impl<'w> World<'w> {
         self.defaults(flow, &mut scope)?;
         let mut out = Vec::new();
         self.run(&flow.items, flow.plane, &mut scope, &mut out)?;
-        Ok(out)
+        Ok(if flow.plane == Plane::Batch { united(out) } else { out })
     }
 
     /// A service's response at `now`.
@@ -355,6 +355,34 @@ impl<'w> World<'w> {
         changes.extend(requested.flat_map(|emitted| emitted.changes.iter().cloned()));
         Ok(if sink.write == Write::Append { changes } else { upserted(sink, &changes) })
     }
+}
+
+/// What a job gives to each sink: of several `emit`s into one their union (6), of which columns order what has no time.
+fn united(emitted: Vec<Emitted>) -> Vec<Emitted> {
+    let mut sinks: Vec<(Emitted, usize)> = Vec::new();
+    for mut one in emitted {
+        let Some((before, count)) = sinks.iter_mut().find(|(before, _)| before.sink == one.sink) else {
+            sinks.push((one, 1));
+            continue;
+        };
+        if *count == 1 {
+            numbered(&mut before.changes, 0);
+        }
+        numbered(&mut one.changes, *count);
+        *count += 1;
+        before.changes.append(&mut one.changes);
+        before.left_out.append(&mut one.left_out);
+        if before.changes.iter().any(|row| row.place == Place::nowhere()) {
+            before.changes.sort_by(|a, b| compare_cells(&a.cells, &b.cells));
+        } else {
+            sort(&mut before.changes);
+        }
+    }
+    sinks.into_iter().map(|(emitted, _)| emitted).collect()
+}
+
+fn numbered(rows: &mut [Change], input: usize) {
+    rows.iter_mut().for_each(|row| row.standing.insert(0, Standing::Input(input)));
 }
 
 fn emit(relation: &Relation, sink: &str, plane: Plane, scope: &Scope<'_>) -> Result<Emitted, Stop> {

@@ -1,6 +1,6 @@
 //! Holds a subject against the naive evaluator, bit for bit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use asol_oracle::change::{At, Place};
 use asol_oracle::evaluate::Stop;
@@ -30,6 +30,8 @@ pub struct Report {
     pub letters: u64,
     /// Answers of services compared.
     pub answers: u64,
+    /// How many of the programs have each construct.
+    pub constructs: BTreeMap<&'static str, u64>,
     /// What was not equal, in words.
     pub differences: Vec<String>,
 }
@@ -316,6 +318,9 @@ impl Report {
         self.letters += other.letters;
         self.answers += other.answers;
         self.distinct.extend(other.distinct);
+        for (construct, count) in other.constructs {
+            *self.constructs.entry(construct).or_insert(0) += count;
+        }
         self.differences.extend(other.differences);
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::generate_data::file;
 use crate::generate_flows::Flows;
-use crate::generate_types::{CALLED, Col, Names, Ty};
+use crate::generate_types::{CALLED, Col, DEEP, Names, Ty, with_fields};
+use crate::generate_views::views;
 use crate::random::Random;
 
 /// A solution with the files that its sources read.
@@ -83,6 +84,11 @@ impl SourcePlan {
         format!("data/{}.{}", self.name, if self.csv { "csv" } else { "jsonl" })
     }
 
+    /// What is read of its rows.
+    pub fn scope(&self) -> Vec<Col> {
+        with_fields(&self.columns)
+    }
+
     fn declaration(&self) -> String {
         let ty = format!("Row{}", capitalised(&self.name));
         let fields: Vec<String> =
@@ -128,12 +134,19 @@ pub fn generate(seed: u64) -> Program {
     let mut text = format!("solution random_{seed} {{\n  version: \"1.0.0\"\n}}\n\nenum Mood {{ calm, Wild, off }}\n");
     if random.is_rich() {
         text.push_str(CALLED);
+        text.push_str(DEEP);
     }
     for plan in &sources {
         text.push('\n');
         text.push_str(&plan.declaration());
     }
-    text.push_str(&Flows::new(&mut random, &sources, span).text());
+    let mut relations = sources.clone();
+    if random.is_rich() {
+        let (views, declared) = views(&mut random, &sources);
+        text.push_str(&declared);
+        relations.extend(views);
+    }
+    text.push_str(&Flows::new(&mut random, &relations, span).text());
     let files = sources.iter().map(|plan| (plan.path(), file(&mut random, plan, span))).collect();
     Program { seed, asol: text, files }
 }
@@ -156,6 +169,9 @@ fn source(random: &mut Random, names: &mut Names, table: bool, span: Span) -> So
     for _ in 0..random.between(1, 4) {
         let ty = Ty::random(random);
         columns.push(Col::new(&used.column(random), ty, random.chance(25)));
+    }
+    if random.is_rich() && random.chance(40) {
+        columns.push(Col::new(&used.column(random), Ty::Deep, random.chance(40)));
     }
     let fields = columns.len();
     if random.chance(50) {
@@ -196,6 +212,89 @@ pub(crate) fn capitalised(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// What programs are made of, as it stands in their text.
+pub const CONSTRUCTS: &[&str] = &[
+    "|> with ",
+    " including row",
+    " as ",
+    "left join first ",
+    "join ",
+    " within ",
+    "|> final",
+    "|> where ",
+    "|> derive ",
+    "|> select ",
+    "union ",
+    "count_distinct(",
+    "top_k(",
+    "ratio(",
+    "stddev(",
+    " every ",
+    " over ",
+    "first(",
+    "last(",
+    " where ",
+    "table<",
+    "stream<",
+    "unique:",
+    "ahead:",
+    "unit: ms",
+    "versions:",
+    "service ",
+    "job ",
+    "stream ",
+    "emit ",
+    "semi join",
+    "anti join",
+    "??",
+    "if ",
+    " y",
+    " on",
+    " type",
+    "write: upsert",
+    "func bump",
+    " bump(",
+    " either(",
+    "grade(",
+    "(match ",
+    "null ->",
+    "|> group by ",
+    "|> sort by ",
+    "|> top ",
+    " per ",
+    " with ties",
+    " rank as ",
+    "|> take ",
+    "|> distinct by ",
+    "|> latest by ",
+    "|> drop ",
+    "|> rename ",
+    "view seen",
+    "view kept",
+    "from seen",
+    "= seen",
+    "emit kept",
+    " as p on ",
+    "join kept",
+    ": Deep",
+    ".c.e",
+    ".a ",
+    "\n  f = f",
+    "\n  t = ",
+    "\n  v = kept",
+    "@fallback(",
+    "|> left join ",
+    "s on ",
+    "emit rows |> where ",
+];
+
+/// Counts the programs that have each construct.
+pub fn count(program: &Program, counts: &mut BTreeMap<&'static str, u64>) {
+    for part in CONSTRUCTS.iter().filter(|part| program.asol.contains(**part)) {
+        *counts.entry(part).or_insert(0) += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,65 +316,10 @@ mod tests {
 
     #[test]
     fn two_hundred_programs_have_every_construct() {
-        let all: String = (0..200).map(|seed| generate(seed).asol).collect();
-        for part in [
-            "|> with ",
-            " including row",
-            " as ",
-            "left join first ",
-            "join ",
-            " within ",
-            "|> final",
-            "|> where ",
-            "|> derive ",
-            "|> select ",
-            "union ",
-            "count_distinct(",
-            "top_k(",
-            "ratio(",
-            "stddev(",
-            " every ",
-            " over ",
-            "first(",
-            "last(",
-            " where ",
-            "table<",
-            "stream<",
-            "unique:",
-            "ahead:",
-            "unit: ms",
-            "versions:",
-            "service ",
-            "job ",
-            "stream ",
-            "emit ",
-            "semi join",
-            "anti join",
-            "??",
-            "if ",
-            " y",
-            " on",
-            " type",
-            "write: upsert",
-            "func bump",
-            " bump(",
-            " either(",
-            "grade(",
-            "(match ",
-            "null ->",
-            "|> group by ",
-            "|> sort by ",
-            "|> top ",
-            " per ",
-            " with ties",
-            " rank as ",
-            "|> take ",
-            "|> distinct by ",
-            "|> latest by ",
-            "|> drop ",
-            "|> rename ",
-        ] {
-            assert!(all.contains(part), "no `{part}` in two hundred programs");
+        let mut counts = BTreeMap::new();
+        (0..200).for_each(|seed| count(&generate(seed), &mut counts));
+        for part in CONSTRUCTS {
+            assert!(counts.contains_key(part), "no `{part}` in two hundred programs");
         }
     }
 }

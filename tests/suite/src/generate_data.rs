@@ -197,6 +197,11 @@ fn cell(random: &mut Random, plan: &SourcePlan, column: &Col, span: Span) -> Tex
         Ty::Bool => plain((*random.pick(&["true", "false"])).into()),
         Ty::Mood => Some(quoted(random.pick(&["calm", "Wild", "off"]))),
         Ty::Time => instant(plan, span.start + random.below(span.length)),
+        Ty::Deep => {
+            let a = if random.chance(3) { "\"bad\"".to_owned() } else { random.between(-3, 12).to_string() };
+            let b = random.pick(&["null", "\"a\"", "\"ü, \\\"b\\\"\"", "\"\""]);
+            plain(format!("{{\"a\": {a}, \"b\": {b}, \"c\": {{\"e\": {}.5}}}}", random.between(-3, 12)))
+        }
         Ty::Top(_) => None,
     }
 }

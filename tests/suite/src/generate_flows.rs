@@ -1,26 +1,26 @@
 //! Feature sets, streams, jobs, services and sinks of random programs.
 
-use crate::generate::{DAY, HOUR, SECOND, SourcePlan, Span, capitalised, duration};
-use crate::generate_types::{Col, Ty, condition, literal, present, typed};
+use crate::generate::{DAY, HOUR, SECOND, SourcePlan, Span, duration};
+use crate::generate_types::{Col, Ty, condition, present, typed};
 use crate::random::Random;
 
 /// A feature set that flows may read.
-struct Set {
-    name: String,
+pub(crate) struct Set {
+    pub name: String,
     /// Name of its only key, a text.
     key: String,
     /// Name of the source whose events it has, where its rows are plain events.
     source: Option<String>,
-    columns: Vec<Col>,
+    pub columns: Vec<Col>,
 }
 
 /// Writes the flows of a program.
 pub(crate) struct Flows<'r> {
-    random: &'r mut Random,
-    sources: &'r [SourcePlan],
+    pub random: &'r mut Random,
+    pub sources: &'r [SourcePlan],
     span: Span,
-    sets: Vec<Set>,
-    sinks: usize,
+    pub sets: Vec<Set>,
+    pub sinks: usize,
 }
 
 /// A pipeline as it grows.
@@ -68,6 +68,16 @@ impl<'r> Flows<'r> {
         self.sources.iter().filter(|plan| !plan.table).collect()
     }
 
+    /// A table, or a view over one.
+    pub(crate) fn table(&mut self) -> Option<&'r SourcePlan> {
+        let tables: Vec<&'r SourcePlan> = self.sources.iter().filter(|plan| plan.table).collect();
+        match tables.as_slice() {
+            [] => None,
+            [one] => Some(one),
+            several => Some(*self.random.pick(several)),
+        }
+    }
+
     fn source(&mut self) -> &'r SourcePlan {
         let streams = self.streams();
         let found: &&SourcePlan = self.random.pick(&streams);
@@ -94,7 +104,7 @@ impl<'r> Flows<'r> {
 
     fn features(&mut self, number: i64) -> String {
         let left = self.source();
-        let mut input = Pipeline { text: left.name.clone(), scope: left.columns.clone(), changes: false, events: true };
+        let mut input = Pipeline { text: left.name.clone(), scope: left.scope(), changes: false, events: true };
         if self.random.chance(40) {
             let c = condition(self.random, &input.scope, 1);
             input.step(&format!("where {c}"));
@@ -224,7 +234,8 @@ impl<'r> Flows<'r> {
         pipeline.changes |= !matches!(kind, "join" | "semi join");
         if !kind.contains("semi") && !kind.contains("anti") {
             let optional = kind.starts_with("left");
-            let columns = right.columns.iter();
+            let columns = right.scope();
+            let columns = columns.iter();
             pipeline.scope.extend(
                 columns.map(|c| Col::new(&format!("{alias}.{}", c.name), c.ty.clone(), c.optional || optional)),
             );
@@ -256,23 +267,24 @@ impl<'r> Flows<'r> {
     /// A stream or a job.
     fn flow(&mut self, plane: &str, name: &str) -> String {
         let left = self.source();
-        let mut rows = Pipeline { text: left.name.clone(), scope: left.columns.clone(), changes: false, events: true };
+        let mut rows = Pipeline { text: left.name.clone(), scope: left.scope(), changes: false, events: true };
         if self.random.chance(15) {
             rows.events = false;
             rows.text =
-                format!("{} |> union ({} |> where {})", left.name, left.name, condition(self.random, &left.columns, 1));
+                format!("{} |> union ({} |> where {})", left.name, left.name, condition(self.random, &left.scope(), 1));
         }
         if self.random.chance(40) {
             let c = condition(self.random, &rows.scope, 1);
             rows.step(&format!("where {c}"));
         }
-        if let Some(table) = self.sources.iter().find(|plan| plan.table)
+        if let Some(table) = self.table()
             && self.random.chance(50)
         {
             let kind = *self.random.pick(&["join", "left join"]);
             rows.step(&format!("{kind} {} as p on {} == p.{}", table.name, left.key, table.key));
             let optional = kind == "left join";
-            let columns = table.columns.iter();
+            let columns = table.scope();
+            let columns = columns.iter();
             rows.scope
                 .extend(columns.map(|c| Col::new(&format!("p.{}", c.name), c.ty.clone(), c.optional || optional)));
         }
@@ -347,6 +359,7 @@ impl<'r> Flows<'r> {
             let fields: Vec<String> = rows.scope.iter().map(|c| format!("{}: {}", c.name, c.declared())).collect();
             sinks.push_str(&format!("\nsink {sink}: rows<{{ {} }}> {{}}\n", fields.join(", ")));
         }
+        self.of_tables(columns, &mut statements, &mut sinks);
         (statements, sinks)
     }
 
@@ -354,7 +367,7 @@ impl<'r> Flows<'r> {
     fn over_all(&mut self, rows: &mut Pipeline, id: &str) {
         let keys: Vec<Col> =
             rows.scope.iter().filter(|c| matches!(c.ty, Ty::Int | Ty::Text | Ty::Mood | Ty::Bool)).cloned().collect();
-        let sorting: Vec<Col> = rows.scope.iter().filter(|c| !matches!(c.ty, Ty::Top(_))).cloned().collect();
+        let sorting: Vec<Col> = rows.scope.iter().filter(|c| !matches!(c.ty, Ty::Top(_) | Ty::Deep)).cloned().collect();
         let (Some(_), Some(_)) = (keys.first(), sorting.first()) else { return };
         let key = self.random.pick(&keys).clone();
         let by = self.random.pick(&sorting).name.clone();
@@ -410,29 +423,5 @@ impl<'r> Flows<'r> {
                 }
             }
         }
-    }
-
-    fn service(&mut self, number: usize) -> String {
-        let Some(set) = self.sets.get(number) else { return String::new() };
-        let ty = format!("Read{}", capitalised(&set.name));
-        let mut fields: Vec<String> = set.columns.iter().map(|c| format!("  {}: {}", c.name, c.declared())).collect();
-        let mut values: Vec<String> = set.columns.iter().map(|c| format!("{0}: f.{0}", c.name)).collect();
-        if self.random.chance(50) {
-            fields.push("  extra: int".into());
-            let scope: Vec<Col> =
-                set.columns.iter().map(|c| Col::new(&format!("f.{}", c.name), c.ty.clone(), c.optional)).collect();
-            let extra = if self.random.chance(50) {
-                present(self.random, &scope, &Ty::Int, 2)
-            } else {
-                literal(self.random, &Ty::Int)
-            };
-            values.push(format!("extra: {extra}"));
-        }
-        format!(
-            "type {ty} {{\n{}\n}}\n\n@post(\"/{name}\")\nservice read_{name}(k: string) -> {ty} {{\n  f = {name}[k]\n  return {{ {} }}\n}}\n",
-            fields.join("\n"),
-            values.join(", "),
-            name = set.name
-        )
     }
 }

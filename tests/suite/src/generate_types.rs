@@ -15,6 +15,8 @@ pub(crate) enum Ty {
     Bool,
     Mood,
     Time,
+    /// A record: [`DEEP`].
+    Deep,
     /// A list of `{ value, count }`.
     Top(Box<Ty>),
 }
@@ -36,6 +38,7 @@ impl Ty {
             Self::Bool => "bool".into(),
             Self::Mood => "Mood".into(),
             Self::Time => "timestamp".into(),
+            Self::Deep => "Deep".into(),
             Self::Top(value) => format!("list<{{ value: {}, count: int }}>", value.name()),
         }
     }
@@ -116,12 +119,13 @@ pub(crate) fn literal(random: &mut Random, ty: &Ty) -> String {
         Ty::Bool => (*random.pick(&["true", "false"])).into(),
         Ty::Mood => (*random.pick(&["calm", "Wild", "off"])).into(),
         Ty::Time => "2026-01-02T03:04:05Z".into(),
+        Ty::Deep => "{ a: 1, b: null, c: { e: 0.5 } }".into(),
         Ty::Top(_) => "[]".into(),
     }
 }
 
 /// A constant where nothing around it says that it is a decimal.
-fn bare(random: &mut Random, ty: &Ty) -> String {
+pub(crate) fn bare(random: &mut Random, ty: &Ty) -> String {
     match ty {
         Ty::Money => format!("decimal({}, 38, 2)", random.between(0, 30)),
         Ty::Mean => format!("decimal({}, 38, 8)", random.between(0, 30)),
@@ -171,6 +175,24 @@ pub(crate) fn present(random: &mut Random, scope: &[Col], ty: &Ty, depth: i64) -
         (Ty::Text, 4) => format!("upper({})", present(random, scope, ty, deeper)),
         _ => simple.unwrap_or_else(|| bare(random, ty)),
     }
+}
+
+/// The declaration of [`Ty::Deep`].
+pub(crate) const DEEP: &str = "\ntype Deep { a: int, b: string?, c: { e: float } }\n";
+
+/// What is read of columns: they, and the fields of those that are records.
+pub(crate) fn with_fields(columns: &[Col]) -> Vec<Col> {
+    let mut out = Vec::new();
+    for column in columns {
+        out.push(column.clone());
+        if column.ty == Ty::Deep {
+            let field = |name: &str, ty, optional| Col::new(&format!("{}.{name}", column.name), ty, optional);
+            out.push(field("a", Ty::Int, column.optional));
+            out.push(field("b", Ty::Text, true));
+            out.push(field("c.e", Ty::Float, column.optional));
+        }
+    }
+    out
 }
 
 /// What is declared for expressions to call: functions, rules, a parameter.
@@ -247,6 +269,7 @@ pub(crate) fn condition(random: &mut Random, scope: &[Col], depth: i64) -> Strin
         }
         Ty::Text if random.chance(30) => format!("{value} in [\"a\", \"c\"]"),
         Ty::Bool => value,
+        Ty::Deep => format!("{}.b != null", column.name),
         Ty::Top(_) => format!("length({value}) > 1"),
         ty => {
             let op = random.pick(&["==", "!="]);

@@ -7,6 +7,7 @@ pub mod generate;
 mod generate_data;
 mod generate_flows;
 mod generate_types;
+mod generate_views;
 #[cfg(test)]
 mod meaning;
 pub mod random;

@@ -242,13 +242,15 @@ impl Subject for Replayed {
             return written(&taken(&declared, concat(rows)).map_err(words)?, &schema);
         }
         let jobs = ready.ir.flows.iter().filter(|flow| flow.plane == Plane::Batch);
-        let emit = jobs.flat_map(|flow| &flow.nodes).find(
+        let emits = jobs.flat_map(|flow| &flow.nodes).filter(
             |id| matches!(ready.ir.graph.get(**id).map(|node| &node.op), Some(Op::Emit { sink: to }) if to == sink),
         );
-        let Some(id) = emit.copied() else { return Err(format!("nothing writes to `{sink}`")) };
+        let emits: Vec<NodeId> = emits.copied().collect();
+        let Some(id) = emits.first().copied() else { return Err(format!("nothing writes to `{sink}`")) };
         let given = BTreeMap::new();
         let replayed = replay(ready.parts(&given, None), &[id], &[], &ready.history, job).map_err(words)?;
-        if is_whole_job {
+        // What several statements give to one sink, the job puts together.
+        if is_whole_job || emits.len() > 1 {
             return written(&taken(&declared, concat(&ready.job(id, sink, replayed.at)?)).map_err(words)?, &schema);
         }
         let rows = concat(replayed.produced.rows.get(&tap(id)).map_or(&[][..], Vec::as_slice));

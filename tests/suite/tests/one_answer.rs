@@ -10,7 +10,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fec_suite::compare::{Report, checked, compare};
-use fec_suite::generate::{Program, generate};
+use fec_suite::generate::{Program, count, generate};
 use fec_suite::replayed::{How, Replayed};
 use fec_suite::served::served;
 use fec_suite::shrink::shrink;
@@ -96,6 +96,9 @@ fn every_road_gives_the_answer_of_the_evaluator() {
         read.compared,
         read.letters,
     ));
+    let constructs: Vec<String> =
+        report.constructs.iter().map(|(part, count)| format!("`{}` {count}", part.trim())).collect();
+    tell(&format!("one answer: programs with {}", constructs.join(", ")));
     assert!(present * 2 >= *compared, "only {present} of {compared} cells have a value");
     assert!(distinct.len() as u64 >= 100.min(programs), "only {} distinct values", distinct.len());
     assert!(programs < 100 || *letters > 0 && *answers > 0, "{letters} dead letters, {answers} answers");
@@ -136,6 +139,7 @@ fn fail(seed: u64, how: &str, small: &Program, left: &[String]) -> ! {
 
 fn one(seed: u64, report: &mut Report) {
     let program = generate(seed);
+    count(&program, &mut report.constructs);
     for how in roads(&program) {
         let found = differences(&program, how, report);
         if found.is_empty() {

@@ -193,6 +193,39 @@ fn a_job_beyond_its_timeout_is_stopped_and_leaves_nothing() {
 }
 
 #[test]
+fn a_training_over_the_same_rows_gives_the_version_that_there_is() {
+    // The rows of the first run are those of all; the time of the second one makes its model another.
+    let job = |label: &str| {
+        format!(
+            "@schedule(\"* * * * *\")\njob nightly {{\n  model = gbdt(sales, label: {label}, trees: 2, depth: 2, \
+             features: [amount, n])\n  publish model as scorer\n}}"
+        )
+    };
+    let versions = |label: &str| {
+        let mut run = start(&format!("{SALES}{}", job(label)), false);
+        let published = |run: &Started| {
+            let told = run.told.lock().unwrap();
+            let models =
+                told.iter().filter_map(|event| if let Event::Model(model) = event { Some(model) } else { None });
+            models.map(|model| model.version).collect::<Vec<_>>()
+        };
+        for count in 1..=3 {
+            let limit = Instant::now() + Duration::from_secs(60);
+            while published(&run).len() < count && Instant::now() < limit {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            run.clock.advance(MINUTE);
+        }
+        run.stop();
+        let mut all = published(&run);
+        all.truncate(3);
+        all
+    };
+    assert_eq!(versions("amount > 3"), [Some(1), Some(1), Some(1)]);
+    assert_eq!(versions("amount > minute(now) mod 3"), [Some(1), Some(2), Some(3)]);
+}
+
+#[test]
 fn a_failed_attempt_is_tried_again_after_a_growing_wait() {
     let job = r"
 @retry(2, backoff: 20ms)

@@ -21,6 +21,7 @@ use flow_task::RunError;
 
 use crate::bad::Bad;
 use crate::plan::{Statement, Work};
+use crate::rows::as_they_stand;
 use crate::run::{Run, lost, relation_name};
 
 /// A trained model within a job.
@@ -82,7 +83,8 @@ impl Run<'_> {
         let Some(Work::Split { rows, shares, by }) = job.statements.get(place).map(|statement| &statement.work) else {
             return Err(lost());
         };
-        let rows = self.rows_of(*rows)?;
+        // The order of a `sort` ends here.
+        let rows = as_they_stand(self.rows_of(*rows)?);
         let keys = Keys::of(by, &rows, &self.environment());
         let mut kept: Vec<Vec<usize>> = vec![Vec::new(); shares.len()];
         let mut dead = Vec::new();

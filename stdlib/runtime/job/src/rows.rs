@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 
 use flow_core::batch::Batch;
+use flow_core::types::Schema;
+use flow_operators::compare::compare_columns;
+use flow_operators::order::{UNPLACED, sorted};
 use flow_operators::rows::encode_row;
 
 /// The rows that are left when every row that was taken back is gone: those with a positive sum of weights, each as often
@@ -34,6 +37,24 @@ pub fn consolidated(batch: &Batch) -> Batch {
     }
     kept.reverse();
     batch.take(&kept)
+}
+
+/// Gives rows to a sink: of several `emit`s into one the union, as its rows stand.
+pub(crate) fn give(emitted: &mut Vec<(String, Batch)>, sink: &str, schema: &Schema, rows: Batch) {
+    match emitted.iter_mut().find(|(known, _)| known == sink) {
+        Some((_, before)) => *before = as_they_stand(Batch::concat(schema, &[std::mem::take(before), rows])),
+        None => emitted.push((sink.to_owned(), rows)),
+    }
+}
+
+/// Rows of a relation that ends in the order that they have where no `sort` gives them another.
+pub(crate) fn as_they_stand(rows: Batch) -> Batch {
+    if !rows.arrived.contains(&UNPLACED) {
+        return sorted(rows);
+    }
+    let mut order: Vec<usize> = (0..rows.rows).collect();
+    order.sort_by(|left, right| compare_columns(&rows.columns, *left, *right));
+    rows.take(&order)
 }
 
 #[cfg(test)]
@@ -72,5 +93,44 @@ mod tests {
         };
         assert_eq!(consolidated(&row([1, 2, 3, 1])).offset, [1, 2]);
         assert_eq!(consolidated(&row([1, 2, 3, 3])).offset, [0, 1]);
+    }
+
+    #[test]
+    fn what_several_emits_give_to_a_sink_stands_as_their_union() {
+        let kinds = [flow_core::types::Kind::Int];
+        let schema = Schema {
+            fields: kinds
+                .map(|kind| flow_core::types::Field {
+                    name: "n".to_owned(),
+                    ty: flow_core::types::DataType::required(kind),
+                })
+                .into(),
+        };
+        let rows = |cells: &[(i64, i64)]| Batch {
+            columns: vec![Column::ints(cells.iter().map(|cell| cell.0).collect())],
+            rows: cells.len(),
+            time: vec![0; cells.len()],
+            arrived: cells.iter().map(|cell| cell.1).collect(),
+            origin: vec![Origin::default(); cells.len()],
+            offset: vec![0; cells.len()],
+            weight: vec![1; cells.len()],
+            lineage: Vec::new(),
+        };
+        let given = |parts: &[Batch]| {
+            let mut emitted = Vec::new();
+            for part in parts {
+                give(&mut emitted, "s", &schema, part.clone());
+            }
+            assert_eq!(emitted.len(), 1);
+            let (_, rows) = emitted.remove(0);
+            (0..rows.rows).map(|row| rows.columns[0].value(row).unwrap()).collect::<Vec<_>>()
+        };
+        let ints = |all: &[i64]| all.iter().map(|n| flow_core::value::Value::Int(*n)).collect::<Vec<_>>();
+        // One `emit` alone keeps the order of a sort.
+        assert_eq!(given(&[rows(&[(1, 9), (2, 3)])]), ints(&[1, 2]));
+        assert_eq!(given(&[rows(&[(1, 9), (2, 3)]), rows(&[(3, 5), (4, 3)])]), ints(&[2, 4, 3, 1]));
+        // Without a place, columns order them.
+        let unplaced = rows(&[(8, UNPLACED), (0, UNPLACED)]);
+        assert_eq!(given(&[rows(&[(1, 9)]), unplaced, rows(&[(3, 1)])]), ints(&[0, 1, 3, 8]));
     }
 }

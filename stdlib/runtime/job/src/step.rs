@@ -7,6 +7,7 @@ use flow_task::RunError;
 use crate::folder::RunFolder;
 use crate::learn::Trained;
 use crate::plan::{Job, Rows, Statement, Work};
+use crate::rows::give;
 use crate::run::{Input, Outcome, Run, lost};
 
 /// The step that takes history through the dataflow.
@@ -61,7 +62,7 @@ pub fn step(
                 let schema = job.relations.get(*rows).map(|relation| &relation.schema).ok_or_else(lost)?;
                 let rows = folder.rows(&emitted_name(place), schema)?;
                 let step = statement.step.as_ref().map_or("emit", |step| &step.name);
-                emitted.push((sink.clone(), rows.ok_or_else(|| run.missing(step))?));
+                give(&mut emitted, sink, schema, rows.ok_or_else(|| run.missing(step))?);
             }
         } else if is_it {
             return Ok(Done::Left);
