@@ -81,7 +81,7 @@ impl Block {
     /// Each is an error by itself where the final value is out of range ([`Fault::Overflow`], [`Fault::NotFinite`]).
     pub fn read(&self, spec: &SetSpec, t: i64, out: &mut Vec<Result<Value, Fault>>) {
         out.clear();
-        self.read_each(spec, t, &mut Scratch::default(), &mut |answer| out.push(answer.map(Cell::to_value)));
+        self.read_each(spec, t, &mut Scratch::default(), &mut |answer| out.push(answer.map(Answer::to_value)));
     }
 
     /// As [`Block::read`], each value given to `take` in turn: nothing is copied on the way that need not be. One `scratch`
@@ -91,10 +91,12 @@ impl Block {
         spec: &SetSpec,
         t: i64,
         scratch: &mut Scratch,
-        take: &mut impl FnMut(Result<Cell<'_>, Fault>),
+        take: &mut impl FnMut(Result<Answer<'_>, Fault>),
     ) {
-        scratch.totals.clear();
-        scratch.totals.extend(spec.totals.iter().map(|total| self.rows.total(spec, total, t)));
+        scratch.totals.resize_with(spec.totals.len(), Total::default);
+        for (used, total) in spec.totals.iter().zip(&mut scratch.totals) {
+            self.rows.total(spec, used, t, total);
+        }
         View { head: &self.head, states: self.states.as_ref() }.read(spec, t, &mut scratch.totals, take);
     }
 
@@ -107,7 +109,7 @@ impl Block {
         spec: &SetSpec,
         t: i64,
         scratch: &mut Scratch,
-        take: &mut impl FnMut(Result<Cell<'_>, Fault>),
+        take: &mut impl FnMut(Result<Answer<'_>, Fault>),
     ) -> Result<(), DecodeError> {
         let mut from = Reader::new(bytes);
         Rows::encoded_totals(spec, &mut from, t, scratch)?;
@@ -196,6 +198,37 @@ impl Block {
         rows.expire(spec, boundary);
         for (suffix, state) in spec.suffixes.iter().zip(states.iter_mut()) {
             state.expire(suffix.first_tile(boundary), suffix.step);
+        }
+    }
+}
+
+/// The value of an aggregate: as it lies in the block, or made by the read.
+#[derive(Debug, Clone, Copy)]
+pub enum Answer<'a> {
+    /// It lies in the block.
+    There(Cell<'a>),
+    /// It was made.
+    Made(&'a Value),
+}
+
+impl Answer<'_> {
+    /// A borrowed view.
+    #[inline]
+    #[must_use]
+    pub fn as_cell(&self) -> Cell<'_> {
+        match self {
+            Self::There(cell) => *cell,
+            Self::Made(value) => value.as_cell(),
+        }
+    }
+
+    /// An owned copy.
+    #[inline]
+    #[must_use]
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::There(cell) => cell.to_value(),
+            Self::Made(value) => value.clone(),
         }
     }
 }

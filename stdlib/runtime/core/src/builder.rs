@@ -92,6 +92,7 @@ impl ColumnBuilder {
     }
 
     /// Adds an owned value or a fault; as [`ColumnBuilder::push`].
+    #[inline]
     pub fn push_value(&mut self, value: Result<&Value, Fault>) {
         self.push(value.map(Value::as_cell));
     }

@@ -280,8 +280,14 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where the bytes are not a cell.
     pub fn scalar(&mut self) -> Result<Option<Cell<'a>>, DecodeError> {
+        let mut cell = Cell::Absent;
+        Ok(self.scalar_to(&mut cell)?.then_some(cell))
+    }
+
+    /// As [`Reader::scalar`], put where it is wanted: whether there was one.
+    pub(crate) fn scalar_to(&mut self, to: &mut Cell<'a>) -> Result<bool, DecodeError> {
         let start = self.rest;
-        Ok(Some(match self.byte()? {
+        *to = match self.byte()? {
             tag::ABSENT => Cell::Absent,
             tag::FALSE => Cell::Bool(false),
             tag::TRUE => Cell::Bool(true),
@@ -304,9 +310,10 @@ impl<'a> Reader<'a> {
             }
             _ => {
                 self.rest = start;
-                return Ok(None);
+                return Ok(false);
             }
-        }))
+        };
+        Ok(true)
     }
 
     /// A cell that [`write_cell`] wrote, owned.

@@ -74,6 +74,7 @@ impl Cell<'_> {
 
 impl Value {
     /// A borrowed view.
+    #[inline]
     #[must_use]
     pub fn as_cell(&self) -> Cell<'_> {
         match self {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flow_core::batch::Batch;
-use flow_core::block::{Block, Scratch};
+use flow_core::block::{Answer, Block, Scratch};
 use flow_core::builder::ColumnBuilder;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
@@ -16,7 +16,7 @@ use crate::feature_set::{FeatureSet, KeyState, decode_state, encode_state};
 use crate::keys::{self, Keys};
 use crate::operator::{Context, Operator, OperatorError, Reason};
 use crate::order::{Order, interleave};
-use crate::state::{Keyed, Slot, StateWriter};
+use crate::state::{Keyed, Slot, StateWriter, Tag};
 
 /// How rows of the set's input change its state.
 #[derive(Clone)]
@@ -174,26 +174,47 @@ impl Features {
         Ok(())
     }
 
+    /// The keys of the rows, before any is looked for.
+    fn wanted(&self, keys: &Keys, rows: usize) -> (Vec<u8>, Vec<Wanted>) {
+        let (mut key, mut all) = (Vec::new(), Vec::new());
+        let wanted = |row| match keys.encode(row, &mut key) {
+            keys::KeyState::Present => {
+                let start = all.len();
+                all.extend_from_slice(&key);
+                Wanted::Key { tag: self.state.tag(&key), start, end: all.len() }
+            }
+            keys::KeyState::Absent => Wanted::None,
+            keys::KeyState::Fault(fault) => Wanted::Fault(fault),
+        };
+        let wanted = (0..rows).map(wanted).collect();
+        (all, wanted)
+    }
+
     /// The place of each row's key, made where there is none.
     fn places(&mut self, keys: &Keys, rows: usize) -> Vec<KeyPlace> {
-        let mut key = Vec::new();
-        let place = |row| match keys.encode(row, &mut key) {
-            keys::KeyState::Present => KeyPlace::At(self.state.intern(&key)),
-            keys::KeyState::Absent => KeyPlace::None,
-            keys::KeyState::Fault(fault) => KeyPlace::Fault(fault),
+        let (all, wanted) = self.wanted(keys, rows);
+        let place = |wanted| match wanted {
+            Wanted::Key { tag, start, end } => {
+                KeyPlace::At(self.state.intern_tagged(tag, all.get(start..end).unwrap_or_default()))
+            }
+            Wanted::None => KeyPlace::None,
+            Wanted::Fault(fault) => KeyPlace::Fault(fault),
         };
-        (0..rows).map(place).collect()
+        wanted.into_iter().map(place).collect()
     }
 
     /// The place of each row's key, where it has one.
     fn looked_up(&self, keys: &Keys, rows: usize) -> Vec<KeyPlace> {
-        let mut key = Vec::new();
-        let place = |row| match keys.encode(row, &mut key) {
-            keys::KeyState::Present => self.state.lookup(&key).map_or(KeyPlace::None, KeyPlace::At),
-            keys::KeyState::Absent => KeyPlace::None,
-            keys::KeyState::Fault(fault) => KeyPlace::Fault(fault),
+        let (all, wanted) = self.wanted(keys, rows);
+        let place = |wanted| match wanted {
+            Wanted::Key { tag, start, end } => {
+                let slot = self.state.lookup_tagged(tag, all.get(start..end).unwrap_or_default());
+                slot.map_or(KeyPlace::None, KeyPlace::At)
+            }
+            Wanted::None => KeyPlace::None,
+            Wanted::Fault(fault) => KeyPlace::Fault(fault),
         };
-        (0..rows).map(place).collect()
+        wanted.into_iter().map(place).collect()
     }
 
     /// Looks at the states that the next rows need, so that memory gives them side by side before they are needed one by
@@ -227,6 +248,16 @@ impl Features {
 
 /// So many rows' states are asked for together: few enough that the caches nearest hold them until they are needed.
 const AHEAD: usize = 64;
+
+/// A row's key.
+enum Wanted {
+    /// Where it lies among all of them, and what it is looked for by.
+    Key { tag: Tag, start: usize, end: usize },
+    /// A part of it is absent.
+    None,
+    /// It cannot be computed.
+    Fault(Fault),
+}
 
 /// Where the state of a row's key is.
 #[derive(Debug, Clone, Copy)]
@@ -344,7 +375,11 @@ impl Operator for Features {
             let mut builders = reading.builders.iter_mut();
             block.read_each(self.set.set(), time, &mut scratch, &mut |answer| {
                 if let Some(builder) = builders.next() {
-                    builder.push(answer);
+                    match answer {
+                        Ok(Answer::There(cell)) => builder.push(Ok(cell)),
+                        Ok(Answer::Made(value)) => builder.push_value(Ok(value)),
+                        Err(fault) => builder.push_fault(fault),
+                    }
                 }
             });
             reading.rows.push(row);

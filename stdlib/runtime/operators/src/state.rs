@@ -84,9 +84,12 @@ impl Place {
     }
 }
 
+/// The part of a key's hash by which it is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag(u32);
+
 #[derive(Debug)]
 struct Entry<V> {
-    key: Key,
     value: Option<V>,
     /// Changed since the last freeze.
     dirty: bool,
@@ -102,6 +105,8 @@ struct Entry<V> {
 pub struct Keyed<V> {
     index: HashTable<Place>,
     hasher: DefaultHashBuilder,
+    /// The key of each entry: side by side, since a look-up compares keys and needs nothing else of an entry.
+    keys: Vec<Key>,
     entries: Vec<Entry<V>>,
     free: Vec<u32>,
     dirty: Vec<u32>,
@@ -114,6 +119,7 @@ impl<V> Default for Keyed<V> {
         Self {
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            keys: Vec::new(),
             entries: Vec::new(),
             free: Vec::new(),
             dirty: Vec::new(),
@@ -132,23 +138,33 @@ impl<V: Clone> Keyed<V> {
     /// The slot of `key`, made where there is none yet.
     #[inline]
     pub fn intern(&mut self, key: &[u8]) -> Slot {
-        let tag = self.tag(key);
-        if let Some(slot) = self.find(tag, key) {
+        self.intern_tagged(self.tag(key), key)
+    }
+
+    /// As [`Keyed::intern`], with the [`Keyed::tag`] of `key`.
+    #[inline]
+    pub fn intern_tagged(&mut self, tag: Tag, key: &[u8]) -> Slot {
+        if let Some(slot) = self.lookup_tagged(tag, key) {
             return slot;
         }
-        let entry = Entry { key: Key::new(key), value: None, dirty: false, saved: false, stored: false, live: true };
+        let (key, entry) =
+            (Key::new(key), Entry { value: None, dirty: false, saved: false, stored: false, live: true });
         let slot = match self.free.pop() {
             Some(slot) => {
-                if let Some(place) = self.entries.get_mut(slot as usize) {
-                    *place = entry;
+                if let (Some(own), Some(place)) =
+                    (self.keys.get_mut(slot as usize), self.entries.get_mut(slot as usize))
+                {
+                    (*own, *place) = (key, entry);
                 }
                 slot
             }
             None => {
+                self.keys.push(key);
                 self.entries.push(entry);
                 (self.entries.len() - 1) as u32
             }
         };
+        let Tag(tag) = tag;
         self.index.insert_unique(Place::spread(tag), Place { slot, tag }, |place| Place::spread(place.tag));
         Slot(slot)
     }
@@ -157,19 +173,25 @@ impl<V: Clone> Keyed<V> {
     #[inline]
     #[must_use]
     pub fn lookup(&self, key: &[u8]) -> Option<Slot> {
-        self.find(self.tag(key), key)
+        self.lookup_tagged(self.tag(key), key)
     }
 
+    /// What a key is looked for by. Who computes those of many keys first has them looked for in one go, so that memory
+    /// gives several at once.
     #[inline]
-    fn tag(&self, key: &[u8]) -> u32 {
+    #[must_use]
+    pub fn tag(&self, key: &[u8]) -> Tag {
         let hash = self.hasher.hash_one(key);
-        (hash ^ (hash >> 32)) as u32
+        Tag((hash ^ (hash >> 32)) as u32)
     }
 
+    /// As [`Keyed::lookup`], with the [`Keyed::tag`] of `key`.
     #[inline]
-    fn find(&self, tag: u32, key: &[u8]) -> Option<Slot> {
+    #[must_use]
+    pub fn lookup_tagged(&self, tag: Tag, key: &[u8]) -> Option<Slot> {
+        let Tag(tag) = tag;
         let same = |place: &Place| {
-            place.tag == tag && self.entries.get(place.slot as usize).is_some_and(|entry| entry.key.bytes() == key)
+            place.tag == tag && self.keys.get(place.slot as usize).is_some_and(|own| own.bytes() == key)
         };
         self.index.find(Place::spread(tag), same).map(|place| Slot(place.slot))
     }
@@ -184,7 +206,7 @@ impl<V: Clone> Keyed<V> {
     /// The key of a slot.
     #[must_use]
     pub fn key(&self, slot: Slot) -> &[u8] {
-        self.entries.get(slot.0 as usize).map(|entry| entry.key.bytes()).unwrap_or_default()
+        self.keys.get(slot.0 as usize).map(Key::bytes).unwrap_or_default()
     }
 
     /// The value of a slot, to be changed, made by `make` where there is none.
@@ -273,7 +295,7 @@ impl<V: Clone> Keyed<V> {
                 encode(value, &mut bytes);
                 bytes.as_slice().to_vec()
             });
-            out.put(entry.key.bytes(), value);
+            out.put(self.keys.get(slot as usize).map(Key::bytes).unwrap_or_default(), value);
         }
     }
 
@@ -329,8 +351,7 @@ impl<V: Clone> Keyed<V> {
             return;
         }
         entry.live = false;
-        let hash = self.hasher.hash_one(entry.key.bytes());
-        let tag = (hash ^ (hash >> 32)) as u32;
+        let Tag(tag) = self.tag(self.key(Slot(slot)));
         if let Ok(found) = self.index.find_entry(Place::spread(tag), |other| other.slot == slot) {
             found.remove();
         }

@@ -85,6 +85,12 @@ pub(crate) enum Total {
     Squares(SquareSum),
 }
 
+impl Default for Total {
+    fn default() -> Self {
+        Self::Whole(I256::ZERO)
+    }
+}
+
 impl Total {
     /// Adds a row's part `weight` times (±1).
     pub(crate) fn add(&mut self, part: Part, weight: i8) -> Result<(), Fault> {

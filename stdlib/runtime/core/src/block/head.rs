@@ -63,13 +63,7 @@ impl<'a> Row<'a> {
         let mut cells = [Cell::Absent; FEW];
         let mut from = Reader::new(self.args);
         if let Some(cells) = cells.get_mut(..count) {
-            let scalar = cells.iter_mut().all(|to| match from.scalar() {
-                Ok(Some(cell)) => {
-                    *to = cell;
-                    true
-                }
-                _ => false,
-            });
+            let scalar = cells.iter_mut().all(|to| from.scalar_to(to) == Ok(true));
             if scalar {
                 return f(cells);
             }
@@ -100,18 +94,22 @@ impl Head {
         }
         // Written behind the last change, then turned to its place among the newer ones, of which there are mostly none.
         let end = self.bytes.len();
-        let put = |out: &mut Vec<u8>, bytes: &[u8]| out.extend_from_slice(bytes);
+        let mut fixed = [0; LENGTH + FIXED];
+        let parts: [&[u8]; 7] = [
+            &[0; LENGTH],
+            &time.to_le_bytes(),
+            &order.arrived.to_le_bytes(),
+            &order.offset.to_le_bytes(),
+            &order.source.to_le_bytes(),
+            &order.partition.to_le_bytes(),
+            &weight.to_le_bytes(),
+        ];
+        fill(&mut fixed, parts);
         let out = &mut self.bytes;
-        put(out, &[0; LENGTH]);
-        put(out, &time.to_le_bytes());
-        put(out, &order.arrived.to_le_bytes());
-        put(out, &order.offset.to_le_bytes());
-        put(out, &order.source.to_le_bytes());
-        put(out, &order.partition.to_le_bytes());
-        put(out, &weight.to_le_bytes());
+        out.extend_from_slice(&fixed);
         cells.iter().for_each(|cell| write_cell(out, *cell));
         let length = u32::try_from(out.len() - end - LENGTH).unwrap_or(u32::MAX).to_le_bytes();
-        put(out, &length);
+        out.extend_from_slice(&length);
         if let Some(front) = out.get_mut(end..end + LENGTH) {
             front.copy_from_slice(&length);
         }
@@ -208,17 +206,37 @@ pub(super) fn encoded<'a>(
         let (source, partition) = (narrow(from.unsigned()?)?, narrow(from.unsigned()?)?);
         let offset = from.signed()?;
         let weight = i8::try_from(from.signed()?).map_err(|_| DecodeError)?;
-        let start = *from;
-        spec.arguments.iter().try_for_each(|_| from.skip_cell())?;
         let order = Order { arrived, source, partition, offset };
-        let row = Row { time, order, weight, args: from.since(&start) };
-        row.with_cells(spec.arguments.len(), |cells| spec.check(cells, weight)).map_err(|_| DecodeError)?;
+        let row = Row { time, order, weight, args: sound_cells(spec, from, weight)? };
         if rows.last().is_some_and(|before| before.compare(&row).is_gt()) {
             return Err(DecodeError);
         }
         rows.push(row);
     }
     Ok(())
+}
+
+/// The cells of a change as they lie there, which are those that the aggregates need.
+fn sound_cells<'a>(spec: &SetSpec, from: &mut Reader<'a>, weight: i8) -> Result<&'a [u8], DecodeError> {
+    const FEW: usize = 12;
+    let start = *from;
+    let mut cells = [Cell::Absent; FEW];
+    let mut is_scalar = spec.arguments.len() <= FEW;
+    if let Some(cells) = cells.get_mut(..spec.arguments.len()) {
+        for to in cells.iter_mut() {
+            is_scalar = is_scalar && from.scalar_to(to)?;
+        }
+        if is_scalar {
+            spec.check(cells, weight).map_err(|_| DecodeError)?;
+        }
+    }
+    if !is_scalar {
+        *from = start;
+        let cells = spec.arguments.iter().map(|_| from.value()).collect::<Result<Vec<Value>, _>>()?;
+        let cells: Vec<Cell<'_>> = cells.iter().map(Value::as_cell).collect();
+        spec.check(&cells, weight).map_err(|_| DecodeError)?;
+    }
+    Ok(from.since(&start))
 }
 
 /// The changes of some bytes from the last back.
@@ -230,6 +248,16 @@ fn newest(mut rest: &[u8]) -> impl Iterator<Item = Row<'_>> {
         rest = before;
         first(row).map(|(row, _)| row)
     })
+}
+
+/// Puts parts one behind the other.
+fn fill<const N: usize>(mut to: &mut [u8], parts: [&[u8]; N]) {
+    for part in parts {
+        if let Some((place, rest)) = std::mem::take(&mut to).split_at_mut_checked(part.len()) {
+            place.copy_from_slice(part);
+            to = rest;
+        }
+    }
 }
 
 /// The first change of some bytes and what follows it.

@@ -156,8 +156,8 @@ impl Rows {
         self.words[at + 1] = (sum >> 32) as u32;
     }
 
-    /// A column's total over the tiles of its window at `t`.
-    pub(super) fn total(&self, spec: &SetSpec, used: &TotalUse, t: i64) -> Total {
+    /// A column's total over the tiles of its window at `t`, in the place of `out`.
+    pub(super) fn total(&self, spec: &SetSpec, used: &TotalUse, t: i64, out: &mut Total) {
         let column = &spec.columns[used.column];
         let ring = column.ring;
         let first = tail(t, used.size, spec.rings[ring].step);
@@ -167,14 +167,16 @@ impl Rows {
         {
             let mut rows = self.ring(spec, ring);
             if rows.clone().next_back().is_none_or(|newest| index(newest) < first) {
-                return column.measure.zero();
+                *out = Total::default();
+                return;
             }
             // Mostly little has left the window since the last change.
             let gone: i64 =
                 rows.by_ref().take_while(|row| index(row) < first).map(|row| in_place(&row[column.at..])).sum();
-            return Total::Whole(I256::from(two_words(&self.words[sum..]) - gone));
+            *out = Total::Whole(I256::from(two_words(&self.words[sum..]) - gone));
+            return;
         }
-        self.sum(spec, used.column, self.ring_from(spec, ring, first))
+        *out = self.sum(spec, used.column, self.ring_from(spec, ring, first));
     }
 
     /// A column's total over some rows of its ring.

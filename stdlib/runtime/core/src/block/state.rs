@@ -37,12 +37,12 @@ pub(super) enum StateRef<'a> {
 
 impl<'a> StateRef<'a> {
     /// The value of the last row where it lies in the window at `t`; `None` where the state is another.
-    pub(super) fn last(self, suffix: &Suffix, read: &Read, t: i64) -> Option<Result<Cell<'a>, Fault>> {
+    pub(super) fn last(self, suffix: &Suffix, read: &Read, t: i64) -> Option<Cell<'a>> {
         let Self::Last(last) = self else { return None };
         let first = tail(t, read.size, suffix.step);
         match last {
-            Some(row) if row.place().0.div_euclid(suffix.step) >= first => row.scalar().map(Ok),
-            _ => Some(Ok(Cell::Absent)),
+            Some(row) if row.place().0.div_euclid(suffix.step) >= first => row.scalar(),
+            _ => Some(Cell::Absent),
         }
     }
 

@@ -66,7 +66,7 @@ fn read(block: &Block, spec: &SetSpec, t: i64) -> Vec<Result<Value, Fault>> {
 
 fn read_encoded(bytes: &[u8], spec: &SetSpec, t: i64) -> Result<Vec<Result<Value, Fault>>, DecodeError> {
     let mut out = Vec::new();
-    let take = &mut |answer: Result<Cell<'_>, Fault>| out.push(answer.map(Cell::to_value));
+    let take = &mut |answer: Result<Answer<'_>, Fault>| out.push(answer.map(Answer::to_value));
     Block::read_encoded(bytes, spec, t, &mut Scratch::default(), take)?;
     Ok(out)
 }

@@ -3,7 +3,7 @@
 use super::head::Row;
 use super::plan::{How, Read, tail};
 use super::state::{Encoded, Pending, State, StateRef};
-use super::{Fault, SetSpec};
+use super::{Answer, Fault, SetSpec};
 use crate::aggregate::{AggregateFunc, Total};
 use crate::few::Few;
 use crate::value::{Cell, Value};
@@ -58,7 +58,7 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
         spec: &SetSpec,
         t: i64,
         totals: &mut [Total],
-        take: &mut impl FnMut(Result<Cell<'_>, Fault>),
+        take: &mut impl FnMut(Result<Answer<'_>, Fault>),
     ) {
         if let Err(fault) = self.take_newer(spec, t, totals) {
             spec.reads.iter().for_each(|_| take(Err(fault)));
@@ -66,12 +66,10 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
         }
         for read in &spec.reads {
             match &read.how {
-                How::Totals(uses) => {
-                    take(finish(read, totals, uses).as_ref().map(Value::as_cell).map_err(|fault| *fault))
-                }
+                How::Totals(uses) => give(&finish(read, totals, uses), take),
                 How::Suffix(at) => match self.last(spec, *at, read, t) {
-                    Some(cell) => take(cell),
-                    None => take(self.suffix(spec, *at, read, t).as_ref().map(Value::as_cell).map_err(|fault| *fault)),
+                    Some(cell) => take(Ok(Answer::There(cell))),
+                    None => give(&self.suffix(spec, *at, read, t), take),
                 },
             }
         }
@@ -99,7 +97,7 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
 
     /// The answer of `last` where one row decides it, as it mostly does: the newest of the head up to `t` that counts, or,
     /// where there is none, the settled one. `None` where more has to be looked at.
-    fn last(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Option<Result<Cell<'_>, Fault>> {
+    fn last(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Option<Cell<'_>> {
         let suffix = spec.suffixes.get(at).filter(|suffix| suffix.func == AggregateFunc::Last)?;
         let settled = self.states.state(at);
         let mut rows = self.head.newest().skip_while(|row| row.time > t).peekable();
@@ -115,13 +113,13 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
                 return None;
             }
             if row.time.div_euclid(suffix.step) < tail(t, read.size, suffix.step) {
-                return Some(Ok(Cell::Absent));
+                return Some(Cell::Absent);
             }
-            return suffix.args.first().map_or(Some(Cell::Absent), |slot| row.cell(*slot)).map(Ok);
+            return suffix.args.first().map_or(Some(Cell::Absent), |slot| row.cell(*slot));
         }
         match settled {
             Some(state) => state.last(suffix, read, t),
-            None => Some(Ok(Cell::Absent)),
+            None => Some(Cell::Absent),
         }
     }
 
@@ -141,6 +139,14 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
             add_until_decided(spec, &mut pending, rows)?;
         }
         pending.finish(&read.aggregate)
+    }
+}
+
+/// Gives a value that was made where it stands: an enum that is put into another is copied on the way.
+fn give(made: &Result<Value, Fault>, take: &mut impl FnMut(Result<Answer<'_>, Fault>)) {
+    match made {
+        Ok(value) => take(Ok(Answer::Made(value))),
+        Err(fault) => take(Err(*fault)),
     }
 }
 

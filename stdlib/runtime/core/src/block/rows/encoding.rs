@@ -9,6 +9,7 @@ use crate::aggregate::Total;
 use crate::block::plan::{Ring, tail};
 use crate::block::{Scratch, SetSpec};
 use crate::bytes::{DecodeError, Reader, write_signed, write_unsigned};
+use crate::wide::I256;
 
 /// What stands before the tiles of a ring that has some, behind its totals.
 struct Tiles<'a> {
@@ -179,6 +180,12 @@ impl Rows {
             }
             for at in &ring.columns {
                 let column = &spec.columns[*at];
+                if let Some(value) = Total::decode_narrow(column.measure, from, ASIDE) {
+                    for used in &column.uses {
+                        totals[*used] = Total::Whole(I256::from(i64::from(value)));
+                    }
+                    continue;
+                }
                 let total = Total::decode(column.measure, from)?;
                 if let Some((last, others)) = column.uses.split_last() {
                     others.iter().for_each(|used| totals[*used].clone_from(&total));
