@@ -67,6 +67,12 @@ def hygiene(crates):
     layer.equal("what they came from is named", named, [])
 
 
+def parted():
+    """Built together with workers that read Parquet files, a service that reads none holds nothing of it."""
+    held = lambda name: all(word in binary(name).read_bytes() for word in (b"PAR1", b"parquet"))
+    layer.equal("only who may read Parquet files holds what reads them", [held(name) for name in ("scoring-alerts", "scoring-train", "scoring-score")], [True, True, False])
+
+
 def binary(name):
     return BUILT / "release" / name
 
@@ -161,8 +167,9 @@ def wrong(name):
 
 
 def models(state):
-    """The published versions below a state folder."""
-    return files(state / "models") if (state / "models").is_dir() else {}
+    """The published versions below a state folder; what a killed process had begun to write is none."""
+    found = files(state / "models") if (state / "models").is_dir() else {}
+    return {path: text for path, text in found.items() if not pathlib.PurePath(path).name.startswith(".")}
 
 
 def killed_now_and_then(words, env, chance):
@@ -668,6 +675,7 @@ def main():
     if not built(crates):
         return
     tree(crates)
+    parted()
     wanted = equal("scoring-alerts")
     if wanted is not None:
         killed("scoring-alerts", wanted)

@@ -62,6 +62,7 @@ fn entry(wired: &mut Wired<'_>, unit: &Unit, flow: &FlowPlan) {
             ("name", call("String::from", [text(&unit.name)])),
             ("retry", retry),
             ("timeout", timeout),
+            ("parquet", atom("Some(flow_parquet::open)")),
             ("job", atom(JOB)),
         ],
     );

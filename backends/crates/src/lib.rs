@@ -3,14 +3,13 @@
 mod lines;
 
 use fec_diagnostics::{Diagnostic, Sources, Span, codes};
-use fec_model::model::{Format, Shape, Source};
 use fec_plan::{Backend, Deployment, FileKind, Generated, OutputFile, UnitKind};
 use fec_rust::Error;
 use fec_rust::ident::snake;
 use fec_workspace::{Crate, FOLDER, package_name};
 
 /// The runtime's crates, as code names them, with the packages that hold them.
-const RUNTIME: [(&str, &str); 11] = [
+const RUNTIME: [(&str, &str); 12] = [
     ("flow_core", "flow-core"),
     ("flow_formats", "flow-formats"),
     ("flow_http", "flow-http"),
@@ -19,6 +18,7 @@ const RUNTIME: [(&str, &str); 11] = [
     ("flow_learn", "flow-learn"),
     ("flow_log", "flow-log"),
     ("flow_operators", "flow-operators"),
+    ("flow_parquet", "flow-parquet"),
     ("flow_serve", "flow-serve"),
     ("flow_store", "flow-store"),
     ("flow_task", "flow-task"),
@@ -45,8 +45,7 @@ impl Backend for Crates<'_> {
         let shared = package.replace('-', "_");
         let made = fec_stream::shared_files(deployment, self.sources, self.fingerprint).map(owned);
         let description = format!("What the processes of `{}` share.", ir.name);
-        let one =
-            Crate { package, binary: None, description, runtime: Vec::new(), siblings: Vec::new(), parquet: false };
+        let one = Crate { package, binary: None, description, runtime: Vec::new(), siblings: Vec::new() };
         printed.add(one, None, made, self.sources);
         for unit in &deployment.units {
             let word = match unit.kind {
@@ -73,9 +72,7 @@ impl Backend for Crates<'_> {
             let description = format!("The {word} `{}` of `{}`.", unit.name, ir.name);
             let siblings = printed.packages().into_iter().take(1).collect();
             let binary = Some(unit.binary.clone());
-            // Whatever lies in the folder of a history is read; a service reads tables alone.
-            let parquet = unit.kind != UnitKind::Service || ir.sources.iter().any(may_be_parquet);
-            let one = Crate { package, binary, description, runtime: Vec::new(), siblings, parquet };
+            let one = Crate { package, binary, description, runtime: Vec::new(), siblings };
             printed.add(one, unit.span, made, self.sources);
         }
         let mut files = fec_workspace::files(&printed.crates);
@@ -83,17 +80,6 @@ impl Backend for Crates<'_> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Generated { files, diagnostics: printed.diagnostics }
     }
-}
-
-/// Whether a source is a table that may lie in Parquet files. The names of files tell before the declared format does,
-/// and what has no name of a text may be a folder with files of any.
-fn may_be_parquet(source: &Source) -> bool {
-    let is_text = |path: &String| {
-        let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-        extension.is_some_and(|extension| ["csv", "json", "jsonl", "ndjson"].contains(&extension.as_str()))
-    };
-    let path = source.file.as_ref().or(source.path.as_ref());
-    source.shape != Shape::Stream && path.map_or(source.format == Format::Parquet, |path| !is_text(path))
 }
 
 /// Files of a crate below its `src`, by name.

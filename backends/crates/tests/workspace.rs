@@ -65,9 +65,9 @@ fn the_example_becomes_few_short_crates_and_always_the_same() {
     assert!(text(&generated, "crates/scoring-alerts/Cargo.toml").contains("fraud = { path = \"../fraud\" }"));
     assert!(text(&generated, "crates/scoring-alerts/src/rules.rs").contains("fraud.asol:"));
     let service = text(&generated, "crates/scoring-score/Cargo.toml");
-    assert!(service.contains("flow-launch.workspace = true"), "a service reads no Parquet: {service}");
+    assert!(!service.contains("flow-parquet"), "a service reads no Parquet: {service}");
     let worker = text(&generated, "crates/scoring-alerts/Cargo.toml");
-    assert!(worker.contains("flow-launch = { workspace = true, features = [\"parquet\"] }"), "{worker}");
+    assert!(worker.contains("flow-parquet.workspace = true"), "{worker}");
 }
 
 #[test]
@@ -93,19 +93,19 @@ fn only_the_target_that_says_so_simulates() {
 }
 
 #[test]
-fn a_service_that_reads_a_view_by_its_key_has_no_crate_and_says_so() {
+fn a_service_that_reads_a_view_of_a_stream_by_its_key_has_no_crate_and_says_so() {
     let solution = "solution shop { version: \"1.0.0\" }\n\
         type Item { id: string, price: int }\n\
         source items: table<Item> key id { file: \"items.csv\" }\n\
+        source moves: stream<{ id: string, price: int, at: timestamp }> { topic: \"moves\", time: at }\n\
         view cheap: table<Item> key id = items |> where price < 5\n\
-        @get(\"/plain/:id\") service plain(id: string) -> int? { return items[id].price }\n\
-        @get(\"/seen/:id\") service seen(id: string) -> int? { return cheap[id].price }\n";
+        view newest: table<{ id: string, price: int, at: timestamp }> key id = moves |> latest by id\n\
+        @get(\"/plain/:id\") service plain(id: string) -> int? { return cheap[id].price }\n\
+        @get(\"/seen/:id\") service seen(id: string) -> int? { return newest[id].price }\n";
     let generated = generate("shop.asol", solution);
     let told: Vec<&str> = generated.diagnostics.iter().map(|one| one.message.as_str()).collect();
-    assert_eq!(
-        told,
-        ["the service `seen` has no crate yet: `seen` reads the view `cheap` by its key, which is not printed yet"]
-    );
+    let why = "`seen` reads the view `newest` by its key, which comes out of streams; declare features and read those";
+    assert_eq!(told, [format!("the service `seen` has no crate yet: {why}")]);
     assert!(generated.files.iter().any(|file| file.path == "crates/plain/src/main.rs"));
     assert!(!generated.files.iter().any(|file| file.path.starts_with("crates/seen/")));
 }
@@ -121,7 +121,7 @@ fn a_service_reads_parquet_where_a_table_may_lie_in_it() {
         );
         let generated = generate("shop.asol", &solution);
         assert_eq!(generated.diagnostics, [], "{table}");
-        text(&generated, "crates/plain/Cargo.toml").contains("\"parquet\"")
+        text(&generated, "crates/plain/Cargo.toml").contains("flow-parquet")
     };
     assert!(!reads("file: \"items.csv\"") && !reads("file: \"items.JSONL\""));
     assert!(reads("file: \"items.parquet\""));

@@ -15,4 +15,5 @@ pub mod suite;
 pub mod types;
 
 pub use error::LocalError;
+pub use flow_parquet::open as open_parquet;
 pub use flow_task::{data, output, pipeline, simulate, state, tables};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fec_diagnostics::Sources;
 use fec_ir::{Ir, NodeId, Op};
 use fec_model::Symbol;
-use fec_model::model::Shape;
+use fec_model::model::{Format, Shape, Source};
 use fec_model::types::Type;
 use fec_plan::dataflow::set_columns;
 use fec_plan::service::{Rows, Scope, ServicePlan, ViewPlan, Work, called, services, views};
@@ -144,11 +144,14 @@ fn main(
     file.item(&modules.join("\n"));
     let keeper = deployment.units.iter().find(|unit| unit.keeps_features);
     let keeper = keeper.map(|unit| unit.name.as_str()).unwrap_or_default();
+    // A service reads tables alone.
+    let parquet = if ir.sources.iter().any(may_be_parquet) { "Some(flow_parquet::open)" } else { "None" };
     let service = record(
         "Service",
         [
             ("name", call("String::from", [text(&unit.name)])),
             ("keeper", call("String::from", [text(keeper)])),
+            ("parquet", atom(parquet)),
             ("answers", atom("answers")),
         ],
     );
@@ -160,6 +163,17 @@ fn main(
     let zone = if mentions(&body, "zone") { "    let zone = &given.zone;\n" } else { "" };
     file.item(&format!("{head}{zone}{body}}}"));
     file.finish()
+}
+
+/// Whether a source is a table that may lie in Parquet files. The names of files tell before the declared format does,
+/// and what has no name of a text may be a folder with files of any.
+fn may_be_parquet(source: &Source) -> bool {
+    let is_text = |path: &String| {
+        let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+        extension.is_some_and(|extension| ["csv", "json", "jsonl", "ndjson"].contains(&extension.as_str()))
+    };
+    let path = source.file.as_ref().or(source.path.as_ref());
+    source.shape != Shape::Stream && path.map_or(source.format == Format::Parquet, |path| !is_text(path))
 }
 
 /// The views that services read by their keys, as data over the engine.

@@ -214,6 +214,7 @@ fn main(unit: &mut Unit<'_>, ir: &Ir, work: &Work) {
             ("of", atom(work.of.to_string())),
             ("keeps_features", atom(work.keeps_features.to_string())),
             ("sinks", list("vec!", tapped)),
+            ("parquet", atom("Some(flow_parquet::open)")),
             ("dataflow", atom("dataflow")),
         ],
     );

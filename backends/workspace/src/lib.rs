@@ -28,8 +28,6 @@ pub struct Crate {
     pub runtime: Vec<&'static str>,
     /// Generated libraries that it uses, by package.
     pub siblings: Vec<String>,
-    /// Whether it reads Parquet files.
-    pub parquet: bool,
 }
 
 /// The files of the workspace: its manifest, its lock, the runtime, and the manifest of each crate.
@@ -80,17 +78,10 @@ fn crate_manifest(one: &Crate) -> String {
     text.push_str("\n[lints]\nworkspace = true\n\n[dependencies]\n");
     let siblings = one.siblings.iter().map(|name| format!("{name} = {{ path = \"../{name}\" }}\n"));
     let mut dependencies: Vec<String> =
-        one.runtime.iter().map(|name| runtime_dependency(one, name)).chain(siblings).collect();
+        one.runtime.iter().map(|name| format!("{name}.workspace = true\n")).chain(siblings).collect();
     dependencies.sort();
     text.push_str(&dependencies.concat());
     text
-}
-
-fn runtime_dependency(one: &Crate, name: &str) -> String {
-    if one.parquet && name == "flow-launch" {
-        return format!("{name} = {{ workspace = true, features = [\"parquet\"] }}\n");
-    }
-    format!("{name}.workspace = true\n")
 }
 
 #[cfg(test)]

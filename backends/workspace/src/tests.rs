@@ -7,7 +7,6 @@ fn unit(package: &str, siblings: &[&str]) -> Crate {
         description: String::new(),
         runtime: vec!["flow-operators", "flow-core"],
         siblings: siblings.iter().map(|name| (*name).to_owned()).collect(),
-        parquet: false,
     }
 }
 

@@ -177,5 +177,10 @@ pub fn places(ir: &Ir, files: &Files, bound: &[(String, PathBuf)]) -> Result<Pla
     }
     let sources = specs::sources(ir, &Enums::new(&ir.enums));
     let simulated = simulate::filled(&sources, specs::simulation(ir).as_ref()).map_err(local)?;
-    Ok(Places { root: files.root.clone(), bound: bound.iter().cloned().collect(), simulated })
+    Ok(Places {
+        root: files.root.clone(),
+        bound: bound.iter().cloned().collect(),
+        simulated,
+        parquet: Some(fec_local::open_parquet),
+    })
 }

@@ -68,7 +68,7 @@ fn start(text: &str, is_once: bool) -> Started {
     let sources = specs::sources(&ir, &Enums::new(&ir.enums));
     let simulated = crate::simulate::filled(&sources, specs::simulation(&ir).as_ref()).unwrap();
     let options = RunOptions {
-        places: Places { root: folder.path().to_path_buf(), bound: BTreeMap::new(), simulated },
+        places: Places { root: folder.path().to_path_buf(), simulated, ..Places::default() },
         state: folder.path().join("state"),
         once: is_once,
         address: None,

@@ -13,7 +13,9 @@ pub struct FormatError {
 }
 
 impl FormatError {
-    pub(crate) fn new(path: &Path, message: impl fmt::Display) -> Self {
+    /// What is wrong with the file or folder at `path`, and the repair.
+    #[must_use]
+    pub fn new(path: &Path, message: impl fmt::Display) -> Self {
         Self { path: path.to_owned(), message: message.to_string() }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::decode::Encoding;
-use crate::{FormatError, csv, parquet};
+use crate::{FormatError, csv};
 
 /// How a file is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,18 @@ impl RawRows {
     }
 }
 
+/// The bytes of some records, and the place of each in them; or what is wrong with the file.
+pub type Next = Result<(Arc<Vec<u8>>, Vec<(usize, usize)>), FormatError>;
+
+/// Records of a file that is no text, each as a JSON object.
+pub trait Records: std::fmt::Debug + Send {
+    /// At most `limit` records; nothing at the end.
+    fn next_records(&mut self, limit: usize) -> Option<Next>;
+}
+
+/// Opens a Parquet file.
+pub type OpenParquet = fn(&Path) -> Result<Box<dyn Records>, FormatError>;
+
 /// Reads the records of files; an iterator of [`RawRows`].
 #[derive(Debug)]
 pub struct Reader {
@@ -62,6 +74,7 @@ pub struct Reader {
     limit: usize,
     next_row: i64,
     open: Option<OpenFile>,
+    parquet: Option<OpenParquet>,
 }
 
 #[derive(Debug)]
@@ -75,7 +88,7 @@ struct OpenFile {
 enum Content {
     /// JSON lines or CSV, from the given byte on.
     Text(Arc<Vec<u8>>, usize),
-    Parquet(Box<parquet::Rows>),
+    Parquet(Box<dyn Records>),
 }
 
 /// Opens a file, or a folder for all files inside in the order of their names (hidden ones left out). `format` is that of
@@ -100,7 +113,7 @@ pub fn open(path: &Path, format: Option<Format>, limit: usize) -> Result<Reader,
     } else {
         files.push(path.to_owned());
     }
-    Ok(Reader { files: files.into(), format, limit: limit.max(1), next_row: 0, open: None })
+    Ok(Reader { files: files.into(), format, limit: limit.max(1), next_row: 0, open: None, parquet: None })
 }
 
 /// Reads records from memory, as from a file called `path`: what came through standard input.
@@ -110,10 +123,12 @@ pub fn open(path: &Path, format: Option<Format>, limit: usize) -> Result<Reader,
 /// If the bytes are no such file at all. Parquet is read from files only.
 pub fn read(path: &Path, bytes: Vec<u8>, format: Format, limit: usize) -> Result<Reader, FormatError> {
     let open = Some(OpenFile::text(path.to_owned(), bytes, format)?);
-    Ok(Reader { files: VecDeque::new(), format: Some(format), limit: limit.max(1), next_row: 0, open })
+    Ok(Reader { files: VecDeque::new(), format: Some(format), limit: limit.max(1), next_row: 0, open, parquet: None })
 }
 
-pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> FormatError {
+/// A file or folder that cannot be read, in words.
+#[must_use]
+pub fn unreadable(path: &Path, error: &std::io::Error) -> FormatError {
     FormatError::new(
         path,
         match error.kind() {
@@ -125,10 +140,14 @@ pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> FormatError {
 }
 
 impl OpenFile {
-    fn new(path: PathBuf, format: Format) -> Result<Self, FormatError> {
+    fn new(path: PathBuf, format: Format, parquet: Option<OpenParquet>) -> Result<Self, FormatError> {
         if format == Format::Parquet {
-            let rows = parquet::Rows::new(&path)?;
-            return Ok(Self { path, encoding: Encoding::Json, content: Content::Parquet(Box::new(rows)) });
+            let Some(open) = parquet else {
+                let why = "this process reads no Parquet files; give it a CSV or JSON file";
+                return Err(FormatError::new(&path, why));
+            };
+            let rows = open(&path)?;
+            return Ok(Self { path, encoding: Encoding::Json, content: Content::Parquet(rows) });
         }
         let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
         Self::text(path, bytes, format)
@@ -158,8 +177,7 @@ impl OpenFile {
     }
 
     /// At most `limit` records; `None` at the end.
-    #[expect(clippy::type_complexity, reason = "bytes and the place of each record in them")]
-    fn next(&mut self, limit: usize) -> Option<Result<(Arc<Vec<u8>>, Vec<(usize, usize)>), FormatError>> {
+    fn next(&mut self, limit: usize) -> Option<Next> {
         match &mut self.content {
             Content::Text(bytes, at) => {
                 let mut views = Vec::new();
@@ -174,7 +192,7 @@ impl OpenFile {
                 }
                 (!views.is_empty()).then(|| Ok((Arc::clone(bytes), views)))
             }
-            Content::Parquet(rows) => rows.next(limit),
+            Content::Parquet(rows) => rows.next_records(limit),
         }
     }
 }
@@ -195,10 +213,16 @@ fn next_line(bytes: &[u8], from: usize) -> Option<(usize, usize, usize)> {
 }
 
 impl Reader {
+    /// Opens Parquet files with `open`; without it they are refused in words.
+    #[must_use]
+    pub fn parquet(self, open: Option<OpenParquet>) -> Self {
+        Self { parquet: open, ..self }
+    }
+
     fn next_file(&mut self) -> Option<Result<OpenFile, FormatError>> {
         let path = self.files.pop_front()?;
         let format = self.format.or_else(|| Format::of_path(&path)).unwrap_or(Format::Json);
-        Some(OpenFile::new(path, format))
+        Some(OpenFile::new(path, format, self.parquet))
     }
 }
 

@@ -9,13 +9,20 @@ use flow_core::column::Column;
 use flow_core::fault::Fault;
 use flow_core::types::{DataType, EnumType, Field, Kind, Schema};
 use flow_core::value::Value;
+use flow_formats::FormatError;
+use flow_formats::file::Reader;
 use flow_formats::file::read;
-use flow_formats::parquet::ParquetWriter;
-use flow_formats::{Decoder, Format, RawRows, RowEncoder, open};
+use flow_formats::{Decoder, Format, RawRows, RowEncoder};
+use flow_parquet::ParquetWriter;
 use proptest::prelude::*;
 
+/// Files, with those of Parquet among them.
+fn opened(path: &Path, format: Option<Format>, limit: usize) -> Result<Reader, FormatError> {
+    Ok(flow_formats::open(path, format, limit)?.parquet(Some(flow_parquet::open)))
+}
+
 fn rows(path: &Path, format: Option<Format>, limit: usize) -> Vec<RawRows> {
-    open(path, format, limit).unwrap().collect::<Result<_, _>>().unwrap()
+    opened(path, format, limit).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 fn texts(rows: &[RawRows]) -> Vec<String> {
@@ -64,10 +71,10 @@ fn a_byte_order_mark_is_no_part_of_the_first_record() {
 
 #[test]
 fn what_is_not_there_is_said() {
-    let message = open(Path::new("/no/such"), None, 1).unwrap_err().to_string();
+    let message = opened(Path::new("/no/such"), None, 1).unwrap_err().to_string();
     assert_eq!(message, "/no/such: there is no such file or folder; create it or correct the path");
     let file = tempfile::NamedTempFile::new().unwrap();
-    let error = open(file.path(), Some(Format::Parquet), 1).unwrap().next().unwrap().unwrap_err();
+    let error = opened(file.path(), Some(Format::Parquet), 1).unwrap().next().unwrap().unwrap_err();
     assert!(error.message.starts_with("is no readable Parquet file"), "{error}");
     assert!(rows(file.path(), Some(Format::Csv), 1).is_empty());
     assert!(rows(file.path(), Some(Format::Json), 1).is_empty());
@@ -167,7 +174,7 @@ proptest! {
         writer.write(&columns).unwrap();
         writer.write(&columns).unwrap();
         writer.finish().unwrap();
-        let all: Vec<RawRows> = open(file.path(), Some(Format::Parquet), 100).unwrap().map(Result::unwrap).collect();
+        let all: Vec<RawRows> = opened(file.path(), Some(Format::Parquet), 100).unwrap().map(Result::unwrap).collect();
         prop_assert_eq!(decoded(&all), [columns.clone(), columns]);
     }
 

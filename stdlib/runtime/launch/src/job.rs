@@ -10,6 +10,7 @@ use flow_core::batch::Batch;
 use flow_core::program::Now;
 use flow_core::value::Value;
 use flow_core::zone::Zone;
+use flow_formats::OpenParquet;
 use flow_job::{Done, FINISH, Halt, Input, Outcome, ROWS, Rows, RunFolder, Started, argument};
 use flow_learn::Registry;
 use flow_log::embedded::{EmbeddedLog, Options};
@@ -42,13 +43,15 @@ pub struct Job {
     pub retry: (u32, Duration),
     /// How long all attempts together may take.
     pub timeout: Option<Duration>,
+    /// Opens Parquet files, where it may read some.
+    pub parquet: Option<OpenParquet>,
     /// Makes what it does.
     pub job: fn(&Arc<Zone>) -> flow_job::Job<'static>,
 }
 
 /// Runs it.
 pub(crate) fn run(solution: &Solution, job: &Job, flags: &Flags) -> Result<(), RunError> {
-    let begun = begin(solution, flags)?;
+    let begun = begin(solution, flags, job.parquet)?;
     let made = (job.job)(&begun.zone);
     let mut arguments = BTreeMap::new();
     for (name, text) in &flags.job.params {

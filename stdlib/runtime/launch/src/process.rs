@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use flow_core::value::Value;
 use flow_core::zone::Zone;
+use flow_formats::OpenParquet;
 use flow_task::RunError;
 use flow_task::data::Places;
 use flow_task::simulate::filled;
@@ -34,19 +35,19 @@ pub(crate) struct Begun {
 ///
 /// # Errors
 /// A zone or parameter that cannot be had, a source that is not there, a state folder of another solution.
-pub(crate) fn begin(solution: &Solution, flags: &Flags) -> Result<Begun, RunError> {
+pub(crate) fn begin(solution: &Solution, flags: &Flags, parquet: Option<OpenParquet>) -> Result<Begun, RunError> {
     let teller = Teller { json: flags.json };
     let stop = stopped()?;
     let zone = Arc::new(zone(&solution.timezone)?);
     let slots = solution.slots(&zone)?;
-    let places = places(solution, flags)?;
+    let places = places(solution, flags, parquet)?;
     let state = flags.state.clone().unwrap_or_else(|| PathBuf::from(".fec"));
     let (folder, found) = StateFolder::open(&state, &solution.name, &solution.fingerprint)?;
     Ok(Begun { teller, stop, zone, slots, places, folder, found })
 }
 
 /// Where data lies.
-fn places(solution: &Solution, flags: &Flags) -> Result<Places, RunError> {
+fn places(solution: &Solution, flags: &Flags, parquet: Option<OpenParquet>) -> Result<Places, RunError> {
     for name in flags.bind.keys() {
         if !solution.sources.iter().any(|source| source.name == *name) {
             let known: Vec<&str> = solution.sources.iter().map(|source| source.name.as_str()).collect();
@@ -58,6 +59,7 @@ fn places(solution: &Solution, flags: &Flags) -> Result<Places, RunError> {
         root: flags.root.clone().unwrap_or_else(|| PathBuf::from(".")),
         bound: flags.bind.clone(),
         simulated: filled(&solution.sources, solution.simulation.as_ref())?,
+        parquet,
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use flow_core::program::Now;
+use flow_formats::OpenParquet;
 use flow_learn::Registry;
 use flow_serve::{Emits, Keyed, LiveReads, Reads, Services, Writer, emitting};
 use flow_store::MemoryFeatureStore;
@@ -38,6 +39,8 @@ pub struct Service {
     pub name: String,
     /// The worker that keeps the features that it reads.
     pub keeper: String,
+    /// Opens Parquet files, where it may read some.
+    pub parquet: Option<OpenParquet>,
     /// Makes what is answered from; tables are filled in by the process.
     pub answers: fn(&Given) -> Result<flow_serve::Solution, RunError>,
 }
@@ -46,7 +49,7 @@ pub struct Service {
 pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Result<(), RunError> {
     let started = Instant::now();
     // The folder's own file is written by whoever keeps state in it: this process only reads.
-    let Begun { teller, stop, zone, slots, places, folder, found } = begin(solution, flags)?;
+    let Begun { teller, stop, zone, slots, places, folder, found } = begin(solution, flags, service.parquet)?;
     if found == Found::Changed {
         teller.note("the solution has changed since this state was written: waiting until features are rebuilt");
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use flow_core::program::Now;
+use flow_formats::OpenParquet;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Log, LogError, TaskId};
 use flow_store::MemoryFeatureStore;
@@ -38,6 +39,8 @@ pub struct Worker {
     pub keeps_features: bool,
     /// The sinks that it writes to, and where their rows leave the dataflow.
     pub sinks: Vec<(Tap, SinkSpec)>,
+    /// Opens Parquet files, where it may read some.
+    pub parquet: Option<OpenParquet>,
     /// Wires its operators.
     pub dataflow: fn(&Given) -> Result<Dataflow, RunError>,
 }
@@ -45,7 +48,7 @@ pub struct Worker {
 /// Runs it.
 pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<(), RunError> {
     let started = Instant::now();
-    let Begun { teller, stop, zone, slots, places, mut folder, found } = begin(solution, flags)?;
+    let Begun { teller, stop, zone, slots, places, mut folder, found } = begin(solution, flags, worker.parquet)?;
     if found == Found::Changed {
         teller.note(
             "the solution has changed since this state was written: features and streams are rebuilt from history",
@@ -72,7 +75,7 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
         feeds => feeds?,
     };
     let given = Given { sources: Arc::clone(&solution.sources), tables, slots, zone, now: Now::Row };
-    let Worker { name, number, of, keeps_features, sinks, dataflow } = worker;
+    let Worker { name, number, of, keeps_features, sinks, dataflow, .. } = worker;
     let setup = TaskSetup {
         worker: Identity { name, number, of, keeps_features },
         dataflow: dataflow(&given)?,

@@ -9,7 +9,7 @@ use flow_core::column::Column;
 use flow_core::fault::Fault;
 use flow_core::types::Schema;
 use flow_core::value::{Cell, Value};
-use flow_formats::{Decoded, Decoder, Encoding, Format};
+use flow_formats::{Decoded, Decoder, Encoding, Format, OpenParquet};
 use flow_operators::accept::Arriving;
 
 use crate::error::RunError;
@@ -115,6 +115,8 @@ pub struct Places {
     pub bound: BTreeMap<String, PathBuf>,
     /// Sources that the local target fills.
     pub simulated: BTreeSet<String>,
+    /// Opens Parquet files; without it they are refused.
+    pub parquet: Option<OpenParquet>,
 }
 
 impl Places {
@@ -142,7 +144,7 @@ pub fn read_all(sources: &[SourceSpec], places: &Places) -> Result<(History, Tab
     let mut history = History::default();
     for (number, source) in streams(sources) {
         if let Some(path) = places.at_rest(source) {
-            history.chunks.extend(read_stream(source, number, &path)?);
+            history.chunks.extend(read_stream(source, number, &path, places.parquet)?);
         }
     }
     Ok((history, read_tables(sources, places)?))
@@ -156,9 +158,9 @@ pub fn read_tables(sources: &[SourceSpec], places: &Places) -> Result<Tables, Ru
     let mut tables = Tables::default();
     for source in sources.iter().filter(|source| !source.is_stream()) {
         let path = places.at_rest(source);
-        match path.as_deref().filter(|path| !path.exists()).map(|path| open(source, path)) {
+        match path.as_deref().filter(|path| !path.exists()).map(|path| open(source, path, places.parquet)) {
             Some(Err(missing)) => tables.lacks(&source.name, missing.to_string()),
-            _ => tables.insert(&source.name, read_table(source, path.as_deref())?),
+            _ => tables.insert(&source.name, read_table(source, path.as_deref(), places.parquet)?),
         }
     }
     Ok(tables)
@@ -168,10 +170,15 @@ pub fn read_tables(sources: &[SourceSpec], places: &Places) -> Result<Tables, Ru
 ///
 /// # Errors
 /// As [`read_all`].
-pub fn read_stream(source: &SourceSpec, number: u32, path: &Path) -> Result<Vec<Chunk>, RunError> {
+pub fn read_stream(
+    source: &SourceSpec,
+    number: u32,
+    path: &Path,
+    parquet: Option<OpenParquet>,
+) -> Result<Vec<Chunk>, RunError> {
     let schema = &source.schema;
     let mut chunks: Vec<Chunk> = Vec::new();
-    for rows in open(source, path)? {
+    for rows in open(source, path, parquet)? {
         let rows = rows.map_err(|error| RunError::Environment(format!("source `{}`: {error}", source.name)))?;
         let decoder = Decoder::new(schema, rows.encoding.clone(), source.unit).with_positions();
         let decoded = decoder.decode(rows.records());
@@ -248,7 +255,11 @@ fn whole(chunks: &[Chunk], schema: &Schema) -> Option<Chunk> {
     Some(sorted)
 }
 
-fn open(source: &SourceSpec, path: &Path) -> Result<flow_formats::file::Reader, RunError> {
+fn open(
+    source: &SourceSpec,
+    path: &Path,
+    parquet: Option<OpenParquet>,
+) -> Result<flow_formats::file::Reader, RunError> {
     // A file that says by its name what it is may be bound to any source.
     let format = match Format::of_path(path) {
         Some(_) => None,
@@ -256,6 +267,7 @@ fn open(source: &SourceSpec, path: &Path) -> Result<flow_formats::file::Reader, 
         None => Some(source.format),
     };
     flow_formats::open(path, format, CHUNK)
+        .map(|reader| reader.parquet(parquet))
         .map_err(|error| RunError::Environment(format!("source `{}`: {error}", source.name)))
 }
 
@@ -311,9 +323,9 @@ fn place(
 ///
 /// # Errors
 /// As [`read_all`]; a row that cannot be read is an error that names it, since a table is a constant of the release.
-pub fn read_table(source: &SourceSpec, path: Option<&Path>) -> Result<Loaded, RunError> {
+pub fn read_table(source: &SourceSpec, path: Option<&Path>, parquet: Option<OpenParquet>) -> Result<Loaded, RunError> {
     match path {
-        Some(path) => table_rows(source, path, open(source, path)?),
+        Some(path) => table_rows(source, path, open(source, path, parquet)?),
         None => Ok(given_table(source, &[])),
     }
 }

@@ -16,8 +16,8 @@ use flow_core::convert::{write_decimal, write_float};
 use flow_core::json::write_string;
 use flow_core::text::write_base64;
 
-use crate::FormatError;
-use crate::file::unreadable;
+use flow_formats::file::{Next, unreadable};
+use flow_formats::{FormatError, Records};
 
 /// The rows of one file; a row group at a time is in memory.
 pub(crate) struct Rows {
@@ -55,6 +55,12 @@ enum Meaning {
     Timestamp(i64, i64),
 }
 
+impl Records for Rows {
+    fn next_records(&mut self, limit: usize) -> Option<Next> {
+        self.next(limit)
+    }
+}
+
 impl Rows {
     pub(crate) fn new(path: &Path) -> Result<Self, FormatError> {
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
@@ -72,8 +78,7 @@ impl Rows {
     }
 
     /// At most `limit` rows; `None` at the end.
-    #[expect(clippy::type_complexity, reason = "bytes and the place of each row in them")]
-    pub(crate) fn next(&mut self, limit: usize) -> Option<Result<(Arc<Vec<u8>>, Vec<(usize, usize)>), FormatError>> {
+    fn next(&mut self, limit: usize) -> Option<Next> {
         while self.given >= self.views.len() {
             if self.next_group >= self.reader.num_row_groups() {
                 return None;

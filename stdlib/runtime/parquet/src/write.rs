@@ -16,7 +16,7 @@ use flow_core::text::write_text;
 use flow_core::types::{Field, Kind, Schema};
 use flow_core::value::Cell;
 
-use crate::FormatError;
+use flow_formats::FormatError;
 
 /// Writes batches of one flat schema to a file, each batch a row group.
 ///

@@ -1,0 +1,18 @@
+//! Parquet files with a flat schema: a crate of its own, so that only processes that read them hold it.
+
+mod read;
+mod write;
+
+use std::path::Path;
+
+use flow_formats::{FormatError, Records};
+
+pub use write::ParquetWriter;
+
+/// Opens a file: what whoever reads files is given, where Parquet may be among them.
+///
+/// # Errors
+/// A file that cannot be read, or is no such file.
+pub fn open(path: &Path) -> Result<Box<dyn Records>, FormatError> {
+    Ok(Box::new(read::Rows::new(path)?))
+}
