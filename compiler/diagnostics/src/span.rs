@@ -21,11 +21,13 @@ pub struct Span {
 
 impl Span {
     /// The range `start..end` of `file`.
+    #[inline]
     pub const fn new(file: FileId, start: u32, end: u32) -> Self {
         Self { file, start, end }
     }
 
     /// The smallest range that holds both; `self` where `other` is in another file.
+    #[inline]
     pub fn to(self, other: Span) -> Span {
         if self.file != other.file {
             return self;

@@ -76,8 +76,8 @@ pub struct Node {
 pub struct Graph {
     /// The edges alone, so that walks over them stay within little memory.
     inner: StableDiGraph<(), Edge, u32>,
-    /// Nodes by number.
-    nodes: Vec<Option<Node>>,
+    /// Nodes by number, each for itself: they are large, and the list grows.
+    nodes: Vec<Option<Box<Node>>>,
     changed: Changed,
 }
 
@@ -107,7 +107,7 @@ impl Graph {
             self.nodes.resize_with(place + 1, || None);
         }
         if let Some(free) = self.nodes.get_mut(place) {
-            *free = Some(node);
+            *free = Some(Box::new(node));
         }
         self.changed.note(id);
         for (port, input) in (0u32..).zip(inputs) {
@@ -128,12 +128,12 @@ impl Graph {
     /// The node, where it is still there.
     #[must_use]
     pub fn get(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id.0 as usize)?.as_ref()
+        self.nodes.get(id.0 as usize)?.as_deref()
     }
 
     /// The node, to be changed.
     pub fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        let node = self.nodes.get_mut(id.0 as usize)?.as_mut()?;
+        let node = self.nodes.get_mut(id.0 as usize)?.as_deref_mut()?;
         self.changed.note(id);
         Some(node)
     }
@@ -234,7 +234,7 @@ impl Graph {
         let takers = self.inner.neighbors_directed(index(id), Direction::Outgoing).map(node_id);
         takers.for_each(|taker| self.changed.note(taker));
         self.inner.remove_node(index(id))?;
-        self.nodes.get_mut(id.0 as usize)?.take()
+        self.nodes.get_mut(id.0 as usize)?.take().map(|node| *node)
     }
 
     /// All nodes in order of id.

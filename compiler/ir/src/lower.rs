@@ -3,7 +3,7 @@
 mod flows;
 mod relations;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fec_diagnostics::Span;
 use fec_model::Symbol;
@@ -46,6 +46,21 @@ struct Scope {
 impl Scope {
     fn new(path: impl Into<String>, plane: Plane) -> Self {
         Self { path: path.into(), plane, bindings: HashMap::new(), guards: Vec::new(), statements: Vec::new() }
+    }
+
+    /// The nodes of the bindings that expressions read.
+    fn read_by<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> BTreeSet<NodeId> {
+        let mut needed = BTreeSet::new();
+        if !self.bindings.is_empty() {
+            for expr in exprs {
+                walk::visit(expr, &mut |part| {
+                    if let ExprKind::Binding(name) = &part.kind {
+                        needed.extend(self.bindings.get(name).copied());
+                    }
+                });
+            }
+        }
+        needed
     }
 }
 
@@ -224,20 +239,27 @@ impl<'a> Lowering<'a> {
 
     /// A name that no other node has.
     fn name(&mut self, scope: &Scope, binding: &str, kind: &str) -> String {
-        let wanted = if binding.is_empty() {
-            format!("{}/{kind}", scope.path)
-        } else {
-            format!("{}/{binding}/{kind}", scope.path)
-        };
+        let mut wanted = String::with_capacity(scope.path.len() + binding.len() + kind.len() + 2);
+        for part in [scope.path.as_str(), binding].into_iter().filter(|part| !part.is_empty()) {
+            wanted.push_str(part);
+            wanted.push('/');
+        }
+        wanted.push_str(kind);
         let seen = self.names.entry_ref(wanted.as_str()).or_insert(0);
         *seen += 1;
         if *seen == 1 { wanted } else { format!("{wanted}-{seen}") }
     }
 
     /// A node that gives the rows of a relation.
-    fn row_node(
+    fn row_node(&mut self, scope: &Scope, op: Op, ty: &RelationType, place: (i64, Option<i64>), span: Span) -> Node {
+        self.named_node(scope, "", op, ty, place, span)
+    }
+
+    /// As [`Self::row_node`], called after a source, sink or binding as well.
+    fn named_node(
         &mut self,
         scope: &Scope,
+        binding: &str,
         op: Op,
         ty: &RelationType,
         (delay, settle): (i64, Option<i64>),
@@ -245,7 +267,7 @@ impl<'a> Lowering<'a> {
     ) -> Node {
         let kind = op.word();
         Node {
-            name: self.name(scope, "", kind),
+            name: self.name(scope, binding, kind),
             op,
             columns: ty.columns.clone(),
             key: ty.key.clone(),
@@ -285,14 +307,14 @@ impl<'a> Lowering<'a> {
 
     /// Adds edges from the bindings that the expressions read.
     fn connect_bindings<'e>(&mut self, id: NodeId, scope: &Scope, exprs: impl IntoIterator<Item = &'e Expr>) {
-        let mut needed: std::collections::BTreeSet<NodeId> = std::collections::BTreeSet::new();
-        for expr in exprs {
-            for name in walk::bindings(expr) {
-                needed.extend(scope.bindings.get(&name).copied());
-            }
-        }
-        for from in needed {
-            self.ir.graph.connect(from, id, Edge::Binding);
+        let needed = scope.read_by(exprs);
+        self.connect_all(id, &needed);
+    }
+
+    /// Adds edges from bindings, each once and in order of id.
+    fn connect_all(&mut self, id: NodeId, bindings: &BTreeSet<NodeId>) {
+        for from in bindings {
+            self.ir.graph.connect(*from, id, Edge::Binding);
         }
     }
 

@@ -87,12 +87,14 @@ pub struct Columns(Arc<Vec<Column>>);
 impl Deref for Columns {
     type Target = Vec<Column>;
 
+    #[inline]
     fn deref(&self) -> &Vec<Column> {
         &self.0
     }
 }
 
 impl DerefMut for Columns {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Vec<Column> {
         Arc::make_mut(&mut self.0)
     }
@@ -132,6 +134,7 @@ impl<'a> IntoIterator for &'a Columns {
     type Item = &'a Column;
     type IntoIter = std::slice::Iter<'a, Column>;
 
+    #[inline]
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
     }

@@ -35,6 +35,7 @@ impl Symbol {
     }
 
     /// Its text.
+    #[inline]
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         &self.0.0
@@ -48,6 +49,7 @@ impl Default for Symbol {
 }
 
 impl PartialEq for Symbol {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self.0, other.0)
     }
@@ -63,6 +65,7 @@ impl PartialOrd for Symbol {
 
 /// The order of the texts.
 impl Ord for Symbol {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         if self == other { Ordering::Equal } else { self.as_str().cmp(other.as_str()) }
     }
@@ -70,18 +73,21 @@ impl Ord for Symbol {
 
 /// As the text, so that what is kept by name can be asked for with a text.
 impl Hash for Symbol {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }
 }
 
 impl Borrow<str> for Symbol {
+    #[inline]
     fn borrow(&self) -> &str {
         self.as_str()
     }
 }
 
 impl AsRef<str> for Symbol {
+    #[inline]
     fn as_ref(&self) -> &str {
         self.as_str()
     }
@@ -90,6 +96,7 @@ impl AsRef<str> for Symbol {
 impl Deref for Symbol {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
         self.as_str()
     }
@@ -141,6 +148,7 @@ impl From<Symbol> for String {
 macro_rules! compared_with {
     ($($text:ty),*) => {$(
         impl PartialEq<$text> for Symbol {
+            #[inline]
             fn eq(&self, other: &$text) -> bool {
                 let other: &str = other.as_ref();
                 self.as_str() == other
@@ -148,6 +156,7 @@ macro_rules! compared_with {
         }
 
         impl PartialEq<Symbol> for $text {
+            #[inline]
             fn eq(&self, other: &Symbol) -> bool {
                 other == self
             }

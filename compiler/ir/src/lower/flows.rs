@@ -64,8 +64,7 @@ impl Lowering<'_> {
                 let rows = self.aligned(relation, &columns, scope);
                 let place = self.place(rows);
                 let op = Op::Emit { sink: *sink };
-                let mut node = self.row_node(scope, op, &relation.ty, place, *span);
-                node.name = self.name(scope, sink, "emit");
+                let mut node = self.named_node(scope, sink, op, &relation.ty, place, *span);
                 node.columns = columns;
                 let guards: Vec<Expr> = match scope.plane {
                     Plane::Online => node.guards.iter().map(|(guard, _)| guard.clone()).collect(),
@@ -145,9 +144,7 @@ impl Lowering<'_> {
             Binding::Split { input, parts, by } => {
                 let rows = self.relation(input, scope);
                 let op = Op::Split { parts: parts.clone(), by: by.clone() };
-                let mut node = self.row_node(scope, op, &input.ty, (0, None), span);
-                node.name = self.name(scope, &name, "split");
-                (node, vec![rows])
+                (self.named_node(scope, &name, op, &input.ty, (0, None), span), vec![rows])
             }
             Binding::Train(train) => {
                 let rows = self.relation(&train.input, scope);

@@ -1,12 +1,14 @@
 //! Relational pipelines.
 
+use std::collections::BTreeSet;
+
 use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
 use fec_model::relation::{JoinKind, JoinPick, Relation, RelationOp};
 use fec_model::types::{Boundedness, Column, Columns, RelationType};
 
 use super::{Lowering, Scope};
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeId;
 use crate::op::{Op, Step};
 use crate::walk;
 
@@ -44,19 +46,20 @@ impl Lowering<'_> {
             }
             RelationOp::Where { input, condition } => {
                 let condition = self.hoist(condition, scope);
-                let step = Step::Filter { condition: condition.clone(), unless_fault: Vec::new() };
-                self.unary(scope, input, Op::Fused { steps: vec![step] }, relation, &[condition])
+                let needed = scope.read_by([&condition]);
+                let step = Step::Filter { condition, unless_fault: Vec::new() };
+                self.unary(scope, input, Op::Fused { steps: vec![step] }, relation, &needed)
             }
             RelationOp::Select { input, columns } => {
                 let columns = self.hoist_named(columns, scope);
-                let exprs: Vec<Expr> = columns.iter().map(|(_, value)| value.clone()).collect();
-                self.unary(scope, input, Op::Fused { steps: vec![Step::Project { columns }] }, relation, &exprs)
+                let needed = scope.read_by(columns.iter().map(|(_, value)| value));
+                self.unary(scope, input, Op::Fused { steps: vec![Step::Project { columns }] }, relation, &needed)
             }
             RelationOp::Derive { input, columns } => {
                 let columns = self.hoist_named(columns, scope);
-                let exprs: Vec<Expr> = columns.iter().map(|(_, value)| value.clone()).collect();
+                let needed = scope.read_by(columns.iter().map(|(_, value)| value));
                 let steps = derive_steps(&input.ty.columns, &columns);
-                self.unary(scope, input, Op::Fused { steps }, relation, &exprs)
+                self.unary(scope, input, Op::Fused { steps }, relation, &needed)
             }
             RelationOp::Join { left, right, kind, pick, alias, on, residual, within } => {
                 let left_id = self.relation(left, scope);
@@ -83,35 +86,39 @@ impl Lowering<'_> {
             RelationOp::With { input, set, keys, alias, including_row } => {
                 let rows = self.relation(input, scope);
                 let keys: Vec<Expr> = keys.iter().map(|key| self.hoist(key, scope)).collect();
-                let op =
-                    Op::FeatureRead { set: *set, keys: keys.clone(), alias: *alias, including_row: *including_row };
+                let needed = scope.read_by(&keys);
+                let op = Op::FeatureRead { set: *set, keys, alias: *alias, including_row: *including_row };
                 let place = self.place(rows);
                 let node = self.row_node(scope, op, ty, place, relation.span);
                 let mut inputs = vec![rows];
                 inputs.extend(self.feature_node(set));
                 let id = self.ir.graph.add(node, &inputs);
-                self.connect_bindings(id, scope, &keys);
+                self.connect_all(id, &needed);
                 id
             }
-            RelationOp::Final { input } => self.unary(scope, input, Op::Final, relation, &[]),
+            RelationOp::Final { input } => self.unary(scope, input, Op::Final, relation, &BTreeSet::new()),
             RelationOp::Group { input, keys, aggregates, outputs } => {
                 let op = Op::Aggregate { keys: keys.clone(), aggregates: aggregates.clone(), outputs: outputs.clone() };
-                self.unary(scope, input, op, relation, &[])
+                self.unary(scope, input, op, relation, &BTreeSet::new())
             }
             RelationOp::Sort { input, keys } => {
-                self.unary(scope, input, Op::Sort { keys: keys.clone() }, relation, &[])
+                self.unary(scope, input, Op::Sort { keys: keys.clone() }, relation, &BTreeSet::new())
             }
             RelationOp::Top { input, count, keys, per, with_ties, rank } => {
                 let op =
                     Op::Top { count: *count, keys: keys.clone(), per: per.clone(), with_ties: *with_ties, rank: *rank };
-                self.unary(scope, input, op, relation, &[])
+                self.unary(scope, input, op, relation, &BTreeSet::new())
             }
-            RelationOp::Take { input, count } => self.unary(scope, input, Op::Take { count: *count }, relation, &[]),
+            RelationOp::Take { input, count } => {
+                self.unary(scope, input, Op::Take { count: *count }, relation, &BTreeSet::new())
+            }
             RelationOp::Distinct { input, keys } => {
-                self.unary(scope, input, Op::Distinct { keys: keys.clone() }, relation, keys)
+                let needed = scope.read_by(keys);
+                self.unary(scope, input, Op::Distinct { keys: keys.clone() }, relation, &needed)
             }
             RelationOp::Latest { input, keys } => {
-                self.unary(scope, input, Op::Latest { keys: keys.clone() }, relation, keys)
+                let needed = scope.read_by(keys);
+                self.unary(scope, input, Op::Latest { keys: keys.clone() }, relation, &needed)
             }
             RelationOp::Union { inputs } => {
                 let ids: Vec<NodeId> = inputs.iter().map(|input| self.aligned(input, &ty.columns, scope)).collect();
@@ -145,19 +152,25 @@ impl Lowering<'_> {
     }
 
     fn leaf(&mut self, scope: &Scope, op: Op, relation: &Relation, delay: i64) -> NodeId {
-        let mut node: Node = self.row_node(scope, op, &relation.ty, (delay, None), relation.span);
-        if let Op::Scan { source } = &node.op {
-            node.name = self.name(scope, source, "scan");
-        }
+        let binding = if let Op::Scan { source } = &op { source.as_str() } else { "" };
+        let node = self.named_node(scope, binding, op, &relation.ty, (delay, None), relation.span);
         self.ir.graph.add(node, &[])
     }
 
-    fn unary(&mut self, scope: &mut Scope, input: &Relation, op: Op, relation: &Relation, exprs: &[Expr]) -> NodeId {
+    /// An operator over one input, which reads the bindings `needed`.
+    fn unary(
+        &mut self,
+        scope: &mut Scope,
+        input: &Relation,
+        op: Op,
+        relation: &Relation,
+        needed: &BTreeSet<NodeId>,
+    ) -> NodeId {
         let input = self.relation(input, scope);
         let place = if op == Op::Final { (self.lateness(input), None) } else { self.place(input) };
         let node = self.row_node(scope, op, &relation.ty, place, relation.span);
         let id = self.ir.graph.add(node, &[input]);
-        self.connect_bindings(id, scope, exprs);
+        self.connect_all(id, needed);
         id
     }
 

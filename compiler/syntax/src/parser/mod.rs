@@ -119,6 +119,8 @@ impl<'a> Parser<'a> {
                 }
             }
         }
+        // A file has a name for so many words, or more; none of its lists grows often then.
+        let symbols = HashMap::with_capacity(words.len() / 12);
         Self {
             file,
             text,
@@ -126,7 +128,7 @@ impl<'a> Parser<'a> {
             words,
             at: 0,
             diagnostics,
-            symbols: HashMap::new(),
+            symbols,
             reported: None,
             mended: true,
             lines: true,
