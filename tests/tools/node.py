@@ -152,7 +152,8 @@ class Inside:
         order = [task["template"] for task in template[0]["dag"]["tasks"]]
         order += [name for name in made if name not in order]
         for name in order:
-            text = json.dumps(made[name]).replace("{{workflow.uid}}", "run-1").replace("{{inputs.parameters.now}}", "")
+            text = json.dumps(made[name]).replace("{{workflow.uid}}", "run-1")
+            text = re.sub(r"\{\{(inputs|workflow)\.parameters\.now\}\}", "", text)
             pod = json.loads(text)
             pod["metadata"]["name"] = f"step-{name}"
             pod["spec"]["restartPolicy"] = "Never"

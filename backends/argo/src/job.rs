@@ -183,7 +183,7 @@ fn pod(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &Step, st
         inputs: Some(taken(job)),
         outputs: (!judged.is_empty()).then_some(Arguments { parameters: judged }),
         retry_strategy: retry(job),
-        container: Some(container(deployment, unit, job, &step.name)),
+        container: Some(container(deployment, unit, job, &step.name, "inputs")),
         ..Template::default()
     }
 }
@@ -207,20 +207,20 @@ fn retry(job: &FlowPlan) -> Option<At<Retry>> {
 fn finish(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Template {
     Template {
         name: EXIT.to_owned(),
-        inputs: Some(taken(job)),
         retry_strategy: retry(job),
-        container: Some(container(deployment, unit, job, FINISH)),
+        // Nobody passes anything to what runs at the end: it reads the parameters of the workflow.
+        container: Some(container(deployment, unit, job, FINISH, "workflow")),
         ..Template::default()
     }
 }
 
-fn container(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &str) -> Container {
+/// The container of a step, which takes the parameters of `scope`.
+fn container(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &str, scope: &str) -> Container {
+    let now = format!("--now={{{{{scope}.parameters.{NOW}}}}}");
     let mut args: Vec<String> =
-        ["--step", step, "--run", "{{workflow.uid}}", "--now={{inputs.parameters.now}}", "--state", DATA]
-            .map(str::to_owned)
-            .to_vec();
+        ["--step", step, "--run", "{{workflow.uid}}", &now, "--state", DATA].map(str::to_owned).to_vec();
     for (column, _) in &job.params {
-        let value = format!("{}={{{{inputs.parameters.{}}}}}", column.name, parameter(&column.name));
+        let value = format!("{}={{{{{scope}.parameters.{}}}}}", column.name, parameter(&column.name));
         args.extend(["--param".to_owned(), value]);
     }
     let written = Variable { name: "FEC_OUTPUTS".to_owned(), value: Some(outputs()), value_from: None };

@@ -101,6 +101,10 @@ fn workflow(spec: &Node, kind: &str, found: &mut Vec<String>) {
     for (field, needed) in [("entrypoint", true), ("onExit", false)] {
         match spec.get(field).and_then(Node::text) {
             Some(named) => match templates.iter().find(|template| name(template) == named) {
+                // A workflow that refers to this template hands its exit only arguments of its own, not those declared here.
+                Some(template) if field == "onExit" && kind == "WorkflowTemplate" => {
+                    supplied(template, &[], field, found);
+                }
                 Some(template) => supplied(template, &given, field, found),
                 None => found.push(format!("`{field}` names the template `{named}`, which is not there")),
             },

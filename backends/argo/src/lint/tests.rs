@@ -86,6 +86,11 @@ fn each_rule_is_kept() {
         ("/spec/onExit".into(), json!("nobody"), "`onExit` names"),
         ("/spec/onExit".into(), json!("one2"), "`onExit` names"),
         ("/spec/arguments".into(), Value::Null, "gives no `now`"),
+        (
+            format!("{templates}/3/inputs"),
+            json!({ "parameters": [{ "name": "now" }] }),
+            "`onExit` gives no `now` to the template `exit`",
+        ),
         ("/spec/arguments/parameters/0/value".into(), json!("{{inputs.parameters.x}}"), "means nothing there"),
         ("/spec/synchronization".into(), json!({ "mutex": { "name": "a" } }), "of an earlier version"),
         ("/spec/workflowTemplateRef".into(), json!({ "name": "a" }), "no templates of its own"),
