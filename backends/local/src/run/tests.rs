@@ -435,6 +435,30 @@ fn a_commit_that_is_given_up_is_made_again_and_counts_once() {
     }
 }
 
+/// Runs a solution over the files of its folder, in which nothing fails; gives what a sink holds then.
+fn once(folder: &tempfile::TempDir, solution: &str) -> impl Fn(&str) -> Vec<String> {
+    let options = RunOptions {
+        places: Places { root: folder.path().to_path_buf(), ..Places::default() },
+        state: folder.path().join("state"),
+        once: true,
+        address: None,
+        out: Some(folder.path().join("out")),
+    };
+    let mut failed = Vec::new();
+    super::run(&compiled(solution), &options, &Arc::default(), &mut |event| {
+        if let Event::JobFailed(why) = event {
+            failed.push(why);
+        }
+    })
+    .unwrap();
+    assert_eq!(failed, Vec::<String>::new());
+    let sinks = folder.path().join("out/sinks");
+    move |sink| {
+        let text = std::fs::read_to_string(sinks.join(format!("{sink}.jsonl"))).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
 /// What a job over tables writes: their rows as of T, and what rows find there that have no place of their own.
 #[test]
 fn a_job_reads_tables_as_of_its_time() {
@@ -468,25 +492,7 @@ job nightly {
         1,12,2026-01-01T00:00:02Z\n1,30,2026-01-01T00:00:03Z\n2,40,2026-01-02T00:00:00Z\n",
     );
     sales(folder.path());
-    let options = RunOptions {
-        places: Places { root: folder.path().to_path_buf(), ..Places::default() },
-        state: folder.path().join("state"),
-        once: true,
-        address: None,
-        out: Some(folder.path().join("out")),
-    };
-    let mut failed = Vec::new();
-    super::run(&compiled(solution), &options, &Arc::default(), &mut |event| {
-        if let Event::JobFailed(why) = event {
-            failed.push(why);
-        }
-    })
-    .unwrap();
-    assert_eq!(failed, Vec::<String>::new());
-    let written = |sink: &str| {
-        let text = std::fs::read_to_string(folder.path().join(format!("out/sinks/{sink}.jsonl"))).unwrap();
-        text.lines().map(str::to_owned).collect::<Vec<_>>()
-    };
+    let written = once(&folder, solution);
     assert_eq!(written("now_"), [r#"{"id":"1","rate":30}"#]);
     assert_eq!(written("named"), [r#"{"id":"1","name":"uno"}"#, r#"{"id":"2","name":"two"}"#]);
     assert_eq!(written("grouped"), [r#"{"id":"1","n":1,"rate":30}"#, r#"{"id":"2","n":1,"rate":null}"#]);
@@ -496,4 +502,84 @@ job nightly {
         (low..high).filter(|n| n % 7 == 1).map(move |n| format!("{{\"n\":{n},\"rate\":{rate}}}"))
     };
     assert_eq!(viewed, rates(100, 200, 20).chain(rates(300, 400, 30)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_split_has_every_row_once_as_it_stood_before_a_sort() {
+    let solution = r#"
+solution parts { version: "1.0.0" }
+use std.ml.{ split }
+type Sale { id: string, n: int, amount: int, at: timestamp }
+source sales: stream<Sale> { time: at, file: "sales.jsonl" }
+sink all: rows<{ n: int, key: int? }> { }
+sink one: rows<{ n: int, key: int? }> { }
+sink other: rows<{ n: int, key: int? }> { }
+sink whole: rows<{ n: int, key: int? }> { }
+job nightly {
+  some  = sales |> where n < 300 |> select n, key = if amount == 0 then null else n div 3
+  parts = split(some |> sort by n desc, left: 50%, right: 50%, by: key)
+  emit some to all
+  emit parts.left to one
+  emit parts.right to other
+  emit parts.left to whole
+  emit parts.right to whole
+}
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    sales(folder.path());
+    let written = once(&folder, solution);
+    let number = |line: &String| -> u32 { line[5..].split(',').next().unwrap().parse().unwrap() };
+    let all = written("all");
+    assert_eq!(all.len(), 300);
+    assert_eq!(written("whole"), all);
+    for part in ["one", "other"] {
+        let rows = written(part);
+        assert!(rows.len() > 30, "{part}: {}", rows.len());
+        assert!(rows.is_sorted_by_key(number), "{part}: {:?}", rows.get(..5));
+    }
+    // Rows without a key go together.
+    let without = |part: &str| written(part).iter().filter(|line| line.ends_with("null}")).count();
+    assert!([(43, 0), (0, 43)].contains(&(without("one"), without("other"))));
+}
+
+#[test]
+fn a_job_takes_one_branch_and_a_gate_that_cannot_be_computed_lets_nothing_through() {
+    let solution = r#"
+solution branches { version: "1.0.0" }
+use std.ml.{ gbdt }
+type Sale { id: string, n: int, amount: int, at: timestamp }
+source sales: stream<Sale> { time: at, file: "sales.jsonl" }
+sink yes: rows<{ n: int }> { }
+sink no: rows<{ n: int }> { }
+sink matched: rows<{ n: int }> { }
+job nightly(most: int = 9_223_372_036_854_775_807, name: string = "b") {
+  few = sales |> where n < 5 |> select n
+  if most > 7 {
+    emit few |> where n == 1 to yes
+  } else {
+    emit few |> where n == 2 to yes
+  }
+  if most < 7 {
+    emit few |> where n == 1 to no
+  } else {
+    emit few |> where n == 2 to no
+  }
+  match name, most {
+    "a", _ -> { emit few |> where n == 1 to matched }
+    "b", 7 -> { emit few |> where n == 2 to matched }
+    "b", _ -> { emit few |> where n == 3 to matched }
+    else -> { emit few |> where n == 4 to matched }
+  }
+  model = gbdt(sales, label: amount > 3, trees: 1, depth: 1, features: [n])
+  publish model as scorer when most + 1 > 0
+}
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    sales(folder.path());
+    let written = once(&folder, solution);
+    for (sink, n) in [("yes", 1), ("no", 2), ("matched", 3)] {
+        assert_eq!(written(sink), [format!("{{\"n\":{n}}}")], "{sink}");
+    }
+    let published = std::fs::read_dir(folder.path().join("state/models")).map_or(0, Iterator::count);
+    assert_eq!(published, 0);
 }

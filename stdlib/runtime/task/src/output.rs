@@ -174,3 +174,42 @@ pub fn write_lake(folder: &StateFolder, sinks: &[SinkSpec], emitted: &[(String, 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(stamp: i64, key: &str, value: &str) -> Record {
+        Record { stamp, key: key.into(), value: value.into() }
+    }
+
+    fn shown(lines: Vec<Vec<u8>>) -> Vec<String> {
+        lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_upsert_sink_holds_the_last_of_each_key_unless_that_is_empty() {
+        let records = vec![
+            record(1, "b", "b1"),
+            record(2, "a", "a1"),
+            record(3, "b", ""),
+            record(4, "c", ""),
+            record(5, "a", "a2"),
+            record(6, "c", "c1"),
+        ];
+        assert_eq!(shown(last_by_key(records)), ["a2", "c1"]);
+    }
+
+    #[test]
+    fn dead_letters_go_by_arrival_then_by_place() {
+        let letter = |stamp, partition: i64, offset: i64, flow: &str| {
+            let text = format!("{{\"flow\":\"{flow}\",\"partition\":{partition},\"offset\":{offset}}}");
+            record(stamp, "", &text)
+        };
+        let letters = [(2, 0, 0, "a"), (1, 1, 10, "a"), (1, 1, 9, "b"), (1, 0, 11, "a"), (1, 1, 9, "a")];
+        let given = letters.map(|(stamp, partition, offset, flow)| letter(stamp, partition, offset, flow));
+        let order = [3, 4, 2, 1, 0].map(|at: usize| letters[at]);
+        let expected = order.map(|(stamp, partition, offset, flow)| letter(stamp, partition, offset, flow).value);
+        assert_eq!(in_order(given.into()), expected);
+    }
+}

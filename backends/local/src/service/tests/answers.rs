@@ -274,3 +274,62 @@ fn an_expectation_that_does_not_hold_shows_both_sides() {
         .unwrap_err();
     assert!(error.contains("not given"), "{error}");
 }
+
+const LISTS: &str = r#"
+solution lists { version: "1.0.0" }
+type Shop { id: string, rank: int, since: timestamp }
+type Ranked { id: string, rank: int }
+source shops: table<Shop> key id { file: "shops.csv", versions: since }
+view best: table<Shop> key id = shops |> where rank == 1
+@post("/all")
+service all(most: int) -> list<Ranked> {
+  return shops |> where rank <= most |> select id, rank
+}
+@post("/two")
+service two(most: int) -> list<Ranked> {
+  return shops |> where rank <= most |> select id, rank |> take 2
+}
+@post("/joined")
+service joined(wanted: list<{ id: string }>) -> list<{ id: string, n: int, rank: int? }> {
+  return wanted |> group by id { n = count() } |> left join shops as s on id == s.id |> select id, n, rank = s.rank
+}
+@post("/side")
+service side(n: int) -> string {
+  if n > 1 { return "more" } else { return "less" }
+}
+@post("/is_best")
+service is_best(id: string) -> bool { return best[id] != null }
+test "data" {
+  given shops [
+    { id: "c", rank: 1, since: 2026-01-01T00:00:00Z }, { id: "b", rank: 2, since: 2026-01-01T00:00:00Z },
+    { id: "a", rank: 2, since: 2026-01-01T00:00:00Z }, { id: "a", rank: 1, since: 2026-01-01T02:00:00Z }
+  ]
+  at 2026-01-01T01:00:00Z
+  expect is_best("c")
+}
+"#;
+
+#[test]
+fn a_request_sees_tables_as_of_now_in_the_order_of_their_columns() {
+    let fixture = fixture(LISTS);
+    let asked = |path: &str, argument: Value, hours: i64| {
+        let now = NEW_YEAR + hours * HOUR;
+        fixture.services.request(path, vec![argument], now, &fixture.reads, true).unwrap().value
+    };
+    let list = |rows: &[(&str, i64)]| {
+        Value::List(rows.iter().map(|(id, rank)| record(&[text(id), Value::Int(*rank)])).collect::<Vec<_>>().into())
+    };
+    assert_eq!(asked("all", Value::Int(9), 1), list(&[("a", 2), ("b", 2), ("c", 1)]));
+    assert_eq!(asked("all", Value::Int(9), 2), list(&[("a", 1), ("b", 2), ("c", 1)]));
+    assert_eq!(asked("two", Value::Int(9), 1), list(&[("a", 2), ("b", 2)]));
+    assert_eq!([1, 2].map(|n| asked("side", Value::Int(n), 1)), [text("less"), text("more")]);
+    assert_eq!(asked("is_best", text("a"), 1), Value::Bool(false));
+    assert_eq!(asked("is_best", text("a"), 2), Value::Bool(true));
+    // A group has no place of its own: it reads the table as of now, too.
+    let wanted = Value::List(vec![record(&[text("a")]), record(&[text("z")]), record(&[text("a")])].into());
+    for (hours, rank) in [(1, 2), (2, 1)] {
+        let groups =
+            [record(&[text("a"), Value::Int(2), Value::Int(rank)]), record(&[text("z"), Value::Int(1), Value::Absent])];
+        assert_eq!(asked("joined", wanted.clone(), hours), Value::List(groups.to_vec().into()));
+    }
+}
