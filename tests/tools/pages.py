@@ -76,8 +76,8 @@ class Reader:
         cargo = shutil.which("cargo")
         # This repository is built already, and the runtime of generated crates once for all layers.
         script(tools / "cargo", f"""#!/usr/bin/env bash
-case "$1 $2 $3" in
-  "run --release --") shift 3; exec "{FEC}" "$@" ;;
+case "$*" in
+  "run --release -- "*) shift 3; exec "{FEC}" "$@" ;;
   "install --path compiler/fec") [[ -f compiler/fec/Cargo.toml ]] ;;
   "build --release --locked") "{cargo}" "$@" --offline || exit; rm -rf target; ln -s "$CARGO_TARGET_DIR" target ;;
   *) exec "{cargo}" "$@" ;;
