@@ -1,6 +1,7 @@
 //! Benches: what is measured, each against a peer or a floor in the same run. `README.md` says how, and holds results.
 
 pub mod compile;
+pub mod compiled;
 pub mod events;
 pub mod frontend;
 pub mod measure;
@@ -36,5 +37,6 @@ pub const BENCHES: &[Bench] = &[
     Bench { name: "frontend", about: "source text to optimised plan", run: frontend::run },
     Bench { name: "events", about: "JSON through the six fraud features as of each row", run: events::run },
     Bench { name: "service", about: "the fraud service against a bare axum handler", run: service::run },
+    Bench { name: "compiled", about: "compiled programs: build, service, worker", run: compiled::run },
     Bench { name: "training", about: "training rows as of each row against DuckDB", run: training::run },
 ];

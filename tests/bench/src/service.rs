@@ -25,7 +25,8 @@ use crate::compile::plan;
 use crate::measure::{Figure, Goal, median, process_seconds};
 use crate::{Outcome, Size};
 
-const FRAUD: &str = include_str!("../../../examples/fraud/fraud.asol");
+/// The example.
+pub const FRAUD: &str = include_str!("../../../examples/fraud/fraud.asol");
 
 /// What the example simulates, which the bench does in its own size and without live events.
 const SIMULATED: &str = "simulate: cards(seed: 7, rows: 50_000, rate: 200)";
@@ -51,15 +52,21 @@ pub fn serve(name: &str, arguments: &[String]) -> Result<(), String> {
     }
 }
 
-/// As `fec run`: history, training, then the service.
-fn serve_fraud(folder: &Path, rows: &str) -> Result<(), String> {
+/// The example with so many simulated payments, none of them live, and a deadline that a busy machine keeps.
+///
+/// # Errors
+/// An example that simulates something else.
+pub fn settled(rows: u64) -> Result<String, String> {
     if !FRAUD.contains(SIMULATED) || !FRAUD.contains(DEADLINE) {
         return Err("the example simulates something else, or has another deadline".to_owned());
     }
-    let text = FRAUD
-        .replace(DEADLINE, "@deadline(10s)")
-        .replace(SIMULATED, &format!("simulate: cards(seed: 7, rows: {rows}, rate: 0)"));
-    let ir = Arc::new(plan(&text)?);
+    let text = FRAUD.replace(DEADLINE, "@deadline(10s)");
+    Ok(text.replace(SIMULATED, &format!("simulate: cards(seed: 7, rows: {rows}, rate: 0)")))
+}
+
+/// As `fec run`: history, training, then the service.
+fn serve_fraud(folder: &Path, rows: &str) -> Result<(), String> {
+    let ir = Arc::new(plan(&settled(rows.parse().map_err(|_| format!("`{rows}` is no number of rows"))?)?)?);
     let sources = specs::sources(&ir, &Enums::new(&ir.enums));
     let simulated = simulate::filled(&sources, specs::simulation(&ir).as_ref()).map_err(|error| error.to_string())?;
     let options = RunOptions {
@@ -125,15 +132,20 @@ fn serve_axum() -> Result<(), String> {
 }
 
 /// A server in a process of its own; it ends with this value.
-struct Server {
-    child: Child,
-    address: SocketAddr,
+pub struct Server {
+    /// The process.
+    pub child: Child,
+    /// Where it answers.
+    pub address: SocketAddr,
 }
 
 impl Server {
-    /// Starts it and waits until it has told its address, and `until` where that is asked for.
-    fn start(arguments: &[&str], until: Option<&str>) -> Result<Self, String> {
-        let executable = executable()?;
+    /// Starts `executable` and waits until it has told its address, as a line `ready http://…` or as an event of JSON, and
+    /// `until` where that is asked for.
+    ///
+    /// # Errors
+    /// One that does not start.
+    pub fn start(executable: &Path, arguments: &[&str], until: Option<&str>) -> Result<Self, String> {
         let mut command = match has_taskset() {
             true => {
                 let mut command = Command::new("taskset");
@@ -150,7 +162,9 @@ impl Server {
         let mut is_there = until.is_none();
         for line in output.into_iter().flat_map(|output| BufReader::new(output).lines()) {
             let line = line.map_err(|error| error.to_string())?;
-            if let Some(address) = line.strip_prefix("ready http://") {
+            let event =
+                line.starts_with(r#"{"event":"ready""#).then(|| line.split("http://").nth(1)?.split('"').next());
+            if let Some(address) = line.strip_prefix("ready http://").or(event.flatten()) {
                 server.address = address.parse().map_err(|error| format!("`{line}`: {error}"))?;
                 is_ready = true;
             }
@@ -172,20 +186,64 @@ impl Drop for Server {
 }
 
 /// `fec-bench`: this executable, or the one beside a test's folder.
-fn executable() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// A system that does not tell.
+pub fn executable() -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let folder = own.parent().unwrap_or(Path::new("."));
     Ok(if folder.ends_with("deps") { folder.with_file_name("fec-bench") } else { own })
 }
 
-fn has_taskset() -> bool {
+/// Whether servers and load can have a core each.
+#[must_use]
+pub fn has_taskset() -> bool {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let probe = Command::new("taskset").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     cores > 1 && probe.is_ok_and(|status| status.success())
 }
 
+/// Asks `rate` times a second over [`CONNECTIONS`] connections for so long, whether answers have come or not; how long each
+/// took since it was due, in seconds, sorted.
+///
+/// # Errors
+/// An answer that is no decision, or none.
+pub fn paced(address: SocketAddr, requests: &[Vec<u8>], rate: f64, lasting: Duration) -> Result<Vec<f64>, String> {
+    let began = Instant::now();
+    let total = (rate * lasting.as_secs_f64()) as usize;
+    let ask = |first: usize| -> Result<Vec<f64>, String> {
+        let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let mut buffer = vec![0; 16 << 10];
+        let mut times = Vec::new();
+        for number in (first..total).step_by(CONNECTIONS) {
+            let due = Duration::from_secs_f64(number as f64 / rate);
+            std::thread::sleep(due.saturating_sub(began.elapsed()));
+            let request = requests.get(number % requests.len().max(1)).ok_or("there are no requests")?;
+            stream.write_all(request).map_err(|error| error.to_string())?;
+            is_decision(answer(&mut stream, &mut buffer)?)?;
+            times.push((began.elapsed().saturating_sub(due)).as_secs_f64());
+        }
+        Ok(times)
+    };
+    let mut times: Vec<f64> = std::thread::scope(|scope| {
+        let ask = &ask;
+        let threads: Vec<_> = (0..CONNECTIONS).map(|first| scope.spawn(move || ask(first))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<f64>, String>>| {
+            thread.join().map_err(|_| "a thread of the load died".to_owned())?
+        };
+        threads.into_iter().map(join).collect::<Result<Vec<_>, String>>()
+    })?
+    .concat();
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
 /// Asks without pause over [`CONNECTIONS`] connections for so long; how many answers came.
-fn load(address: SocketAddr, requests: &[Vec<u8>], lasting: Duration) -> Result<usize, String> {
+///
+/// # Errors
+/// An answer that is no decision, or none.
+pub fn load(address: SocketAddr, requests: &[Vec<u8>], lasting: Duration) -> Result<usize, String> {
     let next = AtomicUsize::new(0);
     let until = Instant::now() + lasting;
     let ask = || -> Result<usize, String> {
@@ -235,7 +293,10 @@ fn is_decision(answer: &[u8]) -> Result<(), String> {
 }
 
 /// The last payments of the simulated history, as requests.
-fn requests(rows: u64) -> Result<Vec<Vec<u8>>, String> {
+///
+/// # Errors
+/// A generator that is not there.
+pub fn requests(rows: u64) -> Result<Vec<Vec<u8>>, String> {
     let options = Options { seed: 7, rows, rate: 0.0 };
     let mut generator = flow_simulate::generator("cards", &options).map_err(|error| error.to_string())?;
     let payments = generator.outputs().iter().position(|output| output.name == "payments").unwrap_or_default();
@@ -266,8 +327,8 @@ pub fn run(size: Size) -> Outcome {
     let folder_name = folder.path().display().to_string();
     // The model of a small history is no matter.
     let until = (size == Size::Full).then_some("model");
-    let fraud = Server::start(&["--serve-fraud", &folder_name, &rows.to_string()], until)?;
-    let bare = Server::start(&["--serve-axum"], None)?;
+    let fraud = Server::start(&executable()?, &["--serve-fraud", &folder_name, &rows.to_string()], until)?;
+    let bare = Server::start(&executable()?, &["--serve-axum"], None)?;
     if has_taskset() {
         let own = std::process::id().to_string();
         let pinned = Command::new("taskset").args(["-acp", "1", &own]).stdout(Stdio::null()).status();
