@@ -105,14 +105,18 @@ def full_disk(reference):
         layer.skip("a full disk", f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
         return
     try:
-        # The log of the whole example is some 14 MB: full while history goes in, while it is applied, and nearly done.
-        for size in (4, 8, 12):
-            subprocess.run(["mount", "-o", f"remount,size={size}m", disk], check=True)
+        whole = base / "whole"
+        fec("run", SOLUTION, "--once", "--state", whole, "--format", "json", timeout=120)
+        needed = sum(path.stat().st_size for path in whole.rglob("*") if path.is_file())
+        # Full while history goes in, while it is applied, and nearly done.
+        for part in (0.3, 0.6, 0.85):
+            size = f"{part:.0%}"
+            subprocess.run(["mount", "-o", f"remount,size={int(needed * part)}", disk], check=True)
             done = fec("run", SOLUTION, "--once", "--state", disk / "state", "--out", out, "--format", "json", timeout=120)
             told = done.stderr.strip().splitlines()[-1:] or [""]
-            layer.equal(f"a disk of {size} MB ends the run as the environment's affair", done.returncode, 3, command_line(done))
+            layer.equal(f"a disk of {size} of what is needed ends the run as the environment's affair", done.returncode, 3, command_line(done))
             fits = str(disk) in told[0] and "free space" in told[0] and "panicked" not in done.stderr
-            layer.check(f"a disk of {size} MB: the file and the repair are named", fits, done.stderr[-400:], command_line(done))
+            layer.check(f"a disk of {size} of what is needed: the file and the repair are named", fits, done.stderr[-400:], command_line(done))
         subprocess.run(["mount", "-o", "remount,size=256m", disk], check=True)
         done = once(disk / "state", out)
         layer.equal("with space it comes to its end", done.returncode, 0, command_line(done) + done.stderr[-300:])
