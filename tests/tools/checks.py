@@ -6,6 +6,7 @@ import os
 import pathlib
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -135,6 +136,13 @@ def _end(*_):
 def _stop(*_):
     _end()
     sys.exit(130)
+
+
+def free_port():
+    """A port on which nobody listens now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def wait_for(what, seconds, every=0.05):

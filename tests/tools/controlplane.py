@@ -4,13 +4,12 @@ import hashlib
 import os
 import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import urllib.error
 import urllib.request
 
-from checks import ROOT, scratch, start, wait_for
+from checks import ROOT, free_port, scratch, start, wait_for
 from compiled import cached, told
 
 VERSION = "1.37.2"
@@ -37,12 +36,6 @@ def program():
             return None, f"`{tool}` is not installed"
     folder, why = cached(f"controlplane-{VERSION}-{number}", make)
     return (folder / "controlplane", "") if folder else (None, why)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class ControlPlane:

@@ -12,7 +12,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tarfile
 import threading
@@ -20,7 +19,7 @@ import time
 import urllib.error
 import urllib.request
 
-from checks import FEC, ROOT, SEED, TARGET, Layer, fec, lines, scratch, shown, start, wait_for
+from checks import FEC, ROOT, SEED, TARGET, Layer, fec, free_port, lines, scratch, shown, start, wait_for
 from server import Server
 
 SOLUTION = "examples/fraud"
@@ -235,12 +234,6 @@ def tree(crates):
     done = cargo(crates, "tree", "--locked", "--offline", "-p", "scoring-score", "-e", "normal", "--prefix", "none")
     heavy = sorted({line.split()[0] for line in done.stdout.splitlines() if line.split()[0].startswith(("arrow", "parquet", "kube"))})
     layer.equal("the service stands on no arrow, parquet or kube", (done.returncode, heavy), (0, []))
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def readiness(port):

@@ -6,12 +6,11 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
 
-from checks import FEC, ROOT, TARGET, Layer, shown, start, wait_for
+from checks import FEC, ROOT, TARGET, Layer, free_port, shown, start, wait_for
 
 PAGES = ["README.md", "examples/fraud/README.md"]
 # The copy has one place, and what is compiled lies where the layer `crates` has it: the runtime is built once.
@@ -35,12 +34,6 @@ def statements(block):
             found.append(re.sub(r"\s+#[^\n]*$", "", text).strip())
             lines = []
     return [statement for statement in found if statement and not statement.startswith("#")] + ["\n".join(lines)] * bool(lines)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def errors(text):
