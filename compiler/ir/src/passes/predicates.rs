@@ -1,4 +1,5 @@
-//! Moves filters below operators that only add columns: feature reads, left joins, projections.
+//! Moves filters below operators that only add columns: feature reads, left joins, projections; below a left join between
+//! streams only those that can be computed for every row.
 //!
 //! An operator that a filter passes may have dead-lettered a row that the filter would have dropped; so the filter lets
 //! a row through whose keys there cannot be computed, and that operator still reports it.
@@ -6,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use fec_model::Symbol;
-use fec_model::expr::{Expr, ExprKind};
+use fec_model::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use fec_model::relation::{JoinKind, JoinPick};
 use hashbrown::HashSet;
 
@@ -52,6 +53,8 @@ fn sink_once(ir: &mut Ir, views: &HashSet<NodeId>, id: NodeId) -> Option<Change>
             }
             (condition.clone(), keys.iter().chain(unless_fault).cloned().collect())
         }
+        // A joined row stands at the later place of its two, and there a condition that cannot be computed is reported.
+        Op::IntervalJoin { .. } if !is_total(ir, rows, condition) => return None,
         Op::IntervalJoin {
             join: JoinKind::Left,
             pick: JoinPick::All | JoinPick::First,
@@ -86,6 +89,57 @@ fn sink_once(ir: &mut Ir, views: &HashSet<NodeId>, id: NodeId) -> Option<Change>
     (node.changes, node.timed, node.key) = (changes, timed, key);
     (node.delay, node.settle) = place;
     Some(Change { node: node.name.clone(), reason })
+}
+
+/// Whether a condition can be computed for every row of a node.
+fn is_total(ir: &Ir, rows: NodeId, expr: &Expr) -> bool {
+    let all = |parts: &[&Expr]| parts.iter().all(|part| is_total(ir, rows, part));
+    match &expr.kind {
+        ExprKind::Literal(_) => true,
+        ExprKind::Column(name) => is_as_read(ir, rows, *name),
+        ExprKind::Unary(UnaryOp::Not, part) | ExprKind::IsAbsent(part) => all(&[part]),
+        ExprKind::Binary(
+            BinaryOp::Or
+            | BinaryOp::And
+            | BinaryOp::Equal
+            | BinaryOp::Less
+            | BinaryOp::LessEqual
+            | BinaryOp::Greater
+            | BinaryOp::GreaterEqual,
+            left,
+            right,
+        )
+        | ExprKind::Coalesce(left, right)
+        | ExprKind::In(left, right) => all(&[left, right]),
+        ExprKind::List(parts) => parts.iter().all(|part| is_total(ir, rows, part)),
+        _ => false,
+    }
+}
+
+/// Whether a column of a node's rows is one of a source, as it was read: such a cell is never a fault.
+fn is_as_read(ir: &Ir, mut rows: NodeId, mut name: Symbol) -> bool {
+    loop {
+        let Some(node) = ir.graph.get(rows) else { return false };
+        match &node.op {
+            Op::Scan { .. } => return true,
+            Op::Fused { steps } => {
+                for step in steps.iter().rev() {
+                    let Step::Project { columns } = step else { continue };
+                    match columns.iter().find(|(known, _)| *known == name).map(|(_, value)| &value.kind) {
+                        Some(ExprKind::Column(inner)) => name = *inner,
+                        _ => return false,
+                    }
+                }
+            }
+            Op::FeatureRead { .. } => {}
+            _ => return false,
+        }
+        let Some(above) = ir.graph.inputs(rows).first().copied() else { return false };
+        rows = above;
+        if !ir.graph.get(rows).is_some_and(|node| node.columns.iter().any(|column| column.name == name)) {
+            return false;
+        }
+    }
 }
 
 /// The expression over the input of a projection, where every column that it reads is only passed on there.

@@ -112,6 +112,26 @@ sink out: stream<{ user: string, n: int }> { }
 }
 
 #[test]
+fn predicates_pass_an_interval_join_only_where_they_can_be_computed() {
+    // Which row of which place reports a condition that cannot be computed is part of the answer.
+    for (condition, passes) in [("amount > 1.0", true), ("half > 1.0", false), ("amount * 2.0 > 1.0", false)] {
+        let flows = format!(
+            r#"
+stream live {{
+  rows = taps |> derive half = amount / 2.0 |> left join taps as t on user == t.user within 1h |> where {condition}
+  emit rows |> final |> select user, half to out
+}}
+sink out: stream<{{ user: string, half: float }}> {{ }}
+"#
+        );
+        let mut ir = plan(&flows);
+        let pass = PASSES.iter().find(|known| known.name == "predicates").unwrap();
+        let reasons: Vec<String> = (pass.run)(&mut ir).into_iter().map(|change| change.reason).collect();
+        assert_eq!(reasons.iter().any(|reason| reason.contains("interval_join")), passes, "{condition}: {reasons:?}");
+    }
+}
+
+#[test]
 fn projections_drop_columns_that_nobody_reads() {
     let ir = after(
         "projections",
