@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use fec_diagnostics::Sources;
 use fec_ir::ir::FlowPlan;
-use fec_model::model::Shape;
 use fec_plan::job::{JobPlan, Relation, Rows, job};
 use fec_plan::{Deployment, Unit};
 use fec_rust::ident::snake;
@@ -29,11 +28,9 @@ pub(crate) fn files(
     let ir = deployment.ir;
     let flow = unit.flow.as_deref().and_then(|path| ir.flow(path));
     let flow = flow.ok_or_else(|| Error::new(format!("`{}` is no job", unit.name)))?;
-    let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != Shape::Stream);
+    let is_table = |name: &str| ir.is_table(name);
     let plan = job(ir, flow, &is_table).map_err(|error| Error::new(error.to_string()))?;
-    let docs = if unit.docs.is_empty() { String::new() } else { format!("\n\n{}", unit.docs) };
-    let place = unit.span.map(|span| format!(" from {}", doc::place(sources, span))).unwrap_or_default();
-    let header = format!("The job `{}`.{docs}\n\nWritten by `fec compile`{place}.", unit.name);
+    let header = doc::head(&format!("The job `{}`", unit.name), &unit.docs, unit.span, sources);
     let mut wired = Wired::new(ir, sources, shared, &header);
     for name in [JOB, HISTORY] {
         wired.main.fresh(name);

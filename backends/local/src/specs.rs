@@ -127,7 +127,7 @@ pub fn fingerprint(ir: &Ir) -> Result<String, LocalError> {
 /// A plan that no checked solution has.
 pub fn operators(ir: &Ir, work: &Work) -> Result<Vec<Option<String>>, LocalError> {
     let taps: Vec<NodeId> = work.sinks.iter().map(|(tap, _)| *tap).collect();
-    let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != model::Shape::Stream);
+    let is_table = |name: &str| ir.is_table(name);
     let given = BTreeMap::new();
     let wanted = Wanted { ir, taps: &taps, features: &work.features, given: &given, is_table: &is_table };
     let plan = dataflow(wanted).map_err(|error| LocalError::Plan(error.to_string()))?;

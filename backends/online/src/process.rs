@@ -31,7 +31,7 @@ pub(crate) fn files(
     let ir = deployment.ir;
     let path = unit.flow.as_deref().unwrap_or_default();
     let wanted = called(ir, path);
-    let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != Shape::Stream);
+    let is_table = |name: &str| ir.is_table(name);
     let scope = Scope { ir, given: &[], is_table: &is_table };
     let broken = |error: fec_plan::dataflow::PlanError| Error::new(error.to_string());
     let plans = services(scope, |path| wanted.contains(path)).map_err(broken)?;
@@ -83,9 +83,7 @@ fn main(
     (services, extra): (&[(String, &ServicePlan)], &[&str]),
 ) -> String {
     let ir = deployment.ir;
-    let docs = if unit.docs.is_empty() { String::new() } else { format!("\n\n{}", unit.docs) };
-    let place = unit.span.map(|span| format!(" from {}", doc::place(sources, span))).unwrap_or_default();
-    let mut file = RustFile::new(&format!("The service `{}`.{docs}\n\nWritten by `fec compile`{place}.", unit.name));
+    let mut file = RustFile::new(&doc::head(&format!("The service `{}`", unit.name), &unit.docs, unit.span, sources));
     let read = sets_read(services);
     let mut body = String::new();
     let mut used = Names::with(["given", "zone", "features"].map(str::to_owned));

@@ -30,6 +30,15 @@ pub fn place(sources: &Sources, span: Span) -> String {
     format!("{}:{}", sources.name(span.file), sources.position(span.file, span.start).line)
 }
 
+/// What stands over the entry point of a process: what it is (``The worker `shop-live` ``), what its author says of it,
+/// and where it came from.
+#[must_use]
+pub fn head(what: &str, docs: &str, span: Option<Span>, sources: &Sources) -> String {
+    let docs = if docs.is_empty() { String::new() } else { format!("\n\n{docs}") };
+    let place = span.map(|span| format!(" from {}", place(sources, span))).unwrap_or_default();
+    format!("{what}.{docs}\n\nWritten by `fec compile`{place}.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fec_diagnostics::{Sources, Span};
 use fec_ir::{Ir, NodeId, Op};
-use fec_model::model::Shape;
 use fec_plan::dataflow::{DataflowPlan, Feed, Operator, RowOp, Wanted, dataflow};
 use fec_plan::{Deployment, Unit as Process, Work, workers};
-use fec_rust::Error;
 use fec_rust::ident::snake;
+use fec_rust::page::{Tree, atom, call, list, record, text};
+use fec_rust::{Error, doc};
 
 use crate::shared::sink_functions;
 use crate::unit::Unit;
-use fec_rust::page::{Tree, atom, call, list, record, text};
 
 /// The sources of a worker's crate below its `src`, by name.
 pub(crate) fn files(
@@ -25,15 +24,13 @@ pub(crate) fn files(
     let missing = || Error { message: format!("`{}` is no worker", process.name) };
     let work = workers(deployment).into_iter().find(|work| work.name == process.name).ok_or_else(missing)?;
     let taps: Vec<NodeId> = work.sinks.iter().map(|(tap, _)| *tap).collect();
-    let is_table = |name: &str| ir.source(name).is_some_and(|source| source.shape != Shape::Stream);
+    let is_table = |name: &str| ir.is_table(name);
     let given = BTreeMap::new();
     let mut plan = dataflow(Wanted { ir, taps: &taps, features: &work.features, given: &given, is_table: &is_table })
         .map_err(|error| Error { message: error.to_string() })?;
     plan.silence(&work.quiet);
 
-    let docs = if process.docs.is_empty() { String::new() } else { format!("\n\n{}", process.docs) };
-    let place = process.span.map(|span| format!(" from {}", fec_rust::doc::place(sources, span))).unwrap_or_default();
-    let header = format!("The worker `{}`.{docs}\n\nWritten by `fec compile`{place}.", process.name);
+    let header = doc::head(&format!("The worker `{}`", process.name), &process.docs, process.span, sources);
     let mut unit = Unit::new(ir, sources, shared, &header);
     main(&mut unit, deployment.ir, &work);
     unit.wiring("dataflow", "The operators, each after those that feed it.", &plan, &BTreeMap::new())?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fec_diagnostics::Span;
 use fec_model::Symbol;
 use fec_model::expr::Expr;
-use fec_model::model::{FlowSettings, Param, Plane, PublishedModel, RecordDecl, Sink, Source, Target};
+use fec_model::model::{FlowSettings, Param, Plane, PublishedModel, RecordDecl, Shape, Sink, Source, Target};
 use fec_model::types::{Column, Columns, Type};
 use serde::Serialize;
 
@@ -138,6 +138,12 @@ impl Ir {
     #[must_use]
     pub fn source(&self, name: &str) -> Option<&Source> {
         self.sources.iter().find(|source| source.name == name)
+    }
+
+    /// Whether `name` is a source that is a table.
+    #[must_use]
+    pub fn is_table(&self, name: &str) -> bool {
+        self.source(name).is_some_and(|source| source.shape != Shape::Stream)
     }
 
     /// The sink called `name`.
