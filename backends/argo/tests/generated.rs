@@ -19,7 +19,7 @@ fn compiled(text: &str, target: Option<&str>) -> Ir {
     let options = CheckOptions { target: target.map(str::to_owned) };
     let (model, found) = check(&[(file, &parsed.file)], &options);
     assert!(!has_errors(&parsed.diagnostics) && !has_errors(&found), "{found:?}");
-    optimise(lower(&model)).0
+    optimise(lower(model)).0
 }
 
 /// The documents of all files, by path.

@@ -16,7 +16,7 @@ fn plan(sources: &mut Sources, name: &str, text: &str) -> Ir {
     let (model, found) = check(&[(id, &parsed.file)], &CheckOptions::default());
     let wrong: Vec<_> = parsed.diagnostics.iter().chain(&found).filter(|one| one.is_error()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let (ir, _, broken) = optimise(lower(&model));
+    let (ir, _, broken) = optimise(lower(model));
     assert!(broken.is_empty());
     ir
 }

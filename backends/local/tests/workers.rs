@@ -79,7 +79,7 @@ fn shop() -> Shop {
     let (model, found) = check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
     let wrong: Vec<_> = parsed.diagnostics.iter().chain(&found).filter(|one| one.is_error()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let ir = optimise(lower(&model)).0;
+    let ir = optimise(lower(model)).0;
     let environment = Environment::new(&ir).unwrap();
     let works = workers(&deployment(&ir, None));
     Shop { ir, environment, works }

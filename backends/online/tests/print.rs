@@ -20,7 +20,7 @@ fn compiled(path: &str) -> (Ir, Sources) {
     let parsed = fec_syntax::parse(file, &text);
     let (model, found) = check(&[(file, &parsed.file)], &CheckOptions::default());
     assert!(!parsed.diagnostics.iter().chain(&found).any(fec_diagnostics::Diagnostic::is_error), "{path}");
-    (optimise(lower(&model)).0, sources)
+    (optimise(lower(model)).0, sources)
 }
 
 /// The files of all services of a solution.

@@ -16,7 +16,7 @@ fn plan(sources: &mut Sources, path: &str) -> Ir {
     let id = sources.add(Path::new(path).file_name().unwrap().to_str().unwrap(), text.as_str());
     let parsed = fec_syntax::parse(id, &text);
     let (model, _) = check(&[(id, &parsed.file)], &CheckOptions::default());
-    let (ir, _, broken) = optimise(lower(&model));
+    let (ir, _, broken) = optimise(lower(model));
     assert!(broken.is_empty());
     ir
 }

@@ -143,7 +143,7 @@ pub fn compiled(path: &Path) -> Result<Compiled, Failure> {
 pub fn compiled_for(path: &Path, target: Option<&str>) -> Result<Compiled, Failure> {
     let Checked { files, model, diagnostics } = checked_for(path, target)?;
     report(&diagnostics, &files.sources)?;
-    let written = lower(&model);
+    let written = lower(model);
     let (ir, applied, broken) = optimise(written.clone());
     report(&broken, &files.sources)?;
     Ok(Compiled { files, written, ir, applied })

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use fec_diagnostics::Span;
 use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
-use fec_model::model::{BindingSettings, FeatureSet, Model, Plane, Sink, Source, View};
-use fec_model::types::{Boundedness, Column, RelationType, Type};
+use fec_model::model::{BindingSettings, FeatureSet, Model, Plane, View};
+use fec_model::types::{Boundedness, Column, Columns, RelationType, Type};
 
 use hashbrown::HashMap;
 
@@ -18,14 +18,19 @@ use crate::ir::{FeatureInfo, Ir, ViewInfo};
 use crate::op::{Op, SetPlan};
 use crate::walk;
 
-/// Lowers a model that was checked without errors. The result is what was written, operator by operator.
+/// Lowers a model that was checked without errors. The result is what was written, operator by operator: most of the model
+/// becomes a part of it, so that a large one is not in memory twice.
 #[must_use]
-pub fn lower(model: &Model) -> Ir {
-    let mut lowering = Lowering::new(model);
-    lowering.features();
-    lowering.views();
-    lowering.flows();
-    lowering.tests();
+pub fn lower(mut model: Model) -> Ir {
+    let views = std::mem::take(&mut model.views);
+    let features = std::mem::take(&mut model.features);
+    let flows = std::mem::take(&mut model.flows);
+    let tests = std::mem::take(&mut model.tests);
+    let mut lowering = Lowering::new(model, &views);
+    lowering.features(features);
+    lowering.views(&views);
+    lowering.flows(flows);
+    lowering.tests(tests);
     lowering.heads();
     lowering.ir
 }
@@ -65,93 +70,93 @@ impl Scope {
 }
 
 struct Lowering<'a> {
-    model: &'a Model,
     declared: Declared<'a>,
     ir: Ir,
-    /// Feature sets by name.
+    /// Feature sets that have their node.
     sets: HashMap<Symbol, NodeId>,
+    /// Those that wait for theirs, with their place among all.
+    waiting: HashMap<Symbol, (usize, FeatureSet)>,
+    /// What is said of those that have it, with their place.
+    described: Vec<(usize, FeatureInfo)>,
     /// How many nodes have wanted a name.
     names: HashMap<String, u32>,
 }
 
-/// Declarations by name: the model's own search looks at all of them.
+/// What is asked of declarations, by name: a search would look at all of them.
 struct Declared<'a> {
-    sources: HashMap<Symbol, &'a Source>,
-    sinks: HashMap<Symbol, &'a Sink>,
+    /// The lateness of each source.
+    lateness: HashMap<Symbol, i64>,
+    /// The columns of each sink.
+    sinks: HashMap<Symbol, Columns>,
     views: HashMap<Symbol, &'a View>,
-    sets: HashMap<Symbol, &'a FeatureSet>,
 }
 
 impl<'a> Declared<'a> {
-    fn new(model: &'a Model) -> Self {
+    fn new(model: &Model, views: &'a [View]) -> Self {
         // Of two with one name the first counts.
         Self {
-            sources: model.sources.iter().rev().map(|source| (source.name, source)).collect(),
-            sinks: model.sinks.iter().rev().map(|sink| (sink.name, sink)).collect(),
-            views: model.views.iter().rev().map(|view| (view.name, view)).collect(),
-            sets: model.features.iter().rev().map(|set| (set.name, set)).collect(),
+            lateness: model.sources.iter().rev().map(|source| (source.name, source.lateness)).collect(),
+            sinks: model.sinks.iter().rev().map(|sink| (sink.name, sink.columns.clone())).collect(),
+            views: views.iter().rev().map(|view| (view.name, view)).collect(),
         }
     }
 }
 
 impl<'a> Lowering<'a> {
-    fn new(model: &'a Model) -> Self {
+    fn new(model: Model, views: &'a [View]) -> Self {
+        let declared = Declared::new(&model, views);
         let ir = Ir {
-            name: model.name.clone(),
-            version: model.version.clone(),
-            description: model.description.clone(),
-            timezone: model.timezone.clone(),
-            enums: model.enums.clone(),
-            types: model.types.clone(),
-            params: model.params.clone(),
-            secrets: model.secrets.clone(),
-            sources: model.sources.clone(),
-            sinks: model.sinks.clone(),
-            models: model.models.clone(),
-            targets: model.targets.clone(),
+            name: model.name,
+            version: model.version,
+            description: model.description,
+            timezone: model.timezone,
+            enums: model.enums,
+            types: model.types,
+            params: model.params,
+            secrets: model.secrets,
+            sources: model.sources,
+            sinks: model.sinks,
+            models: model.models,
+            targets: model.targets,
             ..Ir::default()
         };
-        Self { model, declared: Declared::new(model), ir, sets: HashMap::new(), names: HashMap::new() }
+        Self {
+            declared,
+            ir,
+            sets: HashMap::new(),
+            waiting: HashMap::new(),
+            described: Vec::new(),
+            names: HashMap::new(),
+        }
     }
 
-    fn features(&mut self) {
+    fn features(&mut self, sets: Vec<FeatureSet>) {
         // A feature set's input may read another set (`with`): sets are lowered when they are first needed.
-        let model = self.model;
-        for set in &model.features {
-            self.feature_node(&set.name);
+        let names: Vec<Symbol> = sets.iter().map(|set| set.name).collect();
+        self.waiting = sets.into_iter().enumerate().rev().map(|(place, set)| (set.name, (place, set))).collect();
+        for name in names {
+            self.feature_node(&name);
         }
-        for set in &model.features {
-            let Some(node) = self.sets.get(&set.name).copied() else { continue };
-            self.ir.features.push(FeatureInfo {
-                name: set.name,
-                docs: set.docs.clone(),
-                keys: set.keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect(),
-                columns: set.columns.clone(),
-                node,
-                span: set.span,
-            });
-        }
+        self.described.sort_unstable_by_key(|(place, _)| *place);
+        self.ir.features = std::mem::take(&mut self.described).into_iter().map(|(_, info)| info).collect();
     }
 
     fn feature_node(&mut self, name: &str) -> Option<NodeId> {
         if let Some(node) = self.sets.get(name) {
             return Some(*node);
         }
-        let set = self.declared.sets.get(name).copied()?;
+        let (place, set) = self.waiting.remove(name)?;
+        let FeatureSet { name, docs, keys, input, aggregates, scalars, columns, span } = set;
         let mut scope = Scope::new(format!("features/{name}"), Plane::Stream);
-        let input = self.relation(&set.input, &mut scope);
-        let plan = SetPlan {
-            name: set.name,
-            keys: set.keys.clone(),
-            aggregates: set.aggregates.clone(),
-            scalars: set.scalars.clone(),
-            columns: set.columns.clone(),
-        };
+        let input = self.relation(input, &mut scope);
+        let key = keys.iter().map(|(name, _)| *name).collect();
+        let key_columns = keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
+        let plan = SetPlan { name, keys, aggregates, scalars, columns: columns.clone() };
         let node = Node {
             name: self.name(&scope, "", "features"),
             op: Op::Features { sets: vec![plan], head: 0 },
-            columns: set.columns.clone(),
-            key: set.keys.iter().map(|(name, _)| *name).collect(),
+            columns: columns.clone(),
+            key,
             boundedness: Boundedness::Table,
             changes: true,
             timed: true,
@@ -161,21 +166,21 @@ impl<'a> Lowering<'a> {
             binding: None,
             settings: BindingSettings::default(),
             guards: Vec::new(),
-            span: set.span,
+            span,
         };
         let node = self.ir.graph.add(node, &[input]);
-        self.sets.insert(set.name, node);
+        self.sets.insert(name, node);
+        self.described.push((place, FeatureInfo { name, docs, keys: key_columns, columns, node, span }));
         Some(node)
     }
 
-    fn views(&mut self) {
-        let model = self.model;
-        for view in &model.views {
+    fn views(&mut self, views: &[View]) {
+        for view in views {
             if view.relation.ty.key.is_empty() {
                 continue;
             }
             let mut scope = Scope::new(format!("views/{}", view.name), Plane::Stream);
-            let node = self.relation(&view.relation, &mut scope);
+            let node = self.relation(view.relation.clone(), &mut scope);
             self.ir.views.push(ViewInfo {
                 name: view.name,
                 key: view.relation.ty.key.clone(),
@@ -218,7 +223,7 @@ impl<'a> Lowering<'a> {
     fn source_lateness(&self, id: NodeId) -> i64 {
         let scans = self.ir.graph.upstream(&[id]);
         let lateness = scans.iter().filter_map(|scan| match self.ir.graph.get(*scan).map(|node| &node.op) {
-            Some(Op::Scan { source }) => self.declared.sources.get(source.as_str()).map(|source| source.lateness),
+            Some(Op::Scan { source }) => self.declared.lateness.get(source).copied(),
             _ => None,
         });
         lateness.max().unwrap_or(0)
@@ -251,7 +256,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// A node that gives the rows of a relation.
-    fn row_node(&mut self, scope: &Scope, op: Op, ty: &RelationType, place: (i64, Option<i64>), span: Span) -> Node {
+    fn row_node(&mut self, scope: &Scope, op: Op, ty: RelationType, place: (i64, Option<i64>), span: Span) -> Node {
         self.named_node(scope, "", op, ty, place, span)
     }
 
@@ -261,7 +266,7 @@ impl<'a> Lowering<'a> {
         scope: &Scope,
         binding: &str,
         op: Op,
-        ty: &RelationType,
+        ty: RelationType,
         (delay, settle): (i64, Option<i64>),
         span: Span,
     ) -> Node {
@@ -269,8 +274,8 @@ impl<'a> Lowering<'a> {
         Node {
             name: self.name(scope, binding, kind),
             op,
-            columns: ty.columns.clone(),
-            key: ty.key.clone(),
+            columns: ty.columns,
+            key: ty.key,
             boundedness: ty.boundedness,
             changes: ty.changes,
             timed: ty.timed,
@@ -285,12 +290,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// A node that gives one value.
-    fn value_node(&mut self, scope: &Scope, binding: Symbol, op: Op, ty: &Type, span: Span) -> Node {
+    fn value_node(&mut self, scope: &Scope, binding: Symbol, op: Op, ty: Type, span: Span) -> Node {
         let kind = op.word();
         Node {
             name: self.name(scope, &binding, kind),
             op,
-            columns: vec![Column { name: binding, ty: ty.clone() }].into(),
+            columns: vec![Column { name: binding, ty }].into(),
             key: Vec::new(),
             boundedness: Boundedness::Bounded,
             changes: false,
@@ -305,12 +310,6 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Adds edges from the bindings that the expressions read.
-    fn connect_bindings<'e>(&mut self, id: NodeId, scope: &Scope, exprs: impl IntoIterator<Item = &'e Expr>) {
-        let needed = scope.read_by(exprs);
-        self.connect_all(id, &needed);
-    }
-
     /// Adds edges from bindings, each once and in order of id.
     fn connect_all(&mut self, id: NodeId, bindings: &BTreeSet<NodeId>) {
         for from in bindings {
@@ -319,8 +318,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Takes reads, predictions, calls and relations out of an expression: each becomes a node of its own, and a binding.
-    fn hoist(&mut self, expr: &Expr, scope: &mut Scope) -> Expr {
-        let mut expr = expr.clone();
+    fn hoist(&mut self, mut expr: Expr, scope: &mut Scope) -> Expr {
         self.hoist_in(&mut expr, scope, None);
         expr
     }
@@ -341,30 +339,36 @@ impl<'a> Lowering<'a> {
             *expr = body;
             return self.hoist_in(expr, scope, name);
         }
-        for child in expr.children_mut() {
-            self.hoist_in(child, scope, None);
+        expr.each_child_mut(&mut |child| self.hoist_in(child, scope, None));
+        if !walk::is_read(&expr.kind) {
+            return;
         }
-        let op = match &expr.kind {
-            ExprKind::FeatureRead { set, keys } => Op::ReadFeatures { set: *set, keys: keys.clone() },
-            ExprKind::TableRead { table, keys } => Op::ReadTable { table: *table, keys: keys.clone() },
-            ExprKind::Predict { model, inputs } => Op::Predict { model: *model, inputs: inputs.clone() },
-            ExprKind::Request { service, arguments } => Op::Call { service: *service, arguments: arguments.clone() },
+        let op = match std::mem::replace(&mut expr.kind, ExprKind::Error) {
+            ExprKind::FeatureRead { set, keys } => Op::ReadFeatures { set, keys },
+            ExprKind::TableRead { table, keys } => Op::ReadTable { table, keys },
+            ExprKind::Predict { model, inputs } => Op::Predict { model, inputs },
+            ExprKind::Request { service, arguments } => Op::Call { service, arguments },
             ExprKind::Rows(relation) => {
-                let relation = relation.clone();
-                let rows = self.relation(&relation, scope);
+                let rows = self.relation(*relation, scope);
                 let binding = self.fresh(scope, name);
-                let node = self.value_node(scope, binding, Op::Collect, &expr.ty, expr.span);
+                let node = self.value_node(scope, binding, Op::Collect, expr.ty.clone(), expr.span);
                 let id = self.ir.graph.add(node, &[rows]);
                 self.bind(scope, binding, id);
                 expr.kind = ExprKind::Binding(binding);
                 return;
             }
-            _ => return,
+            other => {
+                expr.kind = other;
+                return;
+            }
         };
+        let mut read = Vec::new();
+        walk::each_expr(&op, &mut |part| read.push(part));
+        let needed = scope.read_by(read);
         let binding = self.fresh(scope, name);
-        let node = self.value_node(scope, binding, op, &expr.ty, expr.span);
+        let node = self.value_node(scope, binding, op, expr.ty.clone(), expr.span);
         let id = self.ir.graph.add(node, &[]);
-        self.connect_bindings(id, scope, expr.children());
+        self.connect_all(id, &needed);
         self.bind(scope, binding, id);
         expr.kind = ExprKind::Binding(binding);
     }

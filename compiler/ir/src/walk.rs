@@ -24,17 +24,21 @@ pub fn visit<'a>(expr: &'a Expr, see: &mut impl FnMut(&'a Expr)) {
 #[must_use]
 pub fn reads(expr: &Expr) -> bool {
     let mut found = false;
-    visit(expr, &mut |part| {
-        found |= matches!(
-            part.kind,
-            ExprKind::FeatureRead { .. }
-                | ExprKind::TableRead { .. }
-                | ExprKind::Predict { .. }
-                | ExprKind::Request { .. }
-                | ExprKind::Rows(_)
-        );
-    });
+    visit(expr, &mut |part| found |= is_read(&part.kind));
     found
+}
+
+/// Whether it is itself a read of a feature set, a table, a model, a service or a relation.
+#[must_use]
+pub fn is_read(kind: &ExprKind) -> bool {
+    matches!(
+        kind,
+        ExprKind::FeatureRead { .. }
+            | ExprKind::TableRead { .. }
+            | ExprKind::Predict { .. }
+            | ExprKind::Request { .. }
+            | ExprKind::Rows(_)
+    )
 }
 
 /// Columns of the (left) row that an expression reads.

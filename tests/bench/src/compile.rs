@@ -12,7 +12,7 @@ pub fn plan(text: &str) -> Result<Ir, String> {
     let parsed = fec_syntax::parse(FileId(0), text);
     let (model, found) = check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
     sound(parsed.diagnostics.iter().chain(&found))?;
-    let (ir, _, broken) = optimise(lower(&model));
+    let (ir, _, broken) = optimise(lower(model));
     sound(&broken)?;
     Ok(ir)
 }

@@ -72,7 +72,7 @@ fn compile(files: &[String]) -> Result<(Ir, Stages), String> {
     let trees: Vec<_> = parsed.iter().map(|(id, parsed)| (*id, &parsed.file)).collect();
     let ((model, found), check) = timed(|| check(&trees, &CheckOptions::default()));
     sound(parsed.iter().flat_map(|(_, parsed)| &parsed.diagnostics).chain(&found))?;
-    let (ir, lower) = timed(|| lower(&model));
+    let (ir, lower) = timed(|| lower(model));
     let ((ir, _, broken), optimise) = timed(|| optimise(ir));
     sound(&broken)?;
     Ok((ir, Stages { parse, check, lower, optimise }))

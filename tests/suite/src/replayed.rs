@@ -94,7 +94,7 @@ impl Replayed {
 impl Ready {
     fn new(program: &Program, optimised: bool) -> Result<Self, String> {
         let model = checked(program).map_err(|mistakes| mistakes.join("\n"))?;
-        let mut ir = lower(&model);
+        let mut ir = lower(model);
         if optimised {
             let (plan, _, broken) = optimise(ir);
             if let Some(first) = broken.first() {

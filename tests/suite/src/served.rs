@@ -28,7 +28,7 @@ use crate::subject::{Letter, Written};
 /// What kept it from running.
 pub fn served(program: &Program, model: &Model, report: &mut Report) -> Result<(), String> {
     let folder = program.folder().map_err(|error| error.to_string())?;
-    let (ir, _, broken) = optimise(lower(model));
+    let (ir, _, broken) = optimise(lower(model.clone()));
     if let Some(first) = broken.first() {
         return Err(first.message.clone());
     }

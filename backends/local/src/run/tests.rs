@@ -42,7 +42,7 @@ fn compiled(text: &str) -> Arc<Ir> {
     let (model, found) = check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
     let wrong: Vec<_> = parsed.diagnostics.iter().chain(&found).filter(|one| one.is_error()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    Arc::new(optimise(lower(&model)).0)
+    Arc::new(optimise(lower(model)).0)
 }
 
 fn sales(folder: &Path) {

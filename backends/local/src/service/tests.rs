@@ -84,7 +84,7 @@ fn compiled(text: &str) -> Ir {
         )
     };
     assert!(wrong.is_empty(), "{:#?}", wrong.iter().map(shown).collect::<Vec<_>>());
-    optimise(lower(&model)).0
+    optimise(lower(model)).0
 }
 
 /// Fills the store from the events and tables of the solution's first test, and stands at that test's instant.

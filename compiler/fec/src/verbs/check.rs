@@ -8,7 +8,7 @@ use crate::output::{Failure, check_report};
 pub fn run(args: &Solution, format: Format) -> Result<(), Failure> {
     let load::Checked { files, model, mut diagnostics } = load::checked(&args.solution)?;
     if !fec_diagnostics::has_errors(&diagnostics) {
-        let (_, _, broken) = fec_ir::optimise(fec_ir::lower(&model));
+        let (_, _, broken) = fec_ir::optimise(fec_ir::lower(model));
         diagnostics.extend(broken);
     }
     check_report(&diagnostics, &files.sources, format)

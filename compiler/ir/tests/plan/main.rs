@@ -29,7 +29,7 @@ fn plan(flows: &str) -> Ir {
         .map(|mistake| mistake.message.as_str())
         .collect();
     assert!(mistakes.is_empty(), "{mistakes:?}");
-    lower(&model)
+    lower(model)
 }
 
 /// The nodes of an operator, by its word.
