@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use flow_core::trees::{Ensemble, Fnv128};
 use flow_core::types::Schema;
-use flow_core::unique::unique;
+use flow_files::{Fresh, is_fresh};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -150,24 +150,7 @@ impl Registry {
         let folder = self.model_folder(&publication.name)?;
         fs::create_dir_all(&folder).map_err(io_error(&folder))?;
         let text = text_of(publication)?;
-        let temporary = folder.join(format!(".new-{}", unique()));
-        let published = self.publish_text(publication, &text, &folder, &temporary);
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                published.and_then(|_| Err(io_error(&temporary)(error)))
-            }
-            _ => published,
-        }
-    }
-
-    fn publish_text(
-        &self,
-        publication: &Publication,
-        text: &str,
-        folder: &Path,
-        temporary: &Path,
-    ) -> Result<u64, RegistryError> {
-        let mut written = false;
+        let mut written: Option<Fresh> = None;
         loop {
             let latest = self.latest(&publication.name)?.found;
             let same = |version: &&Version| {
@@ -178,18 +161,17 @@ impl Registry {
             if let Some(version) = latest.as_ref().filter(same) {
                 return Ok(version.version);
             }
-            if !written {
-                let mut file = File::create(temporary).map_err(io_error(temporary))?;
-                file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io_error(temporary))?;
-                written = true;
-            }
+            let fresh = match &written {
+                Some(fresh) => fresh,
+                None => written.insert(whole(&folder, &text)?),
+            };
             // A torn file keeps its number: the next version goes behind all that lie there.
-            let (numbers, _) = list(folder)?;
+            let (numbers, _) = list(&folder)?;
             let version = numbers.last().copied().unwrap_or(0) + 1;
-            let path = version_path(folder, version);
-            match fs::hard_link(temporary, &path) {
+            let path = version_path(&folder, version);
+            match fresh.link(&path) {
                 Ok(()) => {
-                    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error(folder))?;
+                    File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io_error(&folder))?;
                     return Ok(version);
                 }
                 // Somebody else took the number: look again.
@@ -254,6 +236,14 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> RegistryError {
     move |source| RegistryError::Io { path, source }
 }
 
+/// A text on disk, under no version's name yet.
+fn whole(folder: &Path, text: &str) -> Result<Fresh, RegistryError> {
+    let mut fresh = Fresh::begin(folder).map_err(io_error(folder))?;
+    let written = fresh.file().write_all(text.as_bytes()).and_then(|()| fresh.file().sync_all());
+    written.map_err(io_error(fresh.path()))?;
+    Ok(fresh)
+}
+
 fn version_path(folder: &Path, version: u64) -> PathBuf {
     folder.join(format!("{version:06}.json"))
 }
@@ -269,10 +259,10 @@ fn list(folder: &Path) -> Result<(Vec<u64>, Vec<PathBuf>), RegistryError> {
     let (mut numbers, mut foreign) = (Vec::new(), Vec::new());
     for entry in entries {
         let name = entry.map_err(io_error(folder))?.file_name();
-        let text = name.to_string_lossy();
-        if text.starts_with(".new-") {
+        if is_fresh(&name) {
             continue;
         }
+        let text = name.to_string_lossy();
         match text.strip_suffix(".json").and_then(|number| number.parse::<u64>().ok()) {
             Some(number) if version_path(folder, number).file_name() == Some(&name) => numbers.push(number),
             _ => foreign.push(folder.join(&name)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use flow_core::unique::unique;
+use flow_files::Fresh;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
@@ -198,12 +198,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| refused(folder, &error))?;
     }
-    let fresh = path.with_extension(format!("new-{}", unique()));
-    std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, path)).map_err(|error| {
-        // What a full disk has cut off is of no use, and in the way of what fits.
-        let _ = std::fs::remove_file(&fresh);
-        refused(path, &error)
-    })
+    Fresh::replace(path, bytes, false).map_err(|error| refused(path, &error))
 }
 
 /// A refusal of the file system in words.

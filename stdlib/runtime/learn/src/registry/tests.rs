@@ -94,7 +94,8 @@ fn foreign_files_are_passed_over_and_named() {
     for name in ["notes.txt", "2.json", "-00001.json"] {
         fs::write(models.join("scorer").join(name), "hello").unwrap();
     }
-    fs::write(models.join("scorer/.new-1-abc"), "left by a publisher that died").unwrap();
+    let left = models.join("scorer/.new-0123456789abcdef");
+    fs::write(&left, "left by a publisher that died").unwrap();
     let latest = registry.latest("scorer").unwrap();
     assert_eq!(latest.found.unwrap().version, 1);
     let ignored: Vec<String> = latest.ignored.iter().map(ToString::to_string).collect();
@@ -104,6 +105,9 @@ fn foreign_files_are_passed_over_and_named() {
     fs::copy(models.join("other/000001.json"), models.join("scorer/000002.json")).unwrap();
     let latest = registry.latest("scorer").unwrap();
     assert!(latest.ignored.last().unwrap().to_string().contains("it holds the model `other`"));
+    registry.publish(&publication("scorer", 2.0)).unwrap();
+    assert!(!left.exists(), "the next publisher removes it");
+    assert!(fs::read_dir(models.join("scorer")).unwrap().all(|entry| !is_fresh(&entry.unwrap().file_name())));
 }
 
 #[test]

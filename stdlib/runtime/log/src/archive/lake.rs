@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use flow_core::unique::unique;
+use flow_files::Fresh;
 
 use super::ArchiveError;
 use crate::embedded::files::{self, LockFile};
@@ -111,21 +111,7 @@ impl FolderLake {
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     files::create_folder(folder)?;
-    let fresh = path.with_extension(format!("new-{}", unique()));
-    let written = (|| {
-        let file = files::open(&fresh)?;
-        files::truncate(&file, &fresh, 0)?;
-        files::write_at(&file, &fresh, bytes, 0)?;
-        files::sync(&file, &fresh)
-    })();
-    let moved = written.and_then(|()| {
-        fs::rename(&fresh, path).map_err(|error| crate::error::LogError::io("write", path, &error))?;
-        files::sync_folder(folder)
-    });
-    if moved.is_err() {
-        let _ = fs::remove_file(&fresh);
-    }
-    Ok(moved?)
+    Ok(Fresh::replace(path, bytes, true).map_err(|error| crate::error::LogError::io("write", path, &error))?)
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {

@@ -68,9 +68,11 @@ mod transaction;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use flow_core::unique::{number, unique};
+use flow_core::unique::number;
+use flow_files::Fresh;
 
 use self::commits::{AddError, Commits, End, State};
 use self::reader::PartitionReader;
@@ -168,14 +170,13 @@ impl EmbeddedLog {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(LogError::io("read", &path, &error)),
             }
-            let fresh = self.root.join(format!("log.id.{}", unique()));
-            fs::write(&fresh, number().to_le_bytes()).map_err(|error| LogError::io("write to", &fresh, &error))?;
+            let refused = |error: std::io::Error| LogError::io("write", &path, &error);
+            let mut fresh = Fresh::begin(&self.root).map_err(refused)?;
+            fresh.file().write_all(&number().to_le_bytes()).map_err(refused)?;
             // Of several the first one counts.
-            let linked = fs::hard_link(&fresh, &path);
-            let _ = fs::remove_file(&fresh);
-            match linked {
+            match fresh.link(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(LogError::io("write", &path, &error));
+                    return Err(refused(error));
                 }
                 Ok(()) | Err(_) => {}
             }
