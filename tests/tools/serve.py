@@ -13,6 +13,16 @@ from server import Server
 
 SOLUTION = "examples/fraud"
 PAYMENT = {"id": "test-1", "card": "test-card", "merchant": "test-merchant", "amount": "12.50", "country": "FR", "at": "2026-01-01T00:00:00Z"}
+FRESH = """solution fresh { version: "1.0.0" }
+
+type Event { id: string, user: string, at: timestamp }
+
+source clicks: stream<Event> { topic: "clicks", key: user, time: at, lateness: 1h, unique: id }
+source visits: stream<Event> { topic: "visits", key: user, time: at, lateness: 1h, unique: id }
+
+features by_user by user from clicks { clicks_1h = count() over 1h }
+features by_visitor by user from visits { visits_1h = count() over 1h }
+"""
 layer = Layer("serve")
 
 
@@ -58,6 +68,47 @@ def of_itself(server):
     status, _, text = server.request("GET", "/openapi.json")
     described = json.loads(text) if status == 200 else {}
     layer.check("/openapi.json describes the service", "/score" in described.get("paths", {}), text[:200])
+
+
+def samples(server):
+    """The samples of /metrics, by name and labels."""
+    lines = [line.rsplit(" ", 1) for line in server.request("GET", "/metrics")[2].splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
+
+
+def follows_live_events(server):
+    """The age of each set falls to nothing with every commit of live events, and it is that of what answers are made of."""
+    sets = [f'fec_feature_time_seconds{{features="{name}"}}' for name in ("card_activity", "merchant_volume", "merchant_disputes")]
+    before = samples(server)
+    layer.equal("each feature set tells when its newest record arrived", [name for name in sets if name not in before], [])
+    layer.equal("no other set does", sorted(name for name in before if name.startswith("fec_feature_time")), sorted(sets))
+
+    def moved():
+        now = samples(server)
+        return now if all(now[name] > before[name] for name in sets[:2]) and now["fec_commits_total"] > before["fec_commits_total"] else None
+
+    after = wait_for(moved, 60, 0.2)
+    if layer.check("with live events the sets become fresher", after, f"still {shown(before)} after a minute"):
+        newest = max(after[name] for name in sets)
+        layer.check("the instant of answers stands just behind the newest record of all", 0 < after["fec_applied_time_seconds"] - newest < 1e-3, shown(after))
+        layer.check("disputes are as old as their stream", before[sets[2]] <= after[sets[2]] <= newest, shown(after))
+
+
+def freshness():
+    """Ages of feature sets over known records: of each set that of its newest one, whatever order they came in."""
+    base = scratch("fresh")
+    (base / "fresh.asol").write_text(FRESH, encoding="utf-8")
+    events = [("a", "2026-01-01T00:00:05Z"), ("b", "2026-01-01T00:00:02Z"), ("c", "2026-01-01T00:00:03.5Z")]
+    clicks = base / "clicks.jsonl"
+    clicks.write_text("".join(json.dumps({"id": name, "user": "u", "at": at}) + "\n" for name, at in events), encoding="utf-8")
+    (base / "visits.jsonl").write_text("", encoding="utf-8")
+    server = running(base / "state", 0, base, "--bind", f"clicks={clicks}", "--bind", f"visits={base / 'visits.jsonl'}")
+    if layer.check("a solution of features alone gets ready", server.ready(), "".join(server.errors)[-800:]):
+        told = samples(server)
+        fresh = {name: value for name, value in told.items() if name.startswith("fec_feature_time")}
+        layer.equal("a set is as old as its newest record, and one without a record has no age", fresh, {'fec_feature_time_seconds{features="by_user"}': 1767225605.0})
+        layer.equal("answers stand a microsecond after it", told["fec_applied_time_seconds"], 1767225605.000001)
+        server.stop()
 
 
 def one_owner(server, state):
@@ -148,6 +199,7 @@ def main():
     answers(server)
     refusals(server)
     of_itself(server)
+    follows_live_events(server)
     one_owner(server, state)
     drains(server)
 
@@ -161,6 +213,7 @@ def main():
         layer.equal("a payment is answered after kill -9", server.score(PAYMENT)[0], 200)
         layer.equal("SIGINT ends it well", server.stop(signal.SIGINT), 0)
     port_in_use()
+    freshness()
     emits()
 
 
