@@ -22,6 +22,10 @@ pub use service::Service;
 pub use solution::{Parameter, Solution};
 pub use worker::Worker;
 
+/// As in `fec`: requests and rows are many small allocations, of threads of their own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs a worker with the flags of the command line.
 #[must_use]
 pub fn worker(solution: Solution, worker: Worker) -> ExitCode {
