@@ -3,7 +3,6 @@
 //!
 //! It builds the workspace that `fec compile` writes, twice, and so takes some minutes; it has no small size.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +11,8 @@ use crate::measure::{Figure, Goal, children_seconds, median, process_seconds, ta
 use crate::payments::Payments;
 use crate::service::{Server, has_taskset, load, paced, requests, settled};
 use crate::{Outcome, Size};
+
+mod pipeline;
 
 const EVENTS: &str = include_str!("../programs/events.asol");
 
@@ -113,7 +114,9 @@ pub fn run(size: Size) -> Outcome {
     figures.extend(service(&built, scratch.path())?);
     // It goes on for minutes: whoever waits sees something.
     eprint!("{}", table("compiled", &figures));
+    figures.extend(images(&built));
     figures.extend(worker(&built, scratch.path())?);
+    figures.extend(pipeline::figures(&built, scratch.path())?);
     Ok(figures)
 }
 
@@ -171,6 +174,33 @@ fn service(built: &Built, scratch: &Path) -> Outcome {
     Ok(figures)
 }
 
+/// The archives of the images of the processes. They are built anew, each by itself, which takes minutes; where they
+/// cannot be, it says why.
+fn images(built: &Built) -> Vec<Figure> {
+    let mut command = built.fec();
+    command.arg("compile").arg(&built.text).arg("-o").arg(built.folder.join("out")).arg("--images");
+    if let Err(error) = spent(&mut command) {
+        eprintln!("compiled: images cannot be built here, and have no size: {error}");
+        return Vec::new();
+    }
+    let size =
+        |name: &&str| std::fs::metadata(built.folder.join(format!("out/images/{name}.tar"))).map(|file| file.len());
+    let figure =
+        |(name, size): (&str, u64)| Figure::new(format!("image of `{name}`, its archive"), size as f64 / 1e6, "MB");
+    let names = ["scoring-alerts", "scoring-score", "scoring-train"];
+    names.into_iter().filter_map(|name| Some((name, size(&name).ok()?))).map(figure).collect()
+}
+
+/// Payments as a file of lines.
+fn lines_of(payments: &Payments) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(payments.bytes.len() + payments.rows());
+    for record in payments.records(0..payments.rows()) {
+        lines.extend_from_slice(record);
+        lines.push(b'\n');
+    }
+    lines
+}
+
 /// The worker's binary and `fec run` over one file of payments: JSON to committed features and alerts.
 fn worker(built: &Built, folder: &Path) -> Outcome {
     built.write(EVENTS)?;
@@ -178,15 +208,7 @@ fn worker(built: &Built, folder: &Path) -> Outcome {
     built.build()?;
     let payments = Payments::generate(PAYMENTS.0, PAYMENTS.1, 30);
     let file = folder.join("payments.jsonl");
-    let write = || -> std::io::Result<()> {
-        let mut out = std::io::BufWriter::new(std::fs::File::create(&file)?);
-        for (start, end) in &payments.views {
-            out.write_all(payments.bytes.get(*start..*end).unwrap_or_default())?;
-            out.write_all(b"\n")?;
-        }
-        out.flush()
-    };
-    write().map_err(|error| error.to_string())?;
+    std::fs::write(&file, lines_of(&payments)).map_err(|error| error.to_string())?;
     let bind = format!("payments={}", file.display());
     let mut by_cpu = [Vec::new(), Vec::new()];
     let mut rows = Vec::new();

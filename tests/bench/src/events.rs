@@ -42,7 +42,7 @@ const COMMIT: usize = 50_000;
 
 /// Who goes on from the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
+pub(crate) enum Kept {
     /// Nobody, as in jobs: nothing is tracked.
     No,
     /// A stream, which writes what changed after so many records.
@@ -50,12 +50,12 @@ enum Kept {
 }
 
 /// What came out of the pipeline.
-struct Given {
-    rows: Vec<(String, Features)>,
+pub(crate) struct Given {
+    pub(crate) rows: Vec<(String, Features)>,
     accepted: u64,
     /// The last value of each key of the features' state.
     state: HashMap<Vec<u8>, Vec<u8>>,
-    took: Took,
+    pub(crate) took: Took,
 }
 
 fn cell(column: Option<&Result<Value, Fault>>) -> Result<Value, String> {
@@ -102,7 +102,7 @@ pub(crate) fn tapped(produced: &Produced, tap: NodeId) -> Result<Vec<(String, Fe
 }
 
 /// Runs the plan over all records, as `fec run` does after it has polled them; only the records' way is timed.
-fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<Given, String> {
+pub(crate) fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<Given, String> {
     let message = |error: fec_local::LocalError| error.to_string();
     let environment = Environment::new(ir).map_err(message)?;
     let (number, source) = find(&environment.names.sources, "payments").ok_or("there is no source")?;
