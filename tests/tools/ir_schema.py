@@ -17,7 +17,7 @@ SIMPLE = {
     "String": {"type": "string"}, "str": {"type": "string"}, "bool": {"type": "boolean"}, "f64": {"type": "number"},
     **{name: {"type": "integer"} for name in ("i8", "i32", "i64")},
     # Beyond 64 bits: as text.
-    "i128": {"type": ["integer", "string"]},
+    "Wide": {"type": ["integer", "string"]},
     **{name: {"type": "integer", "minimum": 0} for name in ("u8", "u16", "u32", "u64", "usize")},
 }
 # `Graph` writes its nodes itself: a node with its number, its inputs in port order and the bindings that it reads.
@@ -114,15 +114,19 @@ class Writer:
             if name in ("Box", "Arc"):
                 return self.reference(arguments[0])
             raise ValueError(f"unknown generic type {ty}")
+        if ty.startswith("["):
+            return self.reference(f"Vec<{ty[1:-1]}>")
         if ty.startswith("("):
             parts = [self.reference(part) for part in split(ty[1:-1])]
             return {"type": "array", "prefixItems": parts, "minItems": len(parts), "maxItems": len(parts)}
         name = ty.split("::")[-1]
         if name == "BindingSettings":
             return self.reference("FlowSettings")
-        # A list that several hold is written as a list.
+        # Lists that lie in memory in ways of their own are written as lists.
         if name == "Columns":
             return self.reference("Vec<Column>")
+        if name == "Planes":
+            return self.reference("Vec<Plane>")
         if name in SIMPLE:
             return dict(SIMPLE[name])
         self.define(name)

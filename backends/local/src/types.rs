@@ -67,7 +67,7 @@ pub fn value(literal: &Literal) -> Value {
         Literal::Bool(value) => Value::Bool(*value),
         Literal::Int(value) | Literal::Timestamp(value) | Literal::Duration(value) => Value::Int(*value),
         Literal::Float(value) => Value::Float(*value),
-        Literal::Decimal(value) => Value::Decimal(*value),
+        Literal::Decimal(value) => Value::Decimal(value.get()),
         Literal::String(value) => Value::String(value.as_str().into()),
         Literal::Date(days) => Value::Int(i64::from(*days)),
         Literal::Member(index) => Value::Int(i64::from(*index)),

@@ -67,7 +67,7 @@ pub(crate) fn plain(literal: &Literal, kind: &Kind) -> Code {
         Literal::Float(value) => float(*value),
         Literal::Decimal(mantissa) => {
             let scale = if let Kind::Decimal { scale, .. } = kind { *scale } else { 0 };
-            Code::atom(format!("decimal!({})", decimal(*mantissa, scale)))
+            Code::atom(format!("decimal!({})", decimal(mantissa.get(), scale)))
         }
         Literal::String(text) => Code::atom(format!("{text:?}")),
         Literal::Date(days) => date(i64::from(*days)),

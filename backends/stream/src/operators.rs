@@ -307,7 +307,7 @@ impl Unit<'_> {
         self.main.import("flow_core::aggregate", "Aggregate");
         self.main.import("flow_core::aggregate", "AggregateFunc");
         let over = Over::Row(input);
-        let arguments: Vec<Expr> = aggregate.argument.iter().chain(&aggregate.by).cloned().collect();
+        let arguments: Vec<Expr> = aggregate.argument.iter().chain(aggregate.by.as_deref()).cloned().collect();
         let types: Vec<Tree> =
             arguments.iter().map(|one| schema::ty(&mut self.main, &self.shared.clone(), &one.ty)).collect();
         let ranked = aggregate.by.is_some();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fec_diagnostics::Span;
 use fec_model::Symbol;
-use fec_model::model::{BindingSettings, Plane};
+use fec_model::model::BindingSettings;
 use fec_model::types::{Boundedness, Columns};
 use petgraph::Direction;
 use petgraph::algo::toposort;
@@ -14,6 +14,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use crate::op::Op;
+use crate::planes::Planes;
 
 /// A node of a [`Graph`]; stays the same when other nodes come and go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -60,7 +61,7 @@ pub struct Node {
     /// A row of time t changes for the last time before the frontier passes t + `settle`; `None` where rows never change.
     pub settle: Option<i64>,
     /// The flows' planes in which it runs.
-    pub planes: Vec<Plane>,
+    pub planes: Planes,
     /// The binding whose value it is: of a scalar node, a training, a split or an evaluation.
     pub binding: Option<Symbol>,
     /// `@timeout`, `@fallback`, `@retry` of the binding.
@@ -333,7 +334,7 @@ mod tests {
             timed: true,
             delay: 0,
             settle: None,
-            planes: Vec::new(),
+            planes: Planes::default(),
             binding: None,
             settings: BindingSettings::default(),
             guards: Vec::new(),

@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_number_beyond_64_bits_is_text() {
-        let json = |mantissa| serde_json::to_value(Literal::Decimal(mantissa)).unwrap().to_string();
+        let json = |mantissa| serde_json::to_value(Literal::decimal(mantissa)).unwrap().to_string();
         assert_eq!(json(-12_345), r#"{"Decimal":-12345}"#);
         assert_eq!(json(10_i128.pow(37)), format!(r#"{{"Decimal":"1{}"}}"#, "0".repeat(37)));
     }

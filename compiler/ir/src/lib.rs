@@ -8,6 +8,7 @@ pub mod lower;
 pub mod op;
 pub mod passes;
 pub mod picture;
+pub mod planes;
 pub mod verify;
 pub mod walk;
 
@@ -16,3 +17,4 @@ pub use ir::Ir;
 pub use lower::lower;
 pub use op::{Op, SetPlan, Step};
 pub use passes::{Applied, Change, optimise};
+pub use planes::Planes;

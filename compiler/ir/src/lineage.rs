@@ -81,7 +81,7 @@ pub fn dataflow(ir: &Ir, canonical: bool) -> Dataflow {
             name: node.name.clone(),
             op: node.op.word(),
             subject: subject(&node.op),
-            plane: node.planes.clone(),
+            plane: node.planes.iter().collect(),
             columns: node.columns.iter().map(|column| column.name).collect(),
             span: (!canonical).then_some(node.span),
         });
@@ -185,7 +185,7 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(Symbol, Sources)> {
                 let mut known: BTreeMap<Symbol, Sources> =
                     set.keys.iter().map(|(name, key)| (*name, reads(first, key))).collect();
                 for aggregate in &set.aggregates {
-                    let parts = aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter);
+                    let parts = aggregate.exprs();
                     let keys = set.keys.iter().map(|(_, key)| key);
                     known.insert(aggregate.name, parts.chain(keys).flat_map(|part| reads(first, part)).collect());
                 }
@@ -225,7 +225,7 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(Symbol, Sources)> {
             let mut known: BTreeMap<Symbol, Sources> =
                 keys.iter().map(|(name, key)| (*name, reads(first, key))).collect();
             for aggregate in aggregates {
-                let parts = aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter);
+                let parts = aggregate.exprs();
                 known.insert(aggregate.name, parts.flat_map(|part| reads(first, part)).collect());
             }
             let scalars: Vec<(Symbol, Sources)> =
@@ -240,7 +240,7 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(Symbol, Sources)> {
             })
             .collect(),
         Op::Train { label, features, .. } => {
-            let parts = features.iter().map(|(_, value)| value).chain([label]);
+            let parts = features.iter().map(|(_, value)| value).chain([label.as_ref()]);
             let sources: Sources = parts.flat_map(|part| reads(first, part)).collect();
             names.map(|name| (name, sources.clone())).collect()
         }

@@ -16,6 +16,7 @@ use hashbrown::HashMap;
 use crate::graph::{Edge, Node, NodeId};
 use crate::ir::{FeatureInfo, Ir, ViewInfo};
 use crate::op::{Op, SetPlan};
+use crate::planes::Planes;
 use crate::walk;
 
 /// Lowers a model that was checked without errors. The result is what was written, operator by operator: most of the model
@@ -162,7 +163,7 @@ impl<'a> Lowering<'a> {
             timed: true,
             delay: self.delay(input),
             settle: self.settle(input),
-            planes: vec![Plane::Batch, Plane::Stream, Plane::Online],
+            planes: Planes::all(),
             binding: None,
             settings: BindingSettings::default(),
             guards: Vec::new(),
@@ -281,7 +282,7 @@ impl<'a> Lowering<'a> {
             timed: ty.timed,
             delay,
             settle,
-            planes: vec![scope.plane],
+            planes: scope.plane.into(),
             binding: None,
             settings: BindingSettings::default(),
             guards: scope.guards.clone(),
@@ -302,7 +303,7 @@ impl<'a> Lowering<'a> {
             timed: false,
             delay: 0,
             settle: None,
-            planes: vec![scope.plane],
+            planes: scope.plane.into(),
             binding: Some(binding),
             settings: BindingSettings::default(),
             guards: scope.guards.clone(),
@@ -344,10 +345,10 @@ impl<'a> Lowering<'a> {
             return;
         }
         let op = match std::mem::replace(&mut expr.kind, ExprKind::Error) {
-            ExprKind::FeatureRead { set, keys } => Op::ReadFeatures { set, keys },
-            ExprKind::TableRead { table, keys } => Op::ReadTable { table, keys },
-            ExprKind::Predict { model, inputs } => Op::Predict { model, inputs },
-            ExprKind::Request { service, arguments } => Op::Call { service, arguments },
+            ExprKind::FeatureRead { set, keys } => Op::ReadFeatures { set, keys: keys.into_vec() },
+            ExprKind::TableRead { table, keys } => Op::ReadTable { table, keys: keys.into_vec() },
+            ExprKind::Predict { model, inputs } => Op::Predict { model, inputs: inputs.into_vec() },
+            ExprKind::Request { service, arguments } => Op::Call { service, arguments: arguments.into_vec() },
             ExprKind::Rows(relation) => {
                 let rows = self.relation(*relation, scope);
                 let binding = self.fresh(scope, name);

@@ -40,7 +40,7 @@ pub enum Op {
         /// Equal pairs: over the left row, over the right row.
         on: Vec<(Expr, Expr)>,
         /// What else must hold over both.
-        residual: Option<Expr>,
+        residual: Option<Box<Expr>>,
         /// Least right time − left time, microseconds.
         low: i64,
         /// Greatest right time − left time, microseconds.
@@ -61,7 +61,7 @@ pub enum Op {
         /// Equal pairs.
         on: Vec<(Expr, Expr)>,
         /// What else must hold over both.
-        residual: Option<Expr>,
+        residual: Option<Box<Expr>>,
     },
     /// Two bounded relations. Port 0: left, port 1: right.
     HashJoin {
@@ -74,7 +74,7 @@ pub enum Op {
         /// Equal pairs.
         on: Vec<(Expr, Expr)>,
         /// What else must hold over both.
-        residual: Option<Expr>,
+        residual: Option<Box<Expr>>,
     },
     /// The keyed, windowed state of feature sets over one input. Port 0: rows or changes.
     Features {
@@ -155,7 +155,7 @@ pub enum Op {
     /// Trains gradient-boosted trees. Port 0: rows.
     Train {
         /// Label over a row.
-        label: Expr,
+        label: Box<Expr>,
         /// Inputs by name over a row.
         features: Vec<(Symbol, Expr)>,
         /// Trees.

@@ -140,14 +140,14 @@ impl Check<'_> {
                 if !left.timed || !right.timed {
                     self.fail("joins by time rows that have none".to_owned());
                 }
-                self.join(on, residual.as_ref(), *alias, left, right);
+                self.join(on, residual.as_deref(), *alias, left, right);
             }
             (
                 Op::LookupJoin { on, residual, alias, .. } | Op::HashJoin { on, residual, alias, .. },
                 Some(left),
                 Some(right),
             ) => {
-                self.join(on, residual.as_ref(), *alias, left, right);
+                self.join(on, residual.as_deref(), *alias, left, right);
             }
             (Op::FeatureRead { keys, set, alias, .. }, Some(rows), Some(features)) => {
                 let Op::Features { sets, .. } = &features.op else {
@@ -160,7 +160,7 @@ impl Check<'_> {
                     self.fail(format!("gives {} keys to set `{set}`", keys.len()));
                 }
                 // In services and tests rows are read at `now`.
-                if !rows.timed && self.node.planes != [Plane::Online] {
+                if !rows.timed && self.node.planes != Plane::Online.into() {
                     self.fail("reads features as of rows that have no time".to_owned());
                 }
                 let known = |name: Symbol| {
@@ -182,11 +182,7 @@ impl Check<'_> {
                         self.expr(key, &input.columns, &[]);
                     }
                     for aggregate in &set.aggregates {
-                        self.exprs(
-                            aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter),
-                            &input.columns,
-                            &[],
-                        );
+                        self.exprs(aggregate.exprs(), &input.columns, &[]);
                     }
                 }
             }
@@ -206,15 +202,11 @@ impl Check<'_> {
             (Op::Aggregate { keys, aggregates, .. }, Some(input), _) => {
                 self.exprs(keys.iter().map(|(_, key)| key), &input.columns, &[]);
                 for aggregate in aggregates {
-                    self.exprs(
-                        aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter),
-                        &input.columns,
-                        &[],
-                    );
+                    self.exprs(aggregate.exprs(), &input.columns, &[]);
                 }
             }
             (Op::Train { label, features, .. }, Some(input), _) => {
-                self.exprs(features.iter().map(|(_, value)| value).chain([label]), &input.columns, &[]);
+                self.exprs(features.iter().map(|(_, value)| value).chain([label.as_ref()]), &input.columns, &[]);
             }
             (Op::Emit { .. }, Some(input), _)
                 if !self.node.columns.iter().map(|c| &c.name).eq(input.columns.iter().map(|c| &c.name)) =>

@@ -157,12 +157,10 @@ pub fn op_exprs_mut(op: &mut Op) -> Vec<&mut Expr> {
 
 /// One walk over the expressions of an operator, for those that look and for those that change.
 macro_rules! each_expr {
-    ($(#[$doc:meta])* $name:ident, $iter:ident, $($mutable:tt)?) => {
+    ($(#[$doc:meta])* $name:ident, $iter:ident, $aggregate:ident, $as_deref:ident, $($mutable:tt)?) => {
         $(#[$doc])*
         pub fn $name<'a>(op: &'a $($mutable)? Op, see: &mut impl FnMut(&'a $($mutable)? Expr)) {
-            let aggregates = |list: &'a $($mutable)? [Aggregate]| {
-                list.$iter().flat_map(|one| one.argument.$iter().chain(one.by.$iter()).chain(one.filter.$iter()))
-            };
+            let aggregates = |list: &'a $($mutable)? [Aggregate]| list.$iter().flat_map(Aggregate::$aggregate);
             match op {
                 Op::Scan { .. }
                 | Op::SinkRows { .. }
@@ -189,7 +187,7 @@ macro_rules! each_expr {
                         see(left);
                         see(right);
                     }
-                    residual.$iter().for_each(see);
+                    residual.$as_deref().into_iter().for_each(see);
                 }
                 Op::Features { sets, .. } => {
                     for set in sets {
@@ -230,10 +228,14 @@ each_expr!(
     /// Calls `see` for every expression of an operator.
     each_expr,
     iter,
+    exprs,
+    as_deref,
 );
 each_expr!(
     /// Calls `see` for every expression of an operator, to be changed.
     each_expr_mut,
     iter_mut,
+    exprs_mut,
+    as_deref_mut,
     mut
 );

@@ -52,7 +52,7 @@ impl<'a> Checker<'a> {
     /// The aggregate of a line, over rows in `scope`. None where something is wrong.
     pub(crate) fn aggregate(&mut self, function: F, line: &Line<'a>, scope: &Scope<'_>) -> Option<Aggregate> {
         let Ast::Call { function: word, arguments } = &line.value.kind else { return None };
-        let filter = line.filter.map(|filter| self.condition(filter, scope, "`where`"));
+        let filter = line.filter.map(|filter| Box::new(self.condition(filter, scope, "`where`")));
         let inner = match &filter {
             Some(filter) => scope.given(filter, true),
             None => scope.clone(),
@@ -120,7 +120,7 @@ impl<'a> Checker<'a> {
                     if !self.is_number(&by, "`by`") {
                         return None;
                     }
-                    aggregate.by = Some(by);
+                    aggregate.by = Some(Box::new(by));
                 }
                 (F::CountDistinct, "exact") => {
                     let exact = self.constant(&argument.value, &Type::required(Kind::Bool), format_args!("`exact`"))?;

@@ -318,9 +318,11 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
     ) -> Expr {
         match self.arguments(word, place, &service.params, arguments, scope) {
-            Some(arguments) => {
-                Expr { kind: ExprKind::Request { service: service.path, arguments }, ty: service.result.clone(), span }
-            }
+            Some(arguments) => Expr {
+                kind: ExprKind::Request { service: service.path, arguments: arguments.into() },
+                ty: service.result.clone(),
+                span,
+            },
             None => self.wrong(span),
         }
     }
@@ -363,20 +365,20 @@ impl<'a> Checker<'a> {
                 }
                 keys_of = set.keys.clone();
                 path_of = set.path;
-                make = |set, keys| ExprKind::FeatureRead { set, keys };
+                make = |set, keys| ExprKind::FeatureRead { set, keys: keys.into() };
                 ty = Type::required(Kind::Record(set.record.clone()));
             }
             Known::Source(source) if source.table => {
                 keys_of = source.ty.key.iter().filter_map(|key| source.ty.column(key)).cloned().collect();
                 path_of = source.path;
-                make = |table, keys| ExprKind::TableRead { table, keys };
+                make = |table, keys| ExprKind::TableRead { table, keys: keys.into() };
                 let record = Record { name: source.row, fields: source.ty.columns.clone() };
                 ty = Type::maybe(Kind::Record(record));
             }
             Known::View(view) if !view.ty.key.is_empty() && !view.events => {
                 keys_of = view.ty.key.iter().filter_map(|key| view.ty.column(key)).cloned().collect();
                 path_of = view.path;
-                make = |table, keys| ExprKind::TableRead { table, keys };
+                make = |table, keys| ExprKind::TableRead { table, keys: keys.into() };
                 ty = Type::maybe(Kind::Record(Record { name: None, fields: view.ty.columns.clone() }));
             }
             Known::Failed => return self.wrong(span),
@@ -502,7 +504,7 @@ impl<'a> Checker<'a> {
             return self.wrong(span);
         }
         let ty = Type::maybe(Kind::Float);
-        let kind = ExprKind::Predict { model: word.into(), inputs: values };
+        let kind = ExprKind::Predict { model: word.into(), inputs: values.into() };
         let mut expr = Expr { kind, ty: ty.clone(), span };
         for (var, value) in lets.into_iter().rev() {
             let kind = ExprKind::Let { var, value: Box::new(value), body: Box::new(expr) };

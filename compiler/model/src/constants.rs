@@ -57,7 +57,7 @@ impl<'a> Checker<'a> {
                 let digits = value.checked_ilog10().map_or(1, |log| log + 1);
                 let precision = u8::try_from(digits).unwrap_or(38).max(scale).max(1);
                 let ty = Type::required(Kind::Decimal { precision, scale });
-                return Expr { kind: ExprKind::Literal(Literal::Decimal(value)), ty, span };
+                return Expr { kind: ExprKind::Literal(Literal::decimal(value)), ty, span };
             }
             self.report(Diagnostic::error(codes::E0319, span, "a decimal has at most 38 digits"));
             return self.wrong(span);

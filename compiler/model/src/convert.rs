@@ -149,10 +149,10 @@ pub(crate) fn misfit(expr: &Expr, to: &Type) -> Option<Misfit> {
         }
         (ExprKind::Literal(Literal::Decimal(value)), Kind::Decimal { precision, scale }) => {
             let Kind::Decimal { scale: own, .. } = expr.ty.kind else { return Some(Misfit::Kind) };
-            if rescale(*value, own, *scale).is_none() && own > *scale {
+            if rescale(value.get(), own, *scale).is_none() && own > *scale {
                 return Some(Misfit::Scale);
             }
-            (!fits(*value, own, *precision, *scale)).then_some(Misfit::Range)
+            (!fits(value.get(), own, *precision, *scale)).then_some(Misfit::Range)
         }
         (ExprKind::List(items), Kind::List(item)) => items.iter().find_map(|value| misfit(value, item)),
         (ExprKind::Rows(relation), Kind::List(item)) => {
@@ -269,15 +269,15 @@ impl Checker<'_> {
             }
             (ExprKind::Literal(Literal::Int(value)), Kind::Decimal { scale, .. }) => {
                 if let Some(value) = rescale(i128::from(*value), 0, *scale) {
-                    let kind = ExprKind::Literal(Literal::Decimal(value));
+                    let kind = ExprKind::Literal(Literal::decimal(value));
                     return Expr { kind, ty: Type::required(to.kind.clone()), span };
                 }
             }
             (ExprKind::Literal(Literal::Decimal(value)), Kind::Decimal { scale, .. }) => {
                 if let Kind::Decimal { scale: own, .. } = expr.ty.kind
-                    && let Some(value) = rescale(*value, own, *scale)
+                    && let Some(value) = rescale(value.get(), own, *scale)
                 {
-                    let kind = ExprKind::Literal(Literal::Decimal(value));
+                    let kind = ExprKind::Literal(Literal::decimal(value));
                     return Expr { kind, ty: Type::required(to.kind.clone()), span };
                 }
             }

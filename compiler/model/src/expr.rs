@@ -1,5 +1,7 @@
 //! Typed expressions. Every implicit conversion is written out; user functions and rules are expanded at the call.
 
+use std::fmt;
+
 use fec_diagnostics::Span;
 use fec_syntax::Symbol;
 use serde::{Serialize, Serializer};
@@ -78,28 +80,28 @@ pub enum ExprKind {
         /// Feature set.
         set: Symbol,
         /// Key values in the order of the set's key.
-        keys: Vec<Expr>,
+        keys: Box<[Expr]>,
     },
     /// A table source or keyed view read by key; absent where there is no row.
     TableRead {
         /// Source or view.
         table: Symbol,
         /// Key values.
-        keys: Vec<Expr>,
+        keys: Box<[Expr]>,
     },
     /// A published model applied; absent while no version is published.
     Predict {
         /// Published name.
         model: Symbol,
         /// Inputs in the order of the model's features.
-        inputs: Vec<Expr>,
+        inputs: Box<[Expr]>,
     },
     /// In tests: a service called with its parameters; its response.
     Request {
         /// `engine.service`, or `service`.
         service: Symbol,
         /// Arguments in order.
-        arguments: Vec<Expr>,
+        arguments: Box<[Expr]>,
     },
     /// A relation as a list of records (services and tests).
     Rows(Box<Relation>),
@@ -117,8 +119,7 @@ pub enum Literal {
     /// `float`: finite.
     Float(f64),
     /// `decimal`: the mantissa at the scale of the expression's type; as a text where it has more than 64 bits.
-    #[serde(serialize_with = "mantissa")]
-    Decimal(i128),
+    Decimal(Wide),
     /// `string`.
     String(String),
     /// Days.
@@ -131,11 +132,46 @@ pub enum Literal {
     Member(u32),
 }
 
-/// A mantissa as it stands in JSON, whose readers know integers of 64 bits.
-fn mantissa<S: Serializer>(mantissa: &i128, serializer: S) -> Result<S::Ok, S::Error> {
-    match i64::try_from(*mantissa) {
-        Ok(small) => serializer.serialize_i64(small),
-        Err(_) => serializer.collect_str(mantissa),
+/// An integer of 128 bits that may lie wherever one of 64 may: what holds it, which is every expression, is smaller so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(Rust, packed(8))]
+pub struct Wide(i128);
+
+impl Wide {
+    /// The integer.
+    #[must_use]
+    pub const fn get(self) -> i128 {
+        self.0
+    }
+}
+
+impl From<i128> for Wide {
+    fn from(value: i128) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Wide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+/// Readers of JSON know integers of 64 bits.
+impl Serialize for Wide {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match i64::try_from(self.get()) {
+            Ok(small) => serializer.serialize_i64(small),
+            Err(_) => serializer.collect_str(&self.get()),
+        }
+    }
+}
+
+impl Literal {
+    /// A decimal by its mantissa.
+    #[must_use]
+    pub fn decimal(mantissa: i128) -> Self {
+        Self::Decimal(mantissa.into())
     }
 }
 
@@ -281,19 +317,31 @@ pub struct Aggregate {
     /// Argument over an input row; none for `count`.
     pub argument: Option<Expr>,
     /// `top_k`'s `by:`.
-    pub by: Option<Expr>,
+    pub by: Option<Box<Expr>>,
     /// `top_k`'s n.
     pub limit: u32,
     /// `count_distinct(x, exact: true)`.
     pub exact: bool,
     /// `where c`.
-    pub filter: Option<Expr>,
+    pub filter: Option<Box<Expr>>,
     /// Given in feature sets.
     pub window: Option<Trailing>,
     /// Result type.
     pub ty: Type,
     /// Place.
     pub span: Span,
+}
+
+impl Aggregate {
+    /// Its expressions over an input row: argument, `by:` and condition, as far as there are any.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.argument.iter().chain(self.by.as_deref()).chain(self.filter.as_deref())
+    }
+
+    /// Its expressions, to be changed.
+    pub fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        self.argument.iter_mut().chain(self.by.as_deref_mut()).chain(self.filter.as_deref_mut())
+    }
 }
 
 /// A trailing window, in microseconds.

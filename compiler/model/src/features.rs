@@ -108,18 +108,12 @@ impl<'a> Checker<'a> {
             return Known::Features(Rc::new(failed_set(path)));
         }
         let keys = self.feature_keys(by, &input, &scope);
-        let mut set = FeatureSet {
-            name: path,
-            docs: item.docs.join("\n"),
-            keys,
-            input: input.relation,
-            aggregates: Vec::new(),
-            scalars: Vec::new(),
-            columns: Columns::default(),
-            span: decl.name.span,
-        };
+        let wanted = lines.iter().filter(|line| called(&line.value).is_some()).count();
+        let mut aggregates = Vec::with_capacity(wanted);
+        let mut scalars = Vec::with_capacity(lines.len() - wanted);
+        let mut columns: Vec<Column> = Vec::with_capacity(lines.len());
         for line in lines {
-            if set.columns.iter().any(|column| column.name == line.name.text) {
+            if columns.iter().any(|column| column.name == line.name.text) {
                 self.report(Diagnostic::error(
                     codes::E0310,
                     line.name.span,
@@ -129,23 +123,33 @@ impl<'a> Checker<'a> {
             }
             let ty = match called(&line.value) {
                 Some(function) => {
-                    let row = scope.over(&set.input.ty.columns, input.origin.as_ref());
-                    let aggregate = self.feature(function, line, set.input.ty.changes, &row);
+                    let row = scope.over(&input.relation.ty.columns, input.origin.as_ref());
+                    let aggregate = self.feature(function, line, input.relation.ty.changes, &row);
                     let ty = aggregate.as_ref().map_or_else(Type::error, |aggregate| aggregate.ty.clone());
-                    set.aggregates.extend(aggregate);
+                    aggregates.extend(aggregate);
                     ty
                 }
-                None => match self.feature_scalar(line, &scope.over(&set.columns, None)) {
+                None => match self.feature_scalar(line, &scope.over(&columns, None)) {
                     Some(value) => {
                         let ty = value.ty.clone();
-                        set.scalars.push((line.name.text, value));
+                        scalars.push((line.name.text, value));
                         ty
                     }
                     None => Type::error(),
                 },
             };
-            set.columns.push(Column { name: line.name.text, ty });
+            columns.push(Column { name: line.name.text, ty });
         }
+        let set = FeatureSet {
+            name: path,
+            docs: item.docs.join("\n"),
+            keys,
+            input: input.relation,
+            aggregates,
+            scalars,
+            columns: columns.into(),
+            span: decl.name.span,
+        };
         let info = SetInfo {
             path,
             keys: set.keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect(),

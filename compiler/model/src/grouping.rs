@@ -191,7 +191,7 @@ impl<'a> Checker<'a> {
             keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
         let never_empty = !keys.is_empty();
         let inner = scope.over(row, input.origin.as_ref());
-        let mut aggregates = Vec::new();
+        let mut aggregates = Vec::with_capacity(lines.iter().filter(|line| called(&line.value).is_some()).count());
         let mut scalars: Vec<(&'a ast::Name, &'a ast::Expr)> = Vec::new();
         let mut seen: Vec<&str> = Vec::new();
         let mut failed = false;

@@ -234,7 +234,7 @@ impl<'a> Checker<'a> {
             Known::Failed => self.wrong(span),
             Known::Features(set) if set.keys.is_empty() && matches!(scope.place, Place::Service | Place::Test) => {
                 Expr {
-                    kind: ExprKind::FeatureRead { set: set.path, keys: Vec::new() },
+                    kind: ExprKind::FeatureRead { set: set.path, keys: Box::default() },
                     ty: Type::required(Kind::Record(set.record.clone())),
                     span,
                 }

@@ -98,7 +98,7 @@ impl<'a> Checker<'a> {
             pick,
             alias,
             on: conditions.on,
-            residual: conditions.residual,
+            residual: conditions.residual.map(Box::new),
             within,
         };
         Piped { relation: Relation { op, ty, span }, events, origin, base, bounded_only }
@@ -185,6 +185,7 @@ impl<'a> Checker<'a> {
         }
         let mut conditions = Conditions { on: Vec::new(), residual: None };
         self.take_apart(condition, &mut conditions);
+        conditions.on.shrink_to_fit();
         if conditions.on.is_empty() {
             let found = Diagnostic::error(codes::E0414, on.span, "a join needs an equality of both sides");
             self.report(

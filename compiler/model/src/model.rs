@@ -399,7 +399,7 @@ pub enum Binding {
         by: Vec<Expr>,
     },
     /// `gbdt(R, label: e, features: […], …)`.
-    Train(Train),
+    Train(Box<Train>),
     /// `evaluate(model, R)`: a record { auc, log_loss, rows, positives }.
     Evaluate {
         /// Binding of the model.

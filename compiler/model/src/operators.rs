@@ -37,7 +37,7 @@ impl<'a> Checker<'a> {
                 inner.span = span;
                 match &mut inner.kind {
                     ExprKind::Literal(Literal::Float(value)) => *value = -*value,
-                    ExprKind::Literal(Literal::Decimal(value)) => *value = -*value,
+                    ExprKind::Literal(Literal::Decimal(value)) => *value = (-value.get()).into(),
                     ExprKind::Literal(Literal::Duration(value)) => *value = value.saturating_neg(),
                     _ => {
                         inner.span = operand.span;
@@ -511,7 +511,7 @@ fn is_zero(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Literal(Literal::Int(value)) => *value == 0,
         ExprKind::Literal(Literal::Float(value)) => *value == 0.0,
-        ExprKind::Literal(Literal::Decimal(value)) => *value == 0,
+        ExprKind::Literal(Literal::Decimal(value)) => value.get() == 0,
         _ => false,
     }
 }

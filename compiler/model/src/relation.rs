@@ -77,7 +77,7 @@ pub enum RelationOp {
         /// Pairs that must be equal: over the left row, over the right row ([`crate::expr::ExprKind::Right`]). An absent key matches nothing.
         on: Vec<(Expr, Expr)>,
         /// What else must hold, over both rows.
-        residual: Option<Expr>,
+        residual: Option<Box<Expr>>,
         /// Bounds on right time − left time in microseconds, both included.
         within: Option<(i64, i64)>,
     },

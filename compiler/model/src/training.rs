@@ -181,7 +181,7 @@ impl<'a> Checker<'a> {
             depth: u32::try_from(depth).unwrap_or(u32::MAX),
             learning_rate,
         };
-        Some((Binding::Train(train), Bound::Model(Rc::new(inputs))))
+        Some((Binding::Train(Box::new(train)), Bound::Model(Rc::new(inputs))))
     }
 
     fn bounded(&mut self, value: &'a ast::Expr, what: &str, most: u64) -> Option<u64> {

@@ -84,6 +84,28 @@ pub struct Column {
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Columns(Arc<Vec<Column>>);
 
+impl Columns {
+    /// Adds a column. Whoever shares the list is given one of his own, with room for this column and no other.
+    pub fn push(&mut self, column: Column) {
+        match Arc::get_mut(&mut self.0) {
+            Some(own) => own.push(column),
+            None => {
+                let mut own = Vec::with_capacity(self.len() + 1);
+                own.extend_from_slice(self);
+                own.push(column);
+                *self = own.into();
+            }
+        }
+    }
+
+    /// Keeps the columns that satisfy `test`, in a list that has no room for others.
+    pub fn retain(&mut self, mut test: impl FnMut(&Column) -> bool) {
+        let mut kept: Vec<Column> = self.iter().filter(|column| test(column)).cloned().collect();
+        kept.shrink_to_fit();
+        *self = kept.into();
+    }
+}
+
 impl Deref for Columns {
     type Target = Vec<Column>;
 

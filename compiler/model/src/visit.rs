@@ -4,79 +4,61 @@ use fec_diagnostics::Span;
 
 use crate::expr::{Expr, ExprKind, VarId};
 
-impl Expr {
-    /// Calls `see` for each of its direct parts, in order. A relation within ([`ExprKind::Rows`]) is not entered.
-    pub fn each_child<'a>(&'a self, see: &mut impl FnMut(&'a Expr)) {
-        match &self.kind {
-            ExprKind::Error
-            | ExprKind::Literal(_)
-            | ExprKind::Column(_)
-            | ExprKind::Right(_)
-            | ExprKind::Var(_)
-            | ExprKind::Binding(_)
-            | ExprKind::Param(_)
-            | ExprKind::Now
-            | ExprKind::Rows(_) => {}
-            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::Convert(a) | ExprKind::IsAbsent(a) => see(a),
-            ExprKind::Binary(_, a, b)
-            | ExprKind::Coalesce(a, b)
-            | ExprKind::In(a, b)
-            | ExprKind::Let { value: a, body: b, .. } => {
-                see(a);
-                see(b);
+/// One walk over the direct parts of an expression, for those that look and for those that change.
+macro_rules! each_child {
+    ($(#[$doc:meta])* $name:ident, $iter:ident, $($mutable:tt)?) => {
+        $(#[$doc])*
+        pub fn $name<'a>(&'a $($mutable)? self, see: &mut impl FnMut(&'a $($mutable)? Expr)) {
+            match &$($mutable)? self.kind {
+                ExprKind::Error
+                | ExprKind::Literal(_)
+                | ExprKind::Column(_)
+                | ExprKind::Right(_)
+                | ExprKind::Var(_)
+                | ExprKind::Binding(_)
+                | ExprKind::Param(_)
+                | ExprKind::Now
+                | ExprKind::Rows(_) => {}
+                ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::Convert(a) | ExprKind::IsAbsent(a) => see(a),
+                ExprKind::Binary(_, a, b)
+                | ExprKind::Coalesce(a, b)
+                | ExprKind::In(a, b)
+                | ExprKind::Let { value: a, body: b, .. } => {
+                    see(a);
+                    see(b);
+                }
+                ExprKind::If(a, b, c) => {
+                    see(a);
+                    see(b);
+                    see(c);
+                }
+                ExprKind::Call(_, items)
+                | ExprKind::Record(items)
+                | ExprKind::List(items)
+                | ExprKind::Concat(items) => items.$iter().for_each(see),
+                ExprKind::FeatureRead { keys: items, .. }
+                | ExprKind::TableRead { keys: items, .. }
+                | ExprKind::Predict { inputs: items, .. }
+                | ExprKind::Request { arguments: items, .. } => items.$iter().for_each(see),
             }
-            ExprKind::If(a, b, c) => {
-                see(a);
-                see(b);
-                see(c);
-            }
-            ExprKind::Call(_, items)
-            | ExprKind::Record(items)
-            | ExprKind::List(items)
-            | ExprKind::Concat(items)
-            | ExprKind::FeatureRead { keys: items, .. }
-            | ExprKind::TableRead { keys: items, .. }
-            | ExprKind::Predict { inputs: items, .. }
-            | ExprKind::Request { arguments: items, .. } => items.iter().for_each(see),
         }
-    }
+    };
+}
 
-    /// Calls `see` for each of its direct parts, in order, to be changed. A relation within ([`ExprKind::Rows`]) is not
-    /// entered.
-    pub fn each_child_mut<'a>(&'a mut self, see: &mut impl FnMut(&'a mut Expr)) {
-        match &mut self.kind {
-            ExprKind::Error
-            | ExprKind::Literal(_)
-            | ExprKind::Column(_)
-            | ExprKind::Right(_)
-            | ExprKind::Var(_)
-            | ExprKind::Binding(_)
-            | ExprKind::Param(_)
-            | ExprKind::Now
-            | ExprKind::Rows(_) => {}
-            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::Convert(a) | ExprKind::IsAbsent(a) => see(a),
-            ExprKind::Binary(_, a, b)
-            | ExprKind::Coalesce(a, b)
-            | ExprKind::In(a, b)
-            | ExprKind::Let { value: a, body: b, .. } => {
-                see(a);
-                see(b);
-            }
-            ExprKind::If(a, b, c) => {
-                see(a);
-                see(b);
-                see(c);
-            }
-            ExprKind::Call(_, items)
-            | ExprKind::Record(items)
-            | ExprKind::List(items)
-            | ExprKind::Concat(items)
-            | ExprKind::FeatureRead { keys: items, .. }
-            | ExprKind::TableRead { keys: items, .. }
-            | ExprKind::Predict { inputs: items, .. }
-            | ExprKind::Request { arguments: items, .. } => items.iter_mut().for_each(see),
-        }
-    }
+impl Expr {
+    each_child!(
+        /// Calls `see` for each of its direct parts, in order. A relation within ([`ExprKind::Rows`]) is not entered.
+        each_child,
+        iter,
+    );
+
+    each_child!(
+        /// Calls `see` for each of its direct parts, in order, to be changed. A relation within ([`ExprKind::Rows`]) is not
+        /// entered.
+        each_child_mut,
+        iter_mut,
+        mut
+    );
 
     /// Its direct parts. A relation within ([`ExprKind::Rows`]) is not entered.
     #[must_use]
@@ -95,7 +77,12 @@ impl Expr {
 
     /// Whether it or a part of it satisfies `test`.
     pub fn any(&self, test: &mut dyn FnMut(&Expr) -> bool) -> bool {
-        test(self) || self.children().into_iter().any(|child| child.any(test))
+        if test(self) {
+            return true;
+        }
+        let mut found = false;
+        self.each_child(&mut |child| found = found || child.any(test));
+        found
     }
 
     /// Moves every variable by `by`: the copy of a function's body at one of its calls.

@@ -296,7 +296,7 @@ impl Planning<'_> {
             }
             Op::Train { label, features, trees, depth, learning_rate } => Work::Train {
                 rows: self.relation(self.input(id, 0)?)?,
-                label: label.clone(),
+                label: label.as_ref().clone(),
                 features: features.clone(),
                 trees: *trees,
                 depth: *depth,

@@ -212,7 +212,7 @@ impl Env<'_> {
             (Literal::Bool(x), _) => Value::Bool(*x),
             (Literal::Int(x), _) => Value::Int(*x),
             (Literal::Float(x), _) => Value::Float(finite(*x)?),
-            (Literal::Decimal(mantissa), Kind::Decimal { scale, .. }) => Value::Decimal(*mantissa, *scale),
+            (Literal::Decimal(mantissa), Kind::Decimal { scale, .. }) => Value::Decimal(mantissa.get(), *scale),
             (Literal::String(x), _) => Value::String(x.clone()),
             (Literal::Date(x), _) => Value::Date(*x),
             (Literal::Timestamp(x), _) => Value::Timestamp(*x),

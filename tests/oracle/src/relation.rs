@@ -90,7 +90,7 @@ impl Scope<'_> {
                     kind: *kind,
                     pick: *pick,
                     on,
-                    residual: residual.as_ref(),
+                    residual: residual.as_deref(),
                     within: *within,
                 };
                 self.join(&join)?

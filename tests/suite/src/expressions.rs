@@ -178,7 +178,7 @@ impl<'r> Expressions<'r> {
             }
             Kind::Decimal { precision, .. } => {
                 let most = 10i128.pow(u32::from(*precision)) - 1;
-                Literal::Decimal(*random.pick(&[0, 1, -250, 99_999, most]))
+                Literal::decimal(*random.pick(&[0, 1, -250, 99_999, most]))
             }
             Kind::String => {
                 Literal::String((*random.pick(&["", "a", "b", "\"q\"\n", "ü", "true", "a{b}c"])).to_owned())

@@ -106,7 +106,7 @@ fn float(x: f64) -> Expr {
 }
 
 fn decimal((mantissa, scale): (i128, u8)) -> Expr {
-    expr(ExprKind::Literal(Literal::Decimal(mantissa)), money(scale))
+    expr(ExprKind::Literal(Literal::decimal(mantissa)), money(scale))
 }
 
 fn absent<T>(value: Option<T>, to: impl Fn(T) -> RunValue) -> RunValue {

@@ -180,7 +180,7 @@ impl Instance<'_> {
     }
 
     fn aggregate(&self, aggregate: &Aggregate, input: &Schema) -> Result<GroupAggregate, LocalError> {
-        let arguments: Vec<Expr> = aggregate.argument.iter().chain(&aggregate.by).cloned().collect();
+        let arguments: Vec<Expr> = aggregate.argument.iter().chain(aggregate.by.as_deref()).cloned().collect();
         let types: Vec<_> = arguments.iter().map(|one| self.parts.names.enums.data_type(&one.ty)).collect();
         let ranked = aggregate.by.is_some();
         let function = function(aggregate.function, aggregate.limit, ranked, aggregate.exact);
@@ -189,7 +189,7 @@ impl Instance<'_> {
         Ok(GroupAggregate {
             aggregate: function,
             arguments: self.programs(&arguments, input)?,
-            filter: aggregate.filter.as_ref().map(|filter| self.program(filter, input)).transpose()?,
+            filter: aggregate.filter.as_deref().map(|filter| self.program(filter, input)).transpose()?,
         })
     }
 }

@@ -146,9 +146,9 @@ impl Lowering<'_> {
                 (self.named_node(scope, &name, Op::Split { parts, by }, ty, (0, None), span), vec![rows])
             }
             Binding::Train(train) => {
-                let Train { input, label, features, trees, depth, learning_rate } = train;
+                let Train { input, label, features, trees, depth, learning_rate } = *train;
                 let rows = self.relation(input, scope);
-                let op = Op::Train { label, features, trees, depth, learning_rate };
+                let op = Op::Train { label: Box::new(label), features, trees, depth, learning_rate };
                 (self.value_node(scope, name, op, Type::required(Kind::Float), span), vec![rows])
             }
             Binding::Evaluate { model, input } => {

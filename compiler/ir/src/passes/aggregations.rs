@@ -55,11 +55,9 @@ fn keys(ir: &Ir, id: NodeId) -> Vec<Expr> {
 fn needs_as(ir: &Ir, kept: NodeId, other: NodeId) -> bool {
     let needs = |id: NodeId| -> Vec<Vec<Expr>> {
         match ir.graph.get(id).map(|node| &node.op) {
-            Some(Op::Features { sets, .. }) => sets
-                .iter()
-                .flat_map(|set| &set.aggregates)
-                .map(|one| one.argument.iter().chain(&one.by).chain(&one.filter).cloned().collect())
-                .collect(),
+            Some(Op::Features { sets, .. }) => {
+                sets.iter().flat_map(|set| &set.aggregates).map(|one| one.exprs().cloned().collect()).collect()
+            }
             _ => Vec::new(),
         }
     };

@@ -147,7 +147,7 @@ fn unary(op: UnaryOp, operand: &Literal) -> Option<Literal> {
         (UnaryOp::Not, Literal::Bool(value)) => Some(Literal::Bool(!value)),
         (UnaryOp::Negate, Literal::Int(value)) => arith::negate_int(*value).ok().map(Literal::Int),
         (UnaryOp::Negate, Literal::Float(value)) => Some(Literal::Float(arith::negate_float(*value))),
-        (UnaryOp::Negate, Literal::Decimal(value)) => value.checked_neg().map(Literal::Decimal),
+        (UnaryOp::Negate, Literal::Decimal(value)) => value.get().checked_neg().map(Literal::decimal),
         (UnaryOp::Negate, Literal::Duration(value)) => arith::negate_int(*value).ok().map(Literal::Duration),
         _ => None,
     }
@@ -157,7 +157,7 @@ fn binary(op: BinaryOp, a: &Literal, a_scale: u8, b: &Literal, b_scale: u8) -> O
     let order = match (a, b) {
         (Literal::Int(a), Literal::Int(b)) => Some(a.cmp(b)),
         (Literal::Float(a), Literal::Float(b)) => Some(arith::compare_float(*a, *b)),
-        (Literal::Decimal(a), Literal::Decimal(b)) => Some(arith::compare_decimal(*a, a_scale, *b, b_scale)),
+        (Literal::Decimal(a), Literal::Decimal(b)) => Some(arith::compare_decimal(a.get(), a_scale, b.get(), b_scale)),
         (Literal::String(a), Literal::String(b)) => Some(a.cmp(b)),
         (Literal::Date(a), Literal::Date(b)) => Some(a.cmp(b)),
         (Literal::Timestamp(a), Literal::Timestamp(b)) | (Literal::Duration(a), Literal::Duration(b)) => Some(a.cmp(b)),
@@ -173,7 +173,7 @@ fn binary(op: BinaryOp, a: &Literal, a_scale: u8, b: &Literal, b_scale: u8) -> O
             (Literal::Int(a), Literal::Int(b)) => arith::add_int(*a, *b).ok().map(Literal::Int),
             (Literal::Float(a), Literal::Float(b)) => arith::add_float(*a, *b).ok().map(Literal::Float),
             (Literal::Decimal(a), Literal::Decimal(b)) => {
-                arith::add_decimal(*a, a_scale, *b, b_scale).ok().map(Literal::Decimal)
+                arith::add_decimal(a.get(), a_scale, b.get(), b_scale).ok().map(Literal::decimal)
             }
             (Literal::Duration(a), Literal::Duration(b)) => arith::add_int(*a, *b).ok().map(Literal::Duration),
             _ => None,
@@ -182,7 +182,7 @@ fn binary(op: BinaryOp, a: &Literal, a_scale: u8, b: &Literal, b_scale: u8) -> O
             (Literal::Int(a), Literal::Int(b)) => arith::subtract_int(*a, *b).ok().map(Literal::Int),
             (Literal::Float(a), Literal::Float(b)) => arith::subtract_float(*a, *b).ok().map(Literal::Float),
             (Literal::Decimal(a), Literal::Decimal(b)) => {
-                arith::subtract_decimal(*a, a_scale, *b, b_scale).ok().map(Literal::Decimal)
+                arith::subtract_decimal(a.get(), a_scale, b.get(), b_scale).ok().map(Literal::decimal)
             }
             _ => None,
         },
@@ -190,7 +190,7 @@ fn binary(op: BinaryOp, a: &Literal, a_scale: u8, b: &Literal, b_scale: u8) -> O
             (Literal::Int(a), Literal::Int(b)) => arith::multiply_int(*a, *b).ok().map(Literal::Int),
             (Literal::Float(a), Literal::Float(b)) => arith::multiply_float(*a, *b).ok().map(Literal::Float),
             (Literal::Decimal(a), Literal::Decimal(b)) => {
-                arith::multiply_decimal(*a, a_scale, *b, b_scale).ok().map(Literal::Decimal)
+                arith::multiply_decimal(a.get(), a_scale, b.get(), b_scale).ok().map(Literal::decimal)
             }
             _ => None,
         },

@@ -189,7 +189,7 @@ fn demands(ir: &Ir, id: NodeId, own: Needed, all: &mut All) {
             for set in sets {
                 set.keys.iter().for_each(|(_, key)| walk::add_columns(key, &mut wanted));
                 for aggregate in &set.aggregates {
-                    let parts = aggregate.argument.iter().chain(&aggregate.by).chain(&aggregate.filter);
+                    let parts = aggregate.exprs();
                     parts.for_each(|part| walk::add_columns(part, &mut wanted));
                 }
             }
@@ -198,10 +198,13 @@ fn demands(ir: &Ir, id: NodeId, own: Needed, all: &mut All) {
         (Op::IntervalJoin { on, residual, alias, .. } | Op::LookupJoin { on, residual, alias, .. }, [left, right]) => {
             // The record column holds whole right rows where it is read; else only what the conditions need.
             let record = own.as_ref().is_none_or(|own| own.contains(alias));
-            all.need(*left, with(own, on.iter().map(|(left, _)| left).chain(residual)));
+            all.need(*left, with(own, on.iter().map(|(left, _)| left).chain(residual.as_deref())));
             let of_right = || {
                 let mut found = Vec::new();
-                on.iter().map(|(_, right)| right).chain(residual).for_each(|expr| add_right(expr, &mut found));
+                on.iter()
+                    .map(|(_, right)| right)
+                    .chain(residual.as_deref())
+                    .for_each(|expr| add_right(expr, &mut found));
                 found
             };
             all.need(*right, (!record).then(of_right));
@@ -209,7 +212,7 @@ fn demands(ir: &Ir, id: NodeId, own: Needed, all: &mut All) {
         (Op::Final, [input]) => all.need(*input, own),
         (Op::Union, inputs) => inputs.iter().for_each(|input| all.need(*input, own.clone())),
         (Op::Train { label, features, .. }, [input]) => {
-            let reads = features.iter().map(|(_, value)| value).chain([label]);
+            let reads = features.iter().map(|(_, value)| value).chain([label.as_ref()]);
             all.need(*input, with(Some(Vec::new()), reads));
         }
         (_, inputs) => inputs.iter().for_each(|input| all.need(*input, None)),

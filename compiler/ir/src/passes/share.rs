@@ -35,14 +35,12 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
             twins.push(id);
             continue;
         };
-        let planes = node.planes.clone();
+        let planes = node.planes;
         let binding = node.binding;
         ir.graph.replace(id, twin);
         let Some(removed) = ir.graph.remove(id) else { continue };
         if let Some(kept) = ir.graph.get_mut(twin) {
-            kept.planes.extend(planes);
-            kept.planes.sort();
-            kept.planes.dedup();
+            kept.planes.extend(planes.iter());
             kept.binding = kept.binding.take().or(binding);
             changes.push(Change {
                 node: kept.name.clone(),

@@ -107,7 +107,7 @@ fn windowed(
     let Some(window) = aggregate.window else {
         return PlanError::new(format!("feature `{}` has no window", aggregate.name));
     };
-    let arguments = aggregate.argument.iter().chain(&aggregate.by).map(&mut *slot).collect();
+    let arguments = aggregate.argument.iter().chain(aggregate.by.as_deref()).map(&mut *slot).collect();
     Ok(WindowedAggregate {
         name: format!("{}.{}", set.name, aggregate.name),
         function: aggregate.function,
@@ -115,7 +115,7 @@ fn windowed(
         is_ranked: aggregate.by.is_some(),
         exact: aggregate.exact,
         arguments,
-        filter: aggregate.filter.as_ref().map(slot),
+        filter: aggregate.filter.as_deref().map(slot),
         size: window.size,
         step: window.step,
     })

@@ -24,7 +24,7 @@ impl Wiring<'_> {
                 [left, right],
             ) => {
                 let (left, right) = (self.standing(*left)?, self.standing(*right)?);
-                let join = joined((*join, *pick), *alias, (on, residual.as_ref()), &left.1, &right.1);
+                let join = joined((*join, *pick), *alias, (on, residual.as_deref()), &left.1, &right.1);
                 let output = join.output();
                 let (low, high) = (*low, *high);
                 let (left_lateness, right_lateness) = (*left_delay, *right_delay);
@@ -34,13 +34,13 @@ impl Wiring<'_> {
             (Op::LookupJoin { join, pick, alias, on, residual }, [left, right]) => {
                 let left = self.feed(*left)?;
                 let (table, right) = self.table(*right)?;
-                let join = joined((*join, *pick), *alias, (on, residual.as_ref()), &left.1, &right);
+                let join = joined((*join, *pick), *alias, (on, residual.as_deref()), &left.1, &right);
                 let output = join.output();
                 self.named(id, RowOp::LookupJoin { join, table }, vec![left], output)
             }
             (Op::HashJoin { join, pick, alias, on, residual }, [left, right]) => {
                 let (left, right) = (self.standing(*left)?, self.standing(*right)?);
-                let join = joined((*join, *pick), *alias, (on, residual.as_ref()), &left.1, &right.1);
+                let join = joined((*join, *pick), *alias, (on, residual.as_deref()), &left.1, &right.1);
                 let output = join.output();
                 self.named(id, RowOp::HashJoin { join }, vec![left, right], output)
             }

@@ -13,7 +13,7 @@ fn money(scale: u8) -> Kind {
 }
 
 fn decimal(mantissa: i128, scale: u8) -> Expr {
-    expr(ExprKind::Literal(Literal::Decimal(mantissa)), money(scale))
+    expr(ExprKind::Literal(Literal::decimal(mantissa)), money(scale))
 }
 
 fn float(x: f64) -> Expr {

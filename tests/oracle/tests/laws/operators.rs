@@ -222,9 +222,9 @@ fn a_service_reads_features_and_falls_back() {
     model.features.push(feature_set("activity", "shop", from(&source), vec![sum]));
     let record = Kind::Record(Record { name: None, fields: columns(&[("sold", Kind::Int)]).into() });
     let key = expr(ExprKind::Binding("shop".into()), Kind::String);
-    let read = expr(ExprKind::FeatureRead { set: "activity".into(), keys: vec![key] }, record.clone());
+    let read = expr(ExprKind::FeatureRead { set: "activity".into(), keys: [key].into() }, record.clone());
     let sold = expr(ExprKind::Field(Box::new(expr(ExprKind::Binding("f".into()), record)), "sold".into()), Kind::Int);
-    let predict = expr(ExprKind::Predict { model: "scorer".into(), inputs: vec![sold.clone()] }, Kind::Float);
+    let predict = expr(ExprKind::Predict { model: "scorer".into(), inputs: [sold.clone()].into() }, Kind::Float);
     let half = expr(ExprKind::Literal(Literal::Float(0.5)), Kind::Float);
     let bind = |name: &str, value, fallback| Item::Bind {
         name: name.into(),
@@ -273,7 +273,7 @@ fn a_test_holds_or_not() {
         expr(ExprKind::Record(vec![string("a"), int(n), at]), Kind::Null)
     };
     let record = Kind::Record(Record { name: None, fields: columns(&[("sold", Kind::Int)]).into() });
-    let read = expr(ExprKind::FeatureRead { set: "activity".into(), keys: vec![string("a")] }, record);
+    let read = expr(ExprKind::FeatureRead { set: "activity".into(), keys: [string("a")].into() }, record);
     let sold = expr(ExprKind::Field(Box::new(read), "sold".into()), Kind::Int);
     let is = |n| binary(fec_model::expr::BinaryOp::Equal, sold.clone(), int(n), Kind::Bool);
     let mut test = fec_model::model::Test {
