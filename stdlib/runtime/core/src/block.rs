@@ -81,7 +81,7 @@ impl Block {
     /// Each is an error by itself where the final value is out of range ([`Fault::Overflow`], [`Fault::NotFinite`]).
     pub fn read(&self, spec: &SetSpec, t: i64, out: &mut Vec<Result<Value, Fault>>) {
         out.clear();
-        self.read_each(spec, t, &mut Scratch::default(), &mut |answer| out.push(answer.map(Answer::to_value)));
+        self.read_each(spec, t, &mut Scratch::default(), &mut |answer| put(answer, out));
     }
 
     /// As [`Block::read`], each value given to `take` in turn: nothing is copied on the way that need not be. One `scratch`
@@ -111,6 +111,7 @@ impl Block {
         scratch: &mut Scratch,
         take: &mut impl FnMut(Result<Answer<'_>, Fault>),
     ) -> Result<(), DecodeError> {
+        ask_for(bytes);
         let mut from = Reader::new(bytes);
         Rows::encoded_totals(spec, &mut from, t, scratch)?;
         let mut head = Few::new();
@@ -200,6 +201,52 @@ impl Block {
             state.expire(suffix.first_tile(boundary), suffix.step);
         }
     }
+}
+
+/// Looks at bytes a cache line each, so that memory gives the lines side by side and not one by one as they are read.
+#[inline]
+fn ask_for(bytes: &[u8]) {
+    const LINE: usize = 64;
+    const LINES: usize = 8;
+    let seen = bytes.iter().step_by(LINE).take(LINES).fold(0, |seen, byte| seen ^ byte);
+    std::hint::black_box(seen ^ bytes.last().copied().unwrap_or_default());
+}
+
+/// Puts what a read gives behind other values. Each kind goes there for itself, in a function of its own: what is put
+/// together elsewhere first, in parts, has to be waited for when it is copied as a whole.
+#[inline]
+pub fn put(answer: Result<Answer<'_>, Fault>, out: &mut Vec<Result<Value, Fault>>) {
+    let cell = match &answer {
+        Ok(answer) => answer.as_cell(),
+        Err(fault) => return out.push(Err(*fault)),
+    };
+    match cell {
+        Cell::Int(value) => put_int(value, out),
+        Cell::Decimal(value) => put_decimal(value, out),
+        Cell::Float(value) => put_float(value, out),
+        Cell::String(value) => put_text(value, out),
+        other => out.push(Ok(other.to_value())),
+    }
+}
+
+#[inline(never)]
+fn put_int(value: i64, out: &mut Vec<Result<Value, Fault>>) {
+    out.push(Ok(Value::Int(value)));
+}
+
+#[inline(never)]
+fn put_decimal(value: i128, out: &mut Vec<Result<Value, Fault>>) {
+    out.push(Ok(Value::Decimal(value)));
+}
+
+#[inline(never)]
+fn put_float(value: f64, out: &mut Vec<Result<Value, Fault>>) {
+    out.push(Ok(Value::Float(value)));
+}
+
+#[inline(never)]
+fn put_text(value: &str, out: &mut Vec<Result<Value, Fault>>) {
+    out.push(Ok(Value::String(value.into())));
 }
 
 /// The value of an aggregate: as it lies in the block, or made by the read.

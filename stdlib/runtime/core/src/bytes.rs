@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::types::Kind;
 use crate::value::{Cell, Value};
 
 /// Bytes that are not an encoding of what was expected.
@@ -51,6 +52,31 @@ mod tag {
     pub(super) const BYTES: u8 = 7;
     pub(super) const LIST: u8 = 8;
     pub(super) const RECORD: u8 = 9;
+}
+
+/// The kind of a cell as it is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sort(u8);
+
+impl Sort {
+    /// That of no value.
+    pub(crate) const ABSENT: Self = Self(tag::ABSENT);
+    /// That of a bool that holds.
+    pub(crate) const TRUE: Self = Self(tag::TRUE);
+
+    /// Whether it is a scalar of this kind.
+    #[inline]
+    pub(crate) fn fits(self, kind: &Kind) -> bool {
+        match kind {
+            Kind::Bool => matches!(self.0, tag::FALSE | tag::TRUE),
+            Kind::Int | Kind::Date | Kind::Timestamp | Kind::Duration | Kind::Enum(_) => self.0 == tag::INT,
+            Kind::Float => self.0 == tag::FLOAT,
+            Kind::Decimal { .. } => self.0 == tag::DECIMAL,
+            Kind::String => self.0 == tag::STRING,
+            Kind::Bytes => self.0 == tag::BYTES,
+            Kind::List(_) | Kind::Record(_) => false,
+        }
+    }
 }
 
 /// Appends a cell with its kind: equal cells give equal bytes, different cells of one type different ones.
@@ -138,7 +164,10 @@ impl<'a> Reader<'a> {
 
     /// Passes over a cell.
     pub(crate) fn skip_cell(&mut self) -> Result<(), DecodeError> {
-        if self.scalar()?.is_none() {
+        let start = *self;
+        let mut cell = Cell::Absent;
+        if !self.scalar_to(&mut cell)? {
+            *self = start;
             self.value()?;
         }
         Ok(())
@@ -314,6 +343,43 @@ impl<'a> Reader<'a> {
             }
         };
         Ok(true)
+    }
+
+    /// Passes over an integer of any length.
+    #[inline]
+    pub(crate) fn skip_variable(&mut self) -> Result<(), DecodeError> {
+        if let Some((word, _)) = self.rest.split_first_chunk::<8>() {
+            let bits = (!u64::from_le_bytes(*word) & 0x8080_8080_8080_8080).trailing_zeros();
+            if bits < 64 {
+                self.rest = self.rest.get(bits as usize / 8 + 1..).unwrap_or_default();
+                return Ok(());
+            }
+        }
+        let more = self.rest.iter().take_while(|byte| **byte >= 0x80).count();
+        self.bytes(more + 1).map(|_| ())
+    }
+
+    /// Passes over a scalar cell: its kind; `None` (and nothing read) for a list or a record.
+    #[inline]
+    pub(crate) fn skip_scalar(&mut self) -> Result<Option<Sort>, DecodeError> {
+        let start = self.rest;
+        let tag = self.byte()?;
+        match tag {
+            tag::ABSENT | tag::FALSE | tag::TRUE => {}
+            tag::INT | tag::DECIMAL => self.skip_variable()?,
+            tag::FLOAT => {
+                self.bytes(8)?;
+            }
+            tag::STRING | tag::BYTES => {
+                let length = self.count()?;
+                self.bytes(length)?;
+            }
+            _ => {
+                self.rest = start;
+                return Ok(None);
+            }
+        }
+        Ok(Some(Sort(tag)))
     }
 
     /// A cell that [`write_cell`] wrote, owned.

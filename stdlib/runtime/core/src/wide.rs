@@ -190,12 +190,14 @@ impl I256 {
 }
 
 impl From<i128> for I256 {
+    #[inline]
     fn from(value: i128) -> Self {
         Self { high: value >> 127, low: value.cast_unsigned() }
     }
 }
 
 impl From<i64> for I256 {
+    #[inline]
     fn from(value: i64) -> Self {
         Self::from(i128::from(value))
     }

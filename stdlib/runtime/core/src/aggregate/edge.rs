@@ -49,6 +49,7 @@ fn write_place(time: i64, order: Order, out: &mut Vec<u8>) {
     write_signed(out, order.offset);
 }
 
+#[inline(always)]
 fn read_place(from: &mut Reader<'_>) -> Result<(i64, Order), DecodeError> {
     let time = from.signed()?;
     let arrived = time.wrapping_add(from.signed()?);
@@ -67,6 +68,7 @@ pub(crate) struct EdgeRef<'a> {
 
 impl<'a> EdgeRef<'a> {
     /// Reads what [`Edge::encode`] wrote, as it lies there.
+    #[inline(always)]
     pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (time, order) = read_place(from)?;
         let start = *from;
@@ -75,6 +77,7 @@ impl<'a> EdgeRef<'a> {
     }
 
     /// Time and place in arrival order.
+    #[inline]
     pub(crate) fn place(&self) -> (i64, Order) {
         (self.time, self.order)
     }

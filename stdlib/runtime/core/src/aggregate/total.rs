@@ -137,6 +137,24 @@ impl Total {
         }
     }
 
+    /// Becomes a whole of 32 bits. One of wholes mostly was one before, and is then changed where it stands.
+    #[inline]
+    pub(crate) fn set_narrow(&mut self, value: i32) {
+        match self {
+            Self::Whole(sum) => *sum = I256::from(i64::from(value)),
+            other => *other = Self::Whole(I256::from(i64::from(value))),
+        }
+    }
+
+    /// Becomes the total of no rows.
+    #[inline]
+    pub(crate) fn set_zero(&mut self, measure: Measure) {
+        match (&mut *self, measure) {
+            (Self::Whole(sum), Measure::Rows | Measure::Trues(_) | Measure::Whole(_)) => *sum = I256::ZERO,
+            _ => *self = measure.zero(),
+        }
+    }
+
     pub(crate) fn is_zero(&self) -> bool {
         match self {
             Self::Whole(sum) => *sum == I256::ZERO,
@@ -168,7 +186,10 @@ impl Total {
         let Some(count) = positive(rows) else { return Ok(Value::Absent) };
         match (self, numeric) {
             (Self::Whole(sum), Numeric::Decimal { scale }) => {
-                let factor = 10i128.pow(u32::from(mean_scale(scale).saturating_sub(scale)));
+                // At most six more digits.
+                const POWERS: [i128; 7] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+                let digits = usize::from(mean_scale(scale).saturating_sub(scale));
+                let factor = POWERS.get(digits).copied().ok_or(Fault::Malformed)?;
                 // Mostly 128 bits are enough, and 64 for what comes out.
                 if let Some(scaled) = sum.to_i64().and_then(|sum| i128::from(sum).checked_mul(factor)) {
                     return Ok(Value::Decimal(half_even(scaled, i128::from(rows))));

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 
 use super::SetSpec;
+use super::plan::Suffix;
 use super::view::Changes;
 use crate::aggregate::Order;
-use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
+use crate::bytes::{DecodeError, Reader, Sort, write_cell, write_signed, write_unsigned};
 use crate::fault::Fault;
 use crate::few::Few;
 use crate::value::{Cell, Value};
@@ -40,9 +41,27 @@ impl<'a> Row<'a> {
     pub(super) fn cell(&self, at: usize) -> Option<Cell<'a>> {
         let mut from = Reader::new(self.args);
         for _ in 0..at {
-            from.scalar().ok()??;
+            from.skip_scalar().ok()??;
         }
         from.scalar().ok()?
+    }
+
+    /// Calls `f` with the argument of an aggregate, where the row counts for it.
+    pub(super) fn with_argument(&self, spec: &SetSpec, suffix: &Suffix, f: impl FnOnce(Cell<'_>)) -> Result<(), Fault> {
+        let filter = suffix.filter.map_or(Some(Cell::Bool(true)), |at| self.cell(at));
+        let argument = suffix.args.first().map_or(Some(Cell::Absent), |at| self.cell(*at));
+        let (Some(filter), Some(argument)) = (filter, argument) else {
+            return self.with_cells(spec.arguments.len(), |cells| {
+                if suffix.takes(cells) {
+                    f(suffix.argument(cells));
+                }
+                Ok(())
+            });
+        };
+        if matches!(filter, Cell::Bool(true)) {
+            f(argument);
+        }
+        Ok(())
     }
 
     fn compare(&self, other: &Self) -> Ordering {
@@ -216,18 +235,22 @@ pub(super) fn encoded<'a>(
     Ok(())
 }
 
-/// The cells of a change as they lie there, which are those that the aggregates need.
+/// The cells of a change as they lie there, of the kinds that the aggregates need.
 fn sound_cells<'a>(spec: &SetSpec, from: &mut Reader<'a>, weight: i8) -> Result<&'a [u8], DecodeError> {
     const FEW: usize = 12;
     let start = *from;
-    let mut cells = [Cell::Absent; FEW];
+    let mut sorts = [Sort::ABSENT; FEW];
     let mut is_scalar = spec.arguments.len() <= FEW;
-    if let Some(cells) = cells.get_mut(..spec.arguments.len()) {
-        for to in cells.iter_mut() {
-            is_scalar = is_scalar && from.scalar_to(to)?;
+    if let Some(sorts) = sorts.get_mut(..spec.arguments.len()) {
+        for to in sorts.iter_mut() {
+            let Some(sort) = from.skip_scalar()? else {
+                is_scalar = false;
+                break;
+            };
+            *to = sort;
         }
         if is_scalar {
-            spec.check(cells, weight).map_err(|_| DecodeError)?;
+            spec.check_sorts(sorts, weight).map_err(|_| DecodeError)?;
         }
     }
     if !is_scalar {

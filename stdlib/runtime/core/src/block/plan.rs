@@ -1,6 +1,7 @@
 //! A feature set's definition and what follows from it: rings, columns, suffix states, and who reads them.
 
 use crate::aggregate::{Aggregate, AggregateError, AggregateFunc, Measure, check};
+use crate::bytes::Sort;
 use crate::fault::Fault;
 use crate::types::{DataType, Kind};
 use crate::value::Cell;
@@ -257,11 +258,13 @@ impl SetSpec {
     }
 
     /// Up to which time changes are settled.
+    #[inline]
     pub(super) fn boundary(&self, frontier: i64) -> i64 {
         frontier.saturating_sub(self.head)
     }
 
     /// Whether a change's cells are those that the aggregates need.
+    #[inline]
     pub(super) fn check(&self, args: &[Cell<'_>], weight: i8) -> Result<(), Fault> {
         let sound = args.len() == self.arguments.len() && (weight == 1 || weight == -1 && self.invertible);
         if !sound || !self.filters.iter().all(|filter| matches!(args.get(*filter), Some(Cell::Bool(_)))) {
@@ -276,10 +279,24 @@ impl SetSpec {
         }
         Ok(())
     }
+
+    /// As [`SetSpec::check`], of scalar cells of which the kinds alone are known: those of each slot.
+    pub(super) fn check_sorts(&self, sorts: &[Sort], weight: i8) -> Result<(), Fault> {
+        let fits = |slot: usize, kind: &Kind| sorts.get(slot).is_some_and(|sort| sort.fits(kind));
+        let counts = |filter: Option<usize>| filter.is_none_or(|filter| sorts.get(filter) == Some(&Sort::TRUE));
+        let is_sound = sorts.len() == self.arguments.len()
+            && (weight == 1 || weight == -1 && self.invertible)
+            && self.filters.iter().all(|filter| fits(*filter, &Kind::Bool))
+            && self.uses.iter().all(|(filter, slot)| {
+                !counts(*filter) || self.arguments.get(*slot).is_some_and(|ty| fits(*slot, &ty.kind))
+            });
+        if is_sound { Ok(()) } else { Err(Fault::Malformed) }
+    }
 }
 
 impl Ring {
     /// The first tile that a read from `boundary` on can reach.
+    #[inline]
     pub(super) fn first_tile(&self, boundary: i64) -> i64 {
         tail(boundary, self.keep, self.step)
     }
@@ -287,6 +304,7 @@ impl Ring {
 
 impl Column {
     /// Whether a row of these cells counts.
+    #[inline]
     pub(super) fn takes(&self, cells: &[Cell<'_>]) -> bool {
         holds(self.filter, cells)
     }
@@ -294,31 +312,37 @@ impl Column {
 
 impl Suffix {
     /// The first tile that a read from `boundary` on can reach.
+    #[inline]
     pub(super) fn first_tile(&self, boundary: i64) -> i64 {
         tail(boundary, self.keep, self.step)
     }
 
     /// Whether the state holds the head's rows too, as totals do: `top_k` can take them back.
+    #[inline]
     pub(super) fn covers_head(&self) -> bool {
         self.func.invertible()
     }
 
     /// Whether a row of these cells counts.
+    #[inline]
     pub(super) fn takes(&self, cells: &[Cell<'_>]) -> bool {
         holds(self.filter, cells)
     }
 
     /// The aggregated cell of a row.
+    #[inline]
     pub(super) fn argument<'a>(&self, cells: &[Cell<'a>]) -> Cell<'a> {
         self.args.first().and_then(|slot| cells.get(*slot)).copied().unwrap_or(Cell::Absent)
     }
 }
 
 /// The tile in which the window of length `size` that ends at `t` begins.
+#[inline]
 pub(super) fn tail(t: i64, size: i64, step: i64) -> i64 {
     t.saturating_sub(size).div_euclid(step)
 }
 
+#[inline]
 fn holds(filter: Option<usize>, cells: &[Cell<'_>]) -> bool {
     filter.is_none_or(|filter| matches!(cells.get(filter), Some(Cell::Bool(true))))
 }

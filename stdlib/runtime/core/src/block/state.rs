@@ -61,6 +61,7 @@ pub(super) enum Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     /// Looks at what [`State::encode`] wrote.
+    #[inline(always)]
     pub(super) fn read(suffix: &Suffix, from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         match suffix.func {
             AggregateFunc::Last => match from.count()? {
@@ -76,6 +77,7 @@ impl<'a> Encoded<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn look(&self) -> StateRef<'_> {
         match self {
             Self::There(state) => *state,
@@ -326,7 +328,7 @@ fn drop_before<T>(tiles: &mut Vec<(i64, T)>, first: i64) {
 
 /// One aggregate of a read: what its state gives, and the head's rows so far.
 pub(super) struct Pending<'a> {
-    suffix: &'a Suffix,
+    pub(super) suffix: &'a Suffix,
     /// The tile in which the window begins.
     first: i64,
     so_far: SoFar<'a>,
@@ -394,13 +396,14 @@ impl<'a> Pending<'a> {
         }
     }
 
-    /// Adds a row of the head that lies before the window's end.
-    pub(super) fn add(&mut self, cells: &[Cell<'_>], time: i64, order: Order) {
-        if time.div_euclid(self.suffix.step) < self.first || !self.suffix.takes(cells) {
-            return;
-        }
+    /// Whether a row at `time` does not lie before the window.
+    pub(super) fn covers(&self, time: i64) -> bool {
+        time.div_euclid(self.suffix.step) >= self.first
+    }
+
+    /// Adds a row of the head that lies in the window and counts: the cell of its argument.
+    pub(super) fn add(&mut self, cell: Cell<'_>, time: i64, order: Order) {
         let func = self.suffix.func;
-        let cell = self.suffix.argument(cells);
         match &mut self.so_far {
             SoFar::Extreme(best) => {
                 if best.as_ref().is_none_or(|best| better(func, cell, best.as_cell())) {
@@ -425,10 +428,10 @@ impl<'a> Pending<'a> {
 
     /// Takes back a row of the head that is newer than the window's end, where the state holds it.
     pub(super) fn take_back(&mut self, cells: &[Cell<'_>], time: i64, weight: i8) -> Result<(), Fault> {
-        let SoFar::Top(tops) = &mut self.so_far else { return Ok(()) };
-        if time.div_euclid(self.suffix.step) < self.first || !self.suffix.takes(cells) {
+        if !self.covers(time) || !self.suffix.takes(cells) {
             return Ok(());
         }
+        let SoFar::Top(tops) = &mut self.so_far else { return Ok(()) };
         let key = Key(self.suffix.argument(cells).to_value());
         let entry = tops.entry(key).or_insert_with(|| (0, self.suffix.by.map(|by| by.zero())));
         entry.0 -= i64::from(weight);
@@ -443,9 +446,11 @@ impl<'a> Pending<'a> {
         match self.so_far {
             SoFar::Extreme(best) => Ok(best.unwrap_or(Value::Absent)),
             SoFar::Edge(edge) => Ok(edge.map_or(Value::Absent, |edge| edge.value)),
-            SoFar::Distinct { state, more } => {
-                let none = SlidingDistinct::new(more.is_exact());
-                let count = state.unwrap_or(DistinctRef::Held(&none)).count(self.first, more);
+            SoFar::Distinct { state, mut more } => {
+                let count = match state {
+                    Some(state) => state.count(self.first, &mut more),
+                    None => SlidingDistinct::new(more.is_exact()).count(self.first, &mut more),
+                };
                 i64::try_from(count).map(Value::Int).map_err(|_| Fault::Overflow)
             }
             SoFar::Top(tops) => {

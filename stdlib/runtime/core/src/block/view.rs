@@ -159,10 +159,9 @@ fn add_until_decided<'a>(
         if pending.is_decided(row.time, row.order) {
             break;
         }
-        row.with_cells(spec.arguments.len(), |cells| {
-            pending.add(cells, row.time, row.order);
-            Ok(())
-        })?;
+        if pending.covers(row.time) {
+            row.with_argument(spec, pending.suffix, |cell| pending.add(cell, row.time, row.order))?;
+        }
     }
     Ok(())
 }

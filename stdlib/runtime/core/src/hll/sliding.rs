@@ -49,7 +49,7 @@ impl<'a> DistinctRef<'a> {
         let mut before = None;
         for _ in 0..count {
             let hash = from.word()?;
-            from.signed()?;
+            from.skip_variable()?;
             if before.is_some_and(|before| before >= hash) {
                 return Err(DecodeError);
             }
@@ -63,52 +63,103 @@ impl<'a> DistinctRef<'a> {
     }
 
     /// As [`SlidingDistinct::count`].
-    pub(crate) fn count(&self, first: i64, more: Distincts) -> u64 {
-        match (*self, more) {
+    pub(crate) fn count(&self, first: i64, more: &mut Distincts) -> u64 {
+        match (self, more) {
             (Self::Held(state), more) => state.count(first, more),
-            (Self::Few { count, hashes }, Distincts::Sketch(more)) => count_few(count, hashes, first, more),
+            (Self::Few { count, hashes }, Distincts::Sketch(more)) => count_few(*count, *hashes, first, more.sorted()),
             (Self::Few { .. }, Distincts::Exact(_)) => 0,
         }
     }
 }
 
 /// As [`count`], of hashes as they are encoded.
-fn count_few(count: usize, hashes: Reader<'_>, first: i64, mut more: Vec<u64>) -> u64 {
-    more.sort_unstable();
-    more.dedup();
-    let inside = || {
-        let mut from = hashes;
-        (0..count).filter_map(move |_| {
-            // INVARIANT: they were read once, so that all of them are there.
-            let (hash, tile) = (from.word().ok()?, from.signed().ok()?);
-            (tile >= first).then_some(hash)
-        })
-    };
-    let (mut exact, mut others) = (more.len(), more.iter().copied().peekable());
-    for hash in inside() {
-        while others.next_if(|other| *other < hash).is_some() {}
-        exact += usize::from(others.peek() != Some(&hash));
+fn count_few(count: usize, hashes: Reader<'_>, first: i64, more: &[u64]) -> u64 {
+    let (mut from, mut exact, mut others) = (hashes, more.len(), more);
+    for _ in 0..count {
+        // INVARIANT: they were read once, so that all of them are there.
+        let (Ok(hash), Ok(tile)) = (from.word(), from.signed()) else { break };
+        if tile < first {
+            continue;
+        }
+        while let [other, rest @ ..] = others
+            && *other < hash
+        {
+            others = rest;
+        }
+        exact += usize::from(others.first() != Some(&hash));
     }
     if exact <= EXACT_LIMIT {
         return exact as u64;
     }
-    let mut registers = Registers::new();
-    inside().chain(more).for_each(|hash| registers.add(hash));
+    let (mut from, mut registers) = (hashes, Registers::new());
+    for _ in 0..count {
+        let (Ok(hash), Ok(tile)) = (from.word(), from.signed()) else { break };
+        if tile >= first {
+            registers.add(hash);
+        }
+    }
+    more.iter().for_each(|hash| registers.add(*hash));
     registers.estimate()
 }
 
 /// Values that are counted besides those of a state, in the form that it compares.
 #[derive(Debug)]
 pub(crate) enum Distincts {
-    /// Hashes.
-    Sketch(Vec<u64>),
+    Sketch(Hashes),
     /// Encodings.
     Exact(Vec<Vec<u8>>),
 }
 
+/// Hashes; mostly few, which then need no memory of their own.
+#[derive(Debug, Default)]
+pub(crate) struct Hashes {
+    /// Ascending, each once.
+    few: [u64; Self::FEW],
+    count: usize,
+    /// All of them, as they came, where they are more.
+    all: Vec<u64>,
+}
+
+impl Hashes {
+    const FEW: usize = 4;
+
+    fn push(&mut self, hash: u64) {
+        if !self.all.is_empty() {
+            self.all.push(hash);
+            return;
+        }
+        let there = self.few.get(..self.count).unwrap_or_default();
+        let at = there.iter().take_while(|held| **held < hash).count();
+        if there.get(at) == Some(&hash) {
+            return;
+        }
+        match self.few.get_mut(at..=self.count) {
+            Some(rest) => {
+                rest.rotate_right(1);
+                rest.iter_mut().take(1).for_each(|place| *place = hash);
+                self.count += 1;
+            }
+            None => {
+                self.all.extend_from_slice(&self.few);
+                self.all.push(hash);
+            }
+        }
+    }
+
+    /// All of them, ascending, each once.
+    fn sorted(&mut self) -> &[u64] {
+        if self.all.is_empty() {
+            return self.few.get(..self.count).unwrap_or_default();
+        }
+        self.all.sort_unstable();
+        self.all.dedup();
+        &self.all
+    }
+}
+
 impl Distincts {
     pub(crate) fn new(exact: bool) -> Self {
-        if exact { Self::Exact(Vec::new()) } else { Self::Sketch(Vec::new()) }
+        if exact { Self::Exact(Vec::new()) } else { Self::Sketch(Hashes::default()) }
     }
 
     pub(crate) fn is_exact(&self) -> bool {
@@ -175,10 +226,12 @@ impl SlidingDistinct {
     }
 
     /// How many values lie in the tiles from `first` on or in `more`, which is of the same sort.
-    pub(crate) fn count(&self, first: i64, more: Distincts) -> u64 {
+    pub(crate) fn count(&self, first: i64, more: &mut Distincts) -> u64 {
         match (self, more) {
-            (Self::Sketch { kept, ranks }, Distincts::Sketch(more)) => count(kept, ranks.as_deref(), first, more),
-            (Self::Exact(values), Distincts::Exact(mut more)) => {
+            (Self::Sketch { kept, ranks }, Distincts::Sketch(more)) => {
+                count(kept, ranks.as_deref(), first, more.sorted())
+            }
+            (Self::Exact(values), Distincts::Exact(more)) => {
                 let inside = values.values().filter(|tile| **tile >= first).count();
                 more.retain(|key| values.get(key.as_slice()).is_none_or(|tile| *tile < first));
                 more.sort_unstable();
@@ -314,11 +367,9 @@ fn raise(ranks: &mut Ranks, hash: u64, tile: i64) {
     ranks.splice(start + from..start + to, [(register, tile, rank)]);
 }
 
-fn count(kept: &[(u64, i64)], ranks: Option<&Ranks>, first: i64, mut more: Vec<u64>) -> u64 {
+fn count(kept: &[(u64, i64)], ranks: Option<&Ranks>, first: i64, more: &[u64]) -> u64 {
     let inside = kept.iter().filter(|(_, tile)| *tile >= first).count();
     if inside < FULL {
-        more.sort_unstable();
-        more.dedup();
         let new = more.iter().filter(|hash| {
             let at = kept.binary_search_by_key(*hash, |(hash, _)| *hash);
             at.ok().and_then(|at| kept.get(at)).is_none_or(|(_, tile)| *tile < first)
@@ -336,7 +387,7 @@ fn count(kept: &[(u64, i64)], ranks: Option<&Ranks>, first: i64, mut more: Vec<u
         }
         None => kept.iter().filter(|(_, tile)| *tile >= first).for_each(|(hash, _)| registers.add(*hash)),
     }
-    more.into_iter().for_each(|hash| registers.add(hash));
+    more.iter().for_each(|hash| registers.add(*hash));
     registers.estimate()
 }
 
@@ -369,7 +420,7 @@ mod tests {
             more.iter().for_each(|value| alone.insert(Cell::Int(*value)));
             let mut besides = Distincts::new(exact);
             more.iter().for_each(|value| besides.push(Cell::Int(*value)));
-            prop_assert_eq!(sliding.count(from, besides), alone.count());
+            prop_assert_eq!(sliding.count(from, &mut besides), alone.count());
 
             let mut sorted: Vec<_> = rows.iter().filter(|(_, tile)| *tile >= expired).collect();
             sorted.sort();
@@ -381,7 +432,7 @@ mod tests {
             if !exact && let Some(few) = DistinctRef::read(&mut Reader::new(&bytes)).unwrap() {
                 let mut besides = Distincts::new(exact);
                 more.iter().for_each(|value| besides.push(Cell::Int(*value)));
-                prop_assert_eq!(few.count(from, besides), alone.count());
+                prop_assert_eq!(few.count(from, &mut besides), alone.count());
             }
             prop_assert_eq!(SlidingDistinct::decode(exact, &mut Reader::new(&bytes)), Ok(sliding));
         }

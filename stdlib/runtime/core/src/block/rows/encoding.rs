@@ -9,7 +9,6 @@ use crate::aggregate::Total;
 use crate::block::plan::{Ring, tail};
 use crate::block::{Scratch, SetSpec};
 use crate::bytes::{DecodeError, Reader, write_signed, write_unsigned};
-use crate::wide::I256;
 
 /// What stands before the tiles of a ring that has some, behind its totals.
 struct Tiles<'a> {
@@ -21,6 +20,7 @@ struct Tiles<'a> {
 }
 
 impl<'a> Tiles<'a> {
+    #[inline(always)]
     fn read(count: usize, from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let oldest = from.signed()?;
         if count == 1 {
@@ -168,8 +168,10 @@ impl Rows {
         scratch: &mut Scratch,
     ) -> Result<(), DecodeError> {
         let Scratch { totals, firsts } = scratch;
-        totals.clear();
-        totals.extend(spec.totals.iter().map(|used| spec.columns[used.column].measure.zero()));
+        totals.resize_with(spec.totals.len(), Total::default);
+        for (used, total) in spec.totals.iter().zip(totals.iter_mut()) {
+            total.set_zero(spec.columns[used.column].measure);
+        }
         firsts.clear();
         firsts
             .extend(spec.totals.iter().map(|used| tail(t, used.size, spec.rings[spec.columns[used.column].ring].step)));
@@ -181,9 +183,7 @@ impl Rows {
             for at in &ring.columns {
                 let column = &spec.columns[*at];
                 if let Some(value) = Total::decode_narrow(column.measure, from, ASIDE) {
-                    for used in &column.uses {
-                        totals[*used] = Total::Whole(I256::from(i64::from(value)));
-                    }
+                    column.uses.iter().for_each(|used| totals[*used].set_narrow(value));
                     continue;
                 }
                 let total = Total::decode(column.measure, from)?;
@@ -199,7 +199,7 @@ impl Rows {
                 let column = &spec.columns[*at];
                 for used in &column.uses {
                     if firsts[*used] > tiles.newest {
-                        totals[*used] = column.measure.zero();
+                        totals[*used].set_zero(column.measure);
                     } else {
                         until = until.max(firsts[*used]);
                     }
