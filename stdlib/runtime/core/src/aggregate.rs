@@ -23,7 +23,7 @@ pub use accumulator::Accumulator;
 pub(crate) use edge::{Edge, EdgeRef, PackedEdge, better};
 pub use order::compare;
 pub(crate) use top::{Key, Tops, finish_top, is_gone};
-pub(crate) use total::{Measure, Part, Total};
+pub(crate) use total::{Measure, Total};
 
 /// An aggregate function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -301,12 +301,13 @@ impl Aggregate {
 
     /// Whether the cells are present and of the argument types.
     pub(crate) fn fits<'a>(&self, cells: impl Iterator<Item = Cell<'a>>) -> Result<(), Fault> {
-        self.kinds.iter().zip(cells).try_for_each(|(kind, cell)| check(kind, cell))
+        self.kinds.iter().zip(cells).try_for_each(|(kind, cell)| check(kind, &cell))
     }
 }
 
 /// Whether a cell is present and of a kind.
-pub(crate) fn check(kind: &Kind, cell: Cell<'_>) -> Result<(), Fault> {
+#[inline]
+pub(crate) fn check(kind: &Kind, cell: &Cell<'_>) -> Result<(), Fault> {
     match (kind, cell) {
         (Kind::Float, Cell::Float(value)) if !value.is_finite() => Err(Fault::NotFinite),
         (Kind::Bool, Cell::Bool(_))

@@ -84,14 +84,14 @@ impl Block {
         self.read_each(spec, t, &mut Scratch::default(), &mut |answer| put(answer, out));
     }
 
-    /// As [`Block::read`], each value given to `take` in turn: nothing is copied on the way that need not be. One `scratch`
-    /// may serve many reads.
+    /// As [`Block::read`], each value given to `take` in turn, as it lies in the block where it does. One `scratch` may serve
+    /// many reads.
     pub fn read_each(
         &self,
         spec: &SetSpec,
         t: i64,
         scratch: &mut Scratch,
-        take: &mut impl FnMut(Result<Answer<'_>, Fault>),
+        take: &mut impl FnMut(Result<&Cell<'_>, Fault>),
     ) {
         scratch.totals.resize_with(spec.totals.len(), Total::default);
         for (used, total) in spec.totals.iter().zip(&mut scratch.totals) {
@@ -109,7 +109,7 @@ impl Block {
         spec: &SetSpec,
         t: i64,
         scratch: &mut Scratch,
-        take: &mut impl FnMut(Result<Answer<'_>, Fault>),
+        take: &mut impl FnMut(Result<&Cell<'_>, Fault>),
     ) -> Result<(), DecodeError> {
         ask_for(bytes);
         let mut from = Reader::new(bytes);
@@ -130,8 +130,14 @@ impl Block {
     /// Looks at the memory that a read or an update will need; the number means nothing.
     #[must_use]
     pub fn touch(&self) -> u32 {
-        let states = self.states.iter().fold(0, |seen, state| seen ^ state.touch() as u32);
+        let states = self.states.iter().fold(0, |seen, state| seen ^ u32::from(matches!(state, State::Last(_))));
         self.rows.touch() ^ u32::from(self.head.touch()) ^ states
+    }
+
+    /// As [`Block::touch`], at what lies behind it: once that is there, nothing waits on the way.
+    #[must_use]
+    pub fn touch_behind(&self) -> u32 {
+        self.states.iter().fold(0, |seen, state| seen ^ state.touch() as u32)
     }
 
     /// Lets the frontier go on without a change: what no read from then on can reach is dropped. It never changes an answer.
@@ -189,9 +195,7 @@ impl Block {
             for (suffix, state) in spec.suffixes.iter().zip(states.iter_mut()) {
                 if !suffix.covers_head() {
                     // INVARIANT: the cells were checked when the row came in, so nothing is refused here.
-                    let applied = row.with_cells(spec.arguments.len(), |cells| {
-                        state.apply(suffix, row.time, row.order, cells, row.weight, boundary)
-                    });
+                    let applied = state.settle(spec, suffix, &row, boundary);
                     debug_assert_eq!(applied, Ok(()));
                 }
             }
@@ -215,17 +219,14 @@ fn ask_for(bytes: &[u8]) {
 /// Puts what a read gives behind other values. Each kind goes there for itself, in a function of its own: what is put
 /// together elsewhere first, in parts, has to be waited for when it is copied as a whole.
 #[inline]
-pub fn put(answer: Result<Answer<'_>, Fault>, out: &mut Vec<Result<Value, Fault>>) {
-    let cell = match &answer {
-        Ok(answer) => answer.as_cell(),
-        Err(fault) => return out.push(Err(*fault)),
-    };
-    match cell {
-        Cell::Int(value) => put_int(value, out),
-        Cell::Decimal(value) => put_decimal(value, out),
-        Cell::Float(value) => put_float(value, out),
-        Cell::String(value) => put_text(value, out),
-        other => out.push(Ok(other.to_value())),
+pub fn put(answer: Result<&Cell<'_>, Fault>, out: &mut Vec<Result<Value, Fault>>) {
+    match answer {
+        Ok(Cell::Int(value)) => put_int(*value, out),
+        Ok(Cell::Decimal(value)) => put_decimal(*value, out),
+        Ok(Cell::Float(value)) => put_float(*value, out),
+        Ok(Cell::String(value)) => put_text(value, out),
+        Ok(other) => out.push(Ok(other.to_value())),
+        Err(fault) => out.push(Err(fault)),
     }
 }
 
@@ -247,37 +248,6 @@ fn put_float(value: f64, out: &mut Vec<Result<Value, Fault>>) {
 #[inline(never)]
 fn put_text(value: &str, out: &mut Vec<Result<Value, Fault>>) {
     out.push(Ok(Value::String(value.into())));
-}
-
-/// The value of an aggregate: as it lies in the block, or made by the read.
-#[derive(Debug, Clone, Copy)]
-pub enum Answer<'a> {
-    /// It lies in the block.
-    There(Cell<'a>),
-    /// It was made.
-    Made(&'a Value),
-}
-
-impl Answer<'_> {
-    /// A borrowed view.
-    #[inline]
-    #[must_use]
-    pub fn as_cell(&self) -> Cell<'_> {
-        match self {
-            Self::There(cell) => *cell,
-            Self::Made(value) => value.as_cell(),
-        }
-    }
-
-    /// An owned copy.
-    #[inline]
-    #[must_use]
-    pub fn to_value(self) -> Value {
-        match self {
-            Self::There(cell) => cell.to_value(),
-            Self::Made(value) => value.clone(),
-        }
-    }
 }
 
 /// What reads use on their way, so that it is made once for many of them.

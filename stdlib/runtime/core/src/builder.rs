@@ -91,6 +91,27 @@ impl ColumnBuilder {
         }
     }
 
+    /// Adds a cell; as [`ColumnBuilder::push`], without a copy of it.
+    #[inline]
+    pub fn push_cell(&mut self, cell: &Cell<'_>) {
+        match (&mut self.cells, cell) {
+            (Cells::Int(cells), Cell::Int(cell)) => {
+                cells.push(*cell);
+                self.present();
+            }
+            (Cells::Decimal(cells), Cell::Decimal(cell)) => {
+                cells.push(*cell);
+                self.present();
+            }
+            (Cells::Float(cells), Cell::Float(cell)) => {
+                cells.push(*cell);
+                self.present();
+            }
+            (Cells::String { .. }, Cell::String(text)) => self.push_str(text),
+            _ => self.push(Ok(*cell)),
+        }
+    }
+
     /// Adds an owned value or a fault; as [`ColumnBuilder::push`].
     #[inline]
     pub fn push_value(&mut self, value: Result<&Value, Fault>) {

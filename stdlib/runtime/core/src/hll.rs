@@ -55,6 +55,7 @@ fn mix(state: u64) -> u64 {
 
 /// The hash of a cell: of eight bytes for `int`-like cells and floats (their bits), of sixteen for decimals' mantissas, of
 /// one for `bool`, all little-endian; of the text or bytes themselves; of their encoding for lists and records.
+#[inline]
 #[must_use]
 pub fn hash_cell(cell: Cell<'_>) -> u64 {
     match cell {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flow_core::aggregate::AggregateError;
 use flow_core::batch::{Batch, Origin};
-use flow_core::block::{Answer, Block, Scratch, SetSpec, WindowedAggregate, put};
+use flow_core::block::{Block, Scratch, SetSpec, WindowedAggregate, put};
 use flow_core::builder::ColumnBuilder;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
@@ -195,7 +195,7 @@ impl FeatureReader {
             Some(bytes) => {
                 let mut from = Reader(bytes);
                 from.i64()?;
-                let take = &mut |answer: Result<Answer<'_>, Fault>| put(answer, &mut cells);
+                let take = &mut |answer: Result<&Cell<'_>, Fault>| put(answer, &mut cells);
                 let read = |scratch: &mut Scratch| Block::read_encoded(from.0, spec, t, scratch, take);
                 SCRATCH.with_borrow_mut(read).map_err(|_| DAMAGED)?;
             }

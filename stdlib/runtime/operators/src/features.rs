@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flow_core::batch::Batch;
-use flow_core::block::{Answer, Block, Scratch};
+use flow_core::block::{Block, Scratch};
 use flow_core::builder::ColumnBuilder;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
@@ -220,21 +220,20 @@ impl Features {
     /// Looks at the states that the next rows need, so that memory gives them side by side before they are needed one by
     /// one.
     fn touch(&self, rows: &[(u32, u32)], updates: &[KeyPlace], reads: &[Option<Vec<KeyPlace>>]) {
-        let mut seen = 0u32;
-        for (port, row) in rows.iter().take(AHEAD) {
-            let places = match (*port as usize).checked_sub(1).map(|read| reads.get(read)) {
-                None => updates,
-                Some(Some(Some(places))) => places,
-                // It reads what the update of the same row has touched.
-                Some(_) => continue,
-            };
-            if let Some(KeyPlace::At(slot)) = places.get(*row as usize)
-                && let Some(state) = self.state.get(*slot)
-            {
-                seen = seen.wrapping_add(state.block.touch());
-            }
-        }
-        std::hint::black_box(seen);
+        let blocks = || {
+            rows.iter().take(AHEAD).filter_map(|(port, row)| {
+                let places = match (*port as usize).checked_sub(1).map(|read| reads.get(read)) {
+                    None => updates,
+                    Some(Some(Some(places))) => places,
+                    // It reads what the update of the same row has touched.
+                    Some(_) => return None,
+                };
+                let KeyPlace::At(slot) = places.get(*row as usize)? else { return None };
+                self.state.get(*slot).map(|state| &state.block)
+            })
+        };
+        let seen = blocks().fold(0, |seen, block| seen ^ block.touch());
+        std::hint::black_box(blocks().fold(seen, |seen, block| seen ^ block.touch_behind()));
     }
 
     fn index(&mut self) {
@@ -376,8 +375,7 @@ impl Operator for Features {
             block.read_each(self.set.set(), time, &mut scratch, &mut |answer| {
                 if let Some(builder) = builders.next() {
                     match answer {
-                        Ok(Answer::There(cell)) => builder.push(Ok(cell)),
-                        Ok(Answer::Made(value)) => builder.push_value(Ok(value)),
+                        Ok(cell) => builder.push_cell(cell),
                         Err(fault) => builder.push_fault(fault),
                     }
                 }

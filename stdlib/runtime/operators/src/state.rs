@@ -46,7 +46,8 @@ enum Key {
 }
 
 impl Key {
-    const SHORT: usize = 22;
+    /// With that many the entry of a feature's key takes two cache lines.
+    const SHORT: usize = 30;
 
     fn new(key: &[u8]) -> Self {
         let mut bytes = [0; Self::SHORT];
@@ -90,6 +91,8 @@ pub struct Tag(u32);
 
 #[derive(Debug)]
 struct Entry<V> {
+    /// With its value: whoever looks a key up mostly needs the value next, and has then asked memory for both.
+    key: Key,
     value: Option<V>,
     /// Changed since the last freeze.
     dirty: bool,
@@ -105,8 +108,6 @@ struct Entry<V> {
 pub struct Keyed<V> {
     index: HashTable<Place>,
     hasher: DefaultHashBuilder,
-    /// The key of each entry: side by side, since a look-up compares keys and needs nothing else of an entry.
-    keys: Vec<Key>,
     entries: Vec<Entry<V>>,
     free: Vec<u32>,
     dirty: Vec<u32>,
@@ -119,7 +120,6 @@ impl<V> Default for Keyed<V> {
         Self {
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
-            keys: Vec::new(),
             entries: Vec::new(),
             free: Vec::new(),
             dirty: Vec::new(),
@@ -147,19 +147,16 @@ impl<V: Clone> Keyed<V> {
         if let Some(slot) = self.lookup_tagged(tag, key) {
             return slot;
         }
-        let (key, entry) =
-            (Key::new(key), Entry { value: None, dirty: false, saved: false, stored: false, live: true });
+        let key = Key::new(key);
+        let entry = Entry { key, value: None, dirty: false, saved: false, stored: false, live: true };
         let slot = match self.free.pop() {
             Some(slot) => {
-                if let (Some(own), Some(place)) =
-                    (self.keys.get_mut(slot as usize), self.entries.get_mut(slot as usize))
-                {
-                    (*own, *place) = (key, entry);
+                if let Some(place) = self.entries.get_mut(slot as usize) {
+                    *place = entry;
                 }
                 slot
             }
             None => {
-                self.keys.push(key);
                 self.entries.push(entry);
                 (self.entries.len() - 1) as u32
             }
@@ -191,7 +188,7 @@ impl<V: Clone> Keyed<V> {
     pub fn lookup_tagged(&self, tag: Tag, key: &[u8]) -> Option<Slot> {
         let Tag(tag) = tag;
         let same = |place: &Place| {
-            place.tag == tag && self.keys.get(place.slot as usize).is_some_and(|own| own.bytes() == key)
+            place.tag == tag && self.entries.get(place.slot as usize).is_some_and(|entry| entry.key.bytes() == key)
         };
         self.index.find(Place::spread(tag), same).map(|place| Slot(place.slot))
     }
@@ -206,7 +203,7 @@ impl<V: Clone> Keyed<V> {
     /// The key of a slot.
     #[must_use]
     pub fn key(&self, slot: Slot) -> &[u8] {
-        self.keys.get(slot.0 as usize).map(Key::bytes).unwrap_or_default()
+        self.entries.get(slot.0 as usize).map(|entry| entry.key.bytes()).unwrap_or_default()
     }
 
     /// The value of a slot, to be changed, made by `make` where there is none.
@@ -295,7 +292,7 @@ impl<V: Clone> Keyed<V> {
                 encode(value, &mut bytes);
                 bytes.as_slice().to_vec()
             });
-            out.put(self.keys.get(slot as usize).map(Key::bytes).unwrap_or_default(), value);
+            out.put(entry.key.bytes(), value);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The first and the last row, the least and the greatest value.
 
+use std::cmp::Ordering;
+
 use super::{AggregateFunc, Order, compare};
 use crate::bytes::{DecodeError, Reader, write_cell, write_signed, write_unsigned};
 use crate::value::{Cell, Value};
@@ -88,9 +90,10 @@ impl<'a> EdgeRef<'a> {
         Some(Edge { time: self.time, order: self.order, value })
     }
 
-    /// The row's value, where it is a scalar.
-    pub(crate) fn scalar(&self) -> Option<Cell<'a>> {
-        Reader::new(self.cell).scalar().ok().flatten()
+    /// Puts the row's value where it is wanted: whether it could, as it is a scalar.
+    #[inline]
+    pub(crate) fn scalar_to(&self, to: &mut Cell<'a>) -> bool {
+        Reader::new(self.cell).scalar_to(to) == Ok(true)
     }
 }
 
@@ -182,10 +185,9 @@ impl PackedEdge {
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (time, order) = read_place(from)?;
         let mut packed = Self::default();
-        match from.scalar()? {
-            Some(cell) => packed.offer(time, order, cell),
-            None => packed.offer(time, order, from.value()?.as_cell()),
-        }
+        let start = *from;
+        from.skip_cell()?;
+        packed.offer(time, order, from.since(&start));
         Ok(packed)
     }
 
@@ -194,16 +196,13 @@ impl PackedEdge {
         self.bytes().first().copied().unwrap_or_default()
     }
 
-    /// Takes a row where it is later than the one that is held.
-    pub(crate) fn offer(&mut self, time: i64, order: Order, cell: Cell<'_>) {
-        if let Some(held) = self.place() {
-            if held > (time, order) {
-                return;
-            }
-            if held == (time, order)
-                && self.row().and_then(|row| row.edge()).is_some_and(|edge| compare(edge.value.as_cell(), cell).is_ge())
-            {
-                return;
+    /// Takes a row where it is later than the one that is held; `cell` is its encoded value.
+    pub(crate) fn offer(&mut self, time: i64, order: Order, cell: &[u8]) {
+        if let Some(held) = self.row() {
+            match held.place().cmp(&(time, order)) {
+                Ordering::Greater => return,
+                Ordering::Equal if is_as_great(held.cell, cell) => return,
+                Ordering::Equal | Ordering::Less => {}
             }
         }
         let mut place = [0; PLACE];
@@ -222,16 +221,21 @@ impl PackedEdge {
             }
         }
         // Mostly the same value comes again, and the place alone changes.
-        if self.row().and_then(|row| row.scalar()) == Some(cell) {
-            if let Some(held) = self.bytes_mut().first_chunk_mut::<PLACE>() {
-                *held = place;
-            }
+        if self.bytes().get(PLACE..) == Some(cell)
+            && let Some(held) = self.bytes_mut().first_chunk_mut::<PLACE>()
+        {
+            *held = place;
             return;
         }
-        let mut bytes = Vec::with_capacity(PLACE + 12);
-        bytes.extend_from_slice(&place);
-        write_cell(&mut bytes, cell);
-        *self = Self::of(bytes);
+        *self = Self::of([place.as_slice(), cell].concat());
+    }
+}
+
+/// Whether an encoded value is not less than another.
+fn is_as_great(held: &[u8], other: &[u8]) -> bool {
+    match (Reader::new(held).value(), Reader::new(other).value()) {
+        (Ok(held), Ok(other)) => compare(held.as_cell(), other.as_cell()).is_ge(),
+        _ => false,
     }
 }
 

@@ -44,6 +44,24 @@ impl Measure {
         }
     }
 
+    /// What a row of these argument cells adds to a total of wholes, where 64 bits hold it.
+    #[inline]
+    pub(crate) fn narrow(self, cells: &[Cell<'_>]) -> Option<i64> {
+        match self {
+            Self::Rows => Some(1),
+            Self::Trues(slot) => match cells.get(slot)? {
+                Cell::Bool(holds) => Some(i64::from(*holds)),
+                _ => None,
+            },
+            Self::Whole(slot) => match cells.get(slot)? {
+                Cell::Int(value) => Some(*value),
+                Cell::Decimal(value) => i64::try_from(*value).ok(),
+                _ => None,
+            },
+            Self::Float(_) | Self::WholeSquares(_) | Self::FloatSquares(_) => None,
+        }
+    }
+
     /// What a row of these argument cells adds.
     pub(crate) fn part(self, cells: &[Cell<'_>]) -> Result<Part, Fault> {
         let cell = |slot: usize| cells.get(slot).copied().unwrap_or(Cell::Absent);

@@ -37,31 +37,58 @@ const LENGTH: usize = 4;
 const LEAST: usize = 56;
 
 impl<'a> Row<'a> {
-    /// The cell at a place, where that and those before it are scalars.
-    pub(super) fn cell(&self, at: usize) -> Option<Cell<'a>> {
+    /// Puts the cell at a place where it is wanted: whether it could, as that and those before it are scalars.
+    #[inline]
+    pub(super) fn cell_to(&self, at: usize, to: &mut Cell<'a>) -> bool {
+        self.reader_at(at).is_some_and(|mut from| from.scalar_to(to) == Ok(true))
+    }
+
+    /// The bytes of the cell at a place, where that and those before it are scalars.
+    #[inline]
+    pub(super) fn encoded(&self, at: usize) -> Option<&'a [u8]> {
+        let start = self.reader_at(at)?;
+        let mut from = start;
+        from.skip_scalar().ok()??;
+        Some(from.since(&start))
+    }
+
+    /// Whether a row of this filter counts; `None` where a cell before it is no scalar.
+    #[inline]
+    pub(super) fn holds(&self, filter: Option<usize>) -> Option<bool> {
+        let Some(at) = filter else { return Some(true) };
+        Some(self.reader_at(at)?.skip_scalar().ok()?? == Sort::TRUE)
+    }
+
+    #[inline]
+    fn reader_at(&self, at: usize) -> Option<Reader<'a>> {
         let mut from = Reader::new(self.args);
         for _ in 0..at {
             from.skip_scalar().ok()??;
         }
-        from.scalar().ok()?
+        Some(from)
     }
 
     /// Calls `f` with the argument of an aggregate, where the row counts for it.
-    pub(super) fn with_argument(&self, spec: &SetSpec, suffix: &Suffix, f: impl FnOnce(Cell<'_>)) -> Result<(), Fault> {
-        let filter = suffix.filter.map_or(Some(Cell::Bool(true)), |at| self.cell(at));
-        let argument = suffix.args.first().map_or(Some(Cell::Absent), |at| self.cell(*at));
-        let (Some(filter), Some(argument)) = (filter, argument) else {
-            return self.with_cells(spec.arguments.len(), |cells| {
+    pub(super) fn with_argument(
+        &self,
+        spec: &SetSpec,
+        suffix: &Suffix,
+        f: impl FnOnce(&Cell<'_>),
+    ) -> Result<(), Fault> {
+        let mut cell = Cell::Absent;
+        match self.holds(suffix.filter) {
+            Some(false) => Ok(()),
+            Some(true) if suffix.args.first().is_none_or(|at| self.cell_to(*at, &mut cell)) => {
+                f(&cell);
+                Ok(())
+            }
+            _ => self.with_cells(spec.arguments.len(), |cells| {
                 if suffix.takes(cells) {
                     f(suffix.argument(cells));
                 }
                 Ok(())
-            });
-        };
-        if matches!(filter, Cell::Bool(true)) {
-            f(argument);
+            }),
         }
-        Ok(())
     }
 
     fn compare(&self, other: &Self) -> Ordering {
@@ -263,6 +290,7 @@ fn sound_cells<'a>(spec: &SetSpec, from: &mut Reader<'a>, weight: i8) -> Result<
 }
 
 /// The changes of some bytes from the last back.
+#[inline]
 fn newest(mut rest: &[u8]) -> impl Iterator<Item = Row<'_>> {
     std::iter::from_fn(move || {
         let (before, length) = rest.split_last_chunk::<LENGTH>()?;
@@ -284,6 +312,7 @@ fn fill<const N: usize>(mut to: &mut [u8], parts: [&[u8]; N]) {
 }
 
 /// The first change of some bytes and what follows it.
+#[inline(always)]
 fn first(bytes: &[u8]) -> Option<(Row<'_>, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<LENGTH>()?;
     let (row, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;

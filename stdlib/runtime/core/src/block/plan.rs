@@ -274,7 +274,7 @@ impl SetSpec {
             if holds(*filter, args)
                 && let (Some(cell), Some(ty)) = (args.get(*slot), self.arguments.get(*slot))
             {
-                check(&ty.kind, *cell)?;
+                check(&ty.kind, cell)?;
             }
         }
         Ok(())
@@ -331,8 +331,8 @@ impl Suffix {
 
     /// The aggregated cell of a row.
     #[inline]
-    pub(super) fn argument<'a>(&self, cells: &[Cell<'a>]) -> Cell<'a> {
-        self.args.first().and_then(|slot| cells.get(*slot)).copied().unwrap_or(Cell::Absent)
+    pub(super) fn argument<'a, 'b>(&self, cells: &'b [Cell<'a>]) -> &'b Cell<'a> {
+        self.args.first().and_then(|slot| cells.get(*slot)).unwrap_or(&Cell::Absent)
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::plan::{Column, Ring, TotalUse, tail};
 use super::{Fault, SetSpec};
-use crate::aggregate::{Measure, Part, Total};
+use crate::aggregate::{Measure, Total};
 use crate::exact::{Exact, Mantissa};
 use crate::value::Cell;
 use crate::wide::I256;
@@ -118,15 +118,14 @@ impl Rows {
                 continue;
             }
             let words = &mut self.words[place + column.at..place + column.at + words(column.measure)];
-            let part = column.measure.part(cells)?;
-            let before = in_place(words);
-            if let Part::Whole(value) = part
-                && add_narrow(&mut words[0], value, weight)
+            if let Some(value) = column.measure.narrow(cells)
+                && let Some(more) = add_narrow(&mut words[0], value, weight)
             {
-                let after = in_place(words);
-                self.add_to_sum(column, after - before);
+                self.add_to_sum(column, more);
                 continue;
             }
+            let part = column.measure.part(cells)?;
+            let before = in_place(words);
             let mut total = match load(column.measure, words) {
                 Some(total) => total,
                 None => {
@@ -313,20 +312,17 @@ fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-/// Adds to a whole that stands in its word and still does afterwards; whether it did.
-fn add_narrow(word: &mut u32, value: i128, weight: i8) -> bool {
+/// Adds to a whole that stands in its word and still does afterwards: what it has become more.
+#[inline]
+fn add_narrow(word: &mut u32, value: i64, weight: i8) -> Option<i64> {
     let held = word.cast_signed();
-    let sum = i64::try_from(value)
-        .ok()
-        .and_then(|value| value.checked_mul(i64::from(weight))?.checked_add(i64::from(held)))
-        .and_then(|sum| i32::try_from(sum).ok());
-    match sum {
-        Some(sum) if held != ASIDE && sum != ASIDE => {
-            *word = sum.cast_unsigned();
-            true
-        }
-        _ => false,
+    let more = value.checked_mul(i64::from(weight))?;
+    let sum = i32::try_from(more.checked_add(i64::from(held))?).ok()?;
+    if held == ASIDE || sum == ASIDE {
+        return None;
     }
+    *word = sum.cast_unsigned();
+    Some(more)
 }
 
 /// The total that the words hold; `None` where it stands aside.

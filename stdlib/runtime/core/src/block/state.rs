@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::SetSpec;
+use super::head::Row;
 use super::plan::{Read, Suffix, tail};
 use crate::aggregate::{
     Aggregate, AggregateFunc, Edge, EdgeRef, Key, Order, PackedEdge, Tops, Total, better, finish_top, is_gone,
@@ -36,17 +38,20 @@ pub(super) enum StateRef<'a> {
 }
 
 impl<'a> StateRef<'a> {
-    /// The value of the last row where it lies in the window at `t`; `None` where the state is another.
-    pub(super) fn last(self, suffix: &Suffix, read: &Read, t: i64) -> Option<Cell<'a>> {
-        let Self::Last(last) = self else { return None };
+    /// Puts the value of the last row, where it lies in the window at `t`, where it is wanted: whether it could; the state
+    /// may be another.
+    #[inline]
+    pub(super) fn last_to(self, suffix: &Suffix, read: &Read, t: i64, to: &mut Cell<'a>) -> bool {
+        let Self::Last(last) = self else { return false };
         let first = tail(t, read.size, suffix.step);
         match last {
-            Some(row) if row.place().0.div_euclid(suffix.step) >= first => row.scalar(),
-            _ => Some(Cell::Absent),
+            Some(row) if row.place().0.div_euclid(suffix.step) >= first => row.scalar_to(to),
+            _ => true,
         }
     }
 
     /// Time and place in arrival order of the last row, where the state holds it alone.
+    #[inline]
     pub(super) fn last_place(self) -> Option<(i64, Order)> {
         if let Self::Last(last) = self { last.map(|row| row.place()) } else { None }
     }
@@ -119,6 +124,7 @@ impl State {
     }
 
     /// The state as reads look at it.
+    #[inline]
     pub(super) fn look(&self) -> StateRef<'_> {
         match self {
             Self::Extreme(tiles) => StateRef::Extreme(tiles),
@@ -138,6 +144,39 @@ impl State {
         }
     }
 
+    /// As [`State::apply`], of a change as it lies in the head: where its cell is wanted as it lies there, it is not made.
+    pub(super) fn settle(
+        &mut self,
+        spec: &SetSpec,
+        suffix: &Suffix,
+        row: &Row<'_>,
+        boundary: i64,
+    ) -> Result<(), Fault> {
+        let tile = row.time.div_euclid(suffix.step);
+        if tile < suffix.first_tile(boundary) {
+            return Ok(());
+        }
+        match self {
+            Self::Last(last) => {
+                if let Some(holds) = row.holds(suffix.filter)
+                    && let Some(cell) = suffix.args.first().and_then(|at| row.encoded(*at))
+                {
+                    if holds {
+                        last.offer(row.time, row.order, cell);
+                    }
+                    return Ok(());
+                }
+            }
+            Self::Distinct(distinct) => {
+                return row.with_argument(spec, suffix, |cell| distinct.values.insert(cell, tile));
+            }
+            Self::Extreme(_) | Self::First(_) | Self::Top(_) => {}
+        }
+        row.with_cells(spec.arguments.len(), |cells| {
+            self.apply(suffix, row.time, row.order, cells, row.weight, boundary)
+        })
+    }
+
     /// Adds a change, unless its tile has expired at `boundary`.
     pub(super) fn apply(
         &mut self,
@@ -154,7 +193,7 @@ impl State {
         }
         let cell = suffix.argument(cells);
         match self {
-            Self::Extreme(tiles) => apply_extreme(suffix.func, tiles, tile, cell),
+            Self::Extreme(tiles) => apply_extreme(suffix.func, tiles, tile, *cell),
             Self::First(tiles) => {
                 let edge = Edge { time, order, value: cell.to_value() };
                 match tiles.binary_search_by_key(&tile, |(tile, _)| *tile) {
@@ -168,7 +207,11 @@ impl State {
                     Err(at) => tiles.insert(at, (tile, edge)),
                 }
             }
-            Self::Last(last) => last.offer(time, order, cell),
+            Self::Last(last) => {
+                let mut bytes = Vec::new();
+                write_cell(&mut bytes, *cell);
+                last.offer(time, order, &bytes);
+            }
             Self::Distinct(distinct) => distinct.values.insert(cell, tile),
             Self::Top(tiles) => {
                 let key = (tile, Key(cell.to_value()));
@@ -402,11 +445,11 @@ impl<'a> Pending<'a> {
     }
 
     /// Adds a row of the head that lies in the window and counts: the cell of its argument.
-    pub(super) fn add(&mut self, cell: Cell<'_>, time: i64, order: Order) {
+    pub(super) fn add(&mut self, cell: &Cell<'_>, time: i64, order: Order) {
         let func = self.suffix.func;
         match &mut self.so_far {
             SoFar::Extreme(best) => {
-                if best.as_ref().is_none_or(|best| better(func, cell, best.as_cell())) {
+                if best.as_ref().is_none_or(|best| better(func, *cell, best.as_cell())) {
                     *best = Some(cell.to_value());
                 }
             }

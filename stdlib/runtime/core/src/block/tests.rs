@@ -45,7 +45,7 @@ fn history() -> impl Strategy<Value = Vec<(naive::Row, i64)>> {
     })
 }
 
-fn put(block: &mut Block, spec: &SetSpec, row: &naive::Row, frontier: i64) {
+fn change(block: &mut Block, spec: &SetSpec, row: &naive::Row, frontier: i64) {
     let cells: Vec<Cell<'_>> = row.args.iter().map(Value::as_cell).collect();
     block.update(spec, row.time, row.order, &cells, row.weight, frontier).unwrap();
 }
@@ -66,7 +66,7 @@ fn read(block: &Block, spec: &SetSpec, t: i64) -> Vec<Result<Value, Fault>> {
 
 fn read_encoded(bytes: &[u8], spec: &SetSpec, t: i64) -> Result<Vec<Result<Value, Fault>>, DecodeError> {
     let mut out = Vec::new();
-    let take = &mut |answer: Result<Answer<'_>, Fault>| out.push(answer.map(Answer::to_value));
+    let take = &mut |answer: Result<&Cell<'_>, Fault>| put(answer, &mut out);
     Block::read_encoded(bytes, spec, t, &mut Scratch::default(), take)?;
     Ok(out)
 }
@@ -98,7 +98,7 @@ proptest! {
         let mut block = Block::new();
         let last = changes.last().map_or(0, |(_, frontier)| *frontier);
         for (at, (row, frontier)) in changes.iter().enumerate() {
-            put(&mut block, &spec, row, *frontier);
+            change(&mut block, &spec, row, *frontier);
             if at == restart.index(changes.len()) {
                 let before = bytes(&block, &spec);
                 block = Block::decode(&spec, &before).unwrap();
@@ -119,7 +119,7 @@ proptest! {
         let mut frontier = i64::MIN;
         for at in order {
             frontier = frontier.max(changes[at].1);
-            put(&mut again, &spec, &changes[at].0, frontier);
+            change(&mut again, &spec, &changes[at].0, frontier);
         }
         let reached = bytes(&block, &spec);
         block.expire(&spec, last);
@@ -181,7 +181,7 @@ proptest! {
     ) {
         let spec = SetSpec::new(&set, naive::arguments(), 5).unwrap();
         let mut block = Block::new();
-        rows.iter().for_each(|(row, frontier)| put(&mut block, &spec, row, *frontier));
+        rows.iter().for_each(|(row, frontier)| change(&mut block, &spec, row, *frontier));
         let mut damaged = bytes(&block, &spec);
         for cut in 0..damaged.len() {
             prop_assert!(Block::decode(&spec, &damaged[..cut]).is_err());

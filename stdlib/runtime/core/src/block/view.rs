@@ -3,7 +3,7 @@
 use super::head::Row;
 use super::plan::{How, Read, tail};
 use super::state::{Encoded, Pending, State, StateRef};
-use super::{Answer, Fault, SetSpec};
+use super::{Fault, SetSpec};
 use crate::aggregate::{AggregateFunc, Total};
 use crate::few::Few;
 use crate::value::{Cell, Value};
@@ -34,12 +34,14 @@ pub(super) trait States {
 }
 
 impl States for [State] {
+    #[inline]
     fn state(&self, at: usize) -> Option<StateRef<'_>> {
         self.get(at).map(State::look)
     }
 }
 
 impl<const N: usize> States for Few<Encoded<'_>, N> {
+    #[inline]
     fn state(&self, at: usize) -> Option<StateRef<'_>> {
         self.get(at).map(Encoded::look)
     }
@@ -58,7 +60,7 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
         spec: &SetSpec,
         t: i64,
         totals: &mut [Total],
-        take: &mut impl FnMut(Result<Answer<'_>, Fault>),
+        take: &mut impl FnMut(Result<&Cell<'_>, Fault>),
     ) {
         if let Err(fault) = self.take_newer(spec, t, totals) {
             spec.reads.iter().for_each(|_| take(Err(fault)));
@@ -67,10 +69,14 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
         for read in &spec.reads {
             match &read.how {
                 How::Totals(uses) => give(&finish(read, totals, uses), take),
-                How::Suffix(at) => match self.last(spec, *at, read, t) {
-                    Some(cell) => take(Ok(Answer::There(cell))),
-                    None => give(&self.suffix(spec, *at, read, t), take),
-                },
+                How::Suffix(at) => {
+                    let mut cell = Cell::Absent;
+                    if self.last_to(spec, *at, read, t, &mut cell) {
+                        take(Ok(&cell));
+                    } else {
+                        give(&self.suffix(spec, *at, read, t), take);
+                    }
+                }
             }
         }
     }
@@ -95,32 +101,31 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
         Ok(())
     }
 
-    /// The answer of `last` where one row decides it, as it mostly does: the newest of the head up to `t` that counts, or,
-    /// where there is none, the settled one. `None` where more has to be looked at.
-    fn last(&self, spec: &SetSpec, at: usize, read: &Read, t: i64) -> Option<Cell<'_>> {
-        let suffix = spec.suffixes.get(at).filter(|suffix| suffix.func == AggregateFunc::Last)?;
+    /// Puts the answer of `last` where it is wanted if one row decides it, as it mostly does: the newest of the head up to
+    /// `t` that counts, or, where there is none, the settled one. Not where more has to be looked at.
+    fn last_to<'c>(&'c self, spec: &SetSpec, at: usize, read: &Read, t: i64, to: &mut Cell<'c>) -> bool {
+        let Some(suffix) = spec.suffixes.get(at).filter(|suffix| suffix.func == AggregateFunc::Last) else {
+            return false;
+        };
         let settled = self.states.state(at);
         let mut rows = self.head.newest().skip_while(|row| row.time > t).peekable();
         while let Some(row) = rows.next() {
-            if let Some(filter) = suffix.filter
-                && row.cell(filter)? != Cell::Bool(true)
-            {
-                continue;
+            match row.holds(suffix.filter) {
+                Some(true) => {}
+                Some(false) => continue,
+                None => return false,
             }
             let place = (row.time, row.order);
             let is_alone = rows.peek().is_none_or(|older| (older.time, older.order) != place);
             if !is_alone || settled.and_then(StateRef::last_place).is_some_and(|settled| settled >= place) {
-                return None;
+                return false;
             }
             if row.time.div_euclid(suffix.step) < tail(t, read.size, suffix.step) {
-                return Some(Cell::Absent);
+                return true;
             }
-            return suffix.args.first().map_or(Some(Cell::Absent), |slot| row.cell(*slot));
+            return suffix.args.first().is_none_or(|slot| row.cell_to(*slot, to));
         }
-        match settled {
-            Some(state) => state.last(suffix, read, t),
-            None => Some(Cell::Absent),
-        }
+        settled.is_none_or(|state| state.last_to(suffix, read, t, to))
     }
 
     /// A suffix aggregate at `t`: its state, and the head's rows up to `t`, or less those that are newer.
@@ -142,10 +147,11 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
     }
 }
 
-/// Gives a value that was made where it stands: an enum that is put into another is copied on the way.
-fn give(made: &Result<Value, Fault>, take: &mut impl FnMut(Result<Answer<'_>, Fault>)) {
+/// Gives a value that was made.
+#[inline]
+fn give(made: &Result<Value, Fault>, take: &mut impl FnMut(Result<&Cell<'_>, Fault>)) {
     match made {
-        Ok(value) => take(Ok(Answer::Made(value))),
+        Ok(value) => take(Ok(&value.as_cell())),
         Err(fault) => take(Err(*fault)),
     }
 }

@@ -166,10 +166,10 @@ impl Distincts {
         matches!(self, Self::Exact(_))
     }
 
-    pub(crate) fn push(&mut self, cell: Cell<'_>) {
+    pub(crate) fn push(&mut self, cell: &Cell<'_>) {
         match self {
-            Self::Sketch(hashes) => hashes.push(hash_cell(cell)),
-            Self::Exact(values) => values.push(encoded(cell)),
+            Self::Sketch(hashes) => hashes.push(hash_cell(*cell)),
+            Self::Exact(values) => values.push(encoded(*cell)),
         }
     }
 }
@@ -200,11 +200,11 @@ impl SlidingDistinct {
     }
 
     /// Adds a value seen in `tile`.
-    pub(crate) fn insert(&mut self, cell: Cell<'_>, tile: i64) {
+    pub(crate) fn insert(&mut self, cell: &Cell<'_>, tile: i64) {
         match self {
-            Self::Sketch { kept, ranks } => insert(kept, ranks, hash_cell(cell), tile),
+            Self::Sketch { kept, ranks } => insert(kept, ranks, hash_cell(*cell), tile),
             Self::Exact(values) => {
-                let newest = values.entry(encoded(cell).into()).or_insert(tile);
+                let newest = values.entry(encoded(*cell).into()).or_insert(tile);
                 *newest = tile.max(*newest);
             }
         }
@@ -411,7 +411,7 @@ mod tests {
             let mut sliding = SlidingDistinct::new(exact);
             for (at, (value, tile)) in rows.iter().enumerate() {
                 if at == rows.len() / 2 { sliding.expire(expired); }
-                sliding.insert(Cell::Int(*value), *tile);
+                sliding.insert(&Cell::Int(*value), *tile);
             }
             sliding.expire(expired);
             let from = from.max(expired);
@@ -419,19 +419,19 @@ mod tests {
             rows.iter().filter(|(_, tile)| *tile >= from).for_each(|(value, _)| alone.insert(Cell::Int(*value)));
             more.iter().for_each(|value| alone.insert(Cell::Int(*value)));
             let mut besides = Distincts::new(exact);
-            more.iter().for_each(|value| besides.push(Cell::Int(*value)));
+            more.iter().for_each(|value| besides.push(&Cell::Int(*value)));
             prop_assert_eq!(sliding.count(from, &mut besides), alone.count());
 
             let mut sorted: Vec<_> = rows.iter().filter(|(_, tile)| *tile >= expired).collect();
             sorted.sort();
             let mut again = SlidingDistinct::new(exact);
-            sorted.into_iter().for_each(|(value, tile)| again.insert(Cell::Int(*value), *tile));
+            sorted.into_iter().for_each(|(value, tile)| again.insert(&Cell::Int(*value), *tile));
             prop_assert_eq!(&again, &sliding);
             let mut bytes = Vec::new();
             sliding.encode(&mut bytes);
             if !exact && let Some(few) = DistinctRef::read(&mut Reader::new(&bytes)).unwrap() {
                 let mut besides = Distincts::new(exact);
-                more.iter().for_each(|value| besides.push(Cell::Int(*value)));
+                more.iter().for_each(|value| besides.push(&Cell::Int(*value)));
                 prop_assert_eq!(few.count(from, &mut besides), alone.count());
             }
             prop_assert_eq!(SlidingDistinct::decode(exact, &mut Reader::new(&bytes)), Ok(sliding));
