@@ -18,7 +18,23 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {}
 
 /// Appends an unsigned integer, seven bits a byte, least significant first.
+#[inline]
 pub fn write_unsigned(out: &mut Vec<u8>, mut value: u64) {
+    if value < 0x80 {
+        out.push(value as u8);
+        return;
+    }
+    if value < 1 << 56 {
+        // As many bytes as hold it are put together in a word, of which the rest is cut off again.
+        let fours = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+        let pairs = fours & 0x0000_3fff_0000_3fff | (fours & 0x0fff_c000_0fff_c000) << 2;
+        let kept = pairs & 0x007f_007f_007f_007f | (pairs & 0x3f80_3f80_3f80_3f80) << 1;
+        let length = (63 - value.leading_zeros() as usize) / 7 + 1;
+        let more = 0x8080_8080_8080_8080 & ((1 << (8 * (length - 1))) - 1);
+        out.extend_from_slice(&(kept | more).to_le_bytes());
+        out.truncate(out.len() - (8 - length));
+        return;
+    }
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -27,12 +43,18 @@ pub fn write_unsigned(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a signed integer; small magnitudes take few bytes.
+#[inline]
 pub fn write_signed(out: &mut Vec<u8>, value: i64) {
     write_unsigned(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
 }
 
 /// Appends a 128-bit signed integer as [`write_signed`] does.
+#[inline]
 pub fn write_wide(out: &mut Vec<u8>, value: i128) {
+    if let Ok(value) = i64::try_from(value) {
+        write_signed(out, value);
+        return;
+    }
     let mut rest = ((value << 1) ^ (value >> 127)).cast_unsigned();
     while rest >= 0x80 {
         out.push((rest & 0x7f) as u8 | 0x80);

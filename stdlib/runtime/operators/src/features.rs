@@ -152,7 +152,12 @@ impl Features {
     ) -> Result<(), Refused> {
         cells.clear();
         // A fault counts only where the aggregate's filter lets the row in: the block then misses the cell.
-        cells.extend(arguments.iter().map(|column| column.cell(row).unwrap_or(Cell::Absent)));
+        cells.resize(arguments.len(), Cell::Absent);
+        for (column, cell) in arguments.iter().zip(cells.iter_mut()) {
+            if column.cell_to(row, cell).is_err() {
+                *cell = Cell::Absent;
+            }
+        }
         let time = batch.time.get(row).copied().unwrap_or_default();
         let weight = batch.weight.get(row).copied().unwrap_or(1);
         let order = Order::of(batch, row);

@@ -15,6 +15,8 @@ use crate::value::Cell;
 /// Distinct values by newest tile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SlidingDistinct {
+    /// By hash, of exactly one: that and its newest tile, which then need no memory of their own.
+    One(u64, i64),
     /// By hash, sketched above [`EXACT_LIMIT`].
     Sketch {
         /// Hash and newest tile, by hash; all values while they are at most [`EXACT_LIMIT`], else one more than that.
@@ -168,7 +170,7 @@ impl Distincts {
 
     pub(crate) fn push(&mut self, cell: &Cell<'_>) {
         match self {
-            Self::Sketch(hashes) => hashes.push(hash_cell(*cell)),
+            Self::Sketch(hashes) => hashes.push(hash_cell(cell)),
             Self::Exact(values) => values.push(encoded(*cell)),
         }
     }
@@ -186,6 +188,7 @@ impl SlidingDistinct {
 
     pub(crate) fn is_empty(&self) -> bool {
         match self {
+            Self::One(..) => false,
             Self::Sketch { kept, .. } => kept.is_empty(),
             Self::Exact(values) => values.is_empty(),
         }
@@ -195,14 +198,14 @@ impl SlidingDistinct {
     pub(crate) fn touch(&self) -> u64 {
         match self {
             Self::Sketch { kept, .. } => kept.first().map_or(0, |(hash, _)| *hash),
-            Self::Exact(_) => 0,
+            Self::One(..) | Self::Exact(_) => 0,
         }
     }
 
     /// Adds a value seen in `tile`.
     pub(crate) fn insert(&mut self, cell: &Cell<'_>, tile: i64) {
         match self {
-            Self::Sketch { kept, ranks } => insert(kept, ranks, hash_cell(*cell), tile),
+            Self::One(..) | Self::Sketch { .. } => self.insert_hash(hash_cell(cell), tile),
             Self::Exact(values) => {
                 let newest = values.entry(encoded(*cell).into()).or_insert(tile);
                 *newest = tile.max(*newest);
@@ -210,15 +213,37 @@ impl SlidingDistinct {
         }
     }
 
+    fn insert_hash(&mut self, hash: u64, tile: i64) {
+        match self {
+            Self::One(held, newest) if *held == hash => *newest = tile.max(*newest),
+            Self::One(held, newest) => {
+                let mut kept = vec![(*held, *newest), (hash, tile)];
+                kept.sort_unstable();
+                *self = Self::Sketch { kept, ranks: None };
+            }
+            Self::Sketch { kept, .. } if kept.is_empty() => *self = Self::One(hash, tile),
+            Self::Sketch { kept, ranks } => insert(kept, ranks, hash, tile),
+            Self::Exact(_) => {}
+        }
+    }
+
     /// Forgets what lies before `first`.
     pub(crate) fn expire(&mut self, first: i64) {
         match self {
+            Self::One(_, tile) => {
+                if *tile < first {
+                    *self = Self::new(false);
+                }
+            }
             Self::Sketch { kept, ranks } => {
                 kept.retain(|(_, tile)| *tile >= first);
                 if kept.len() < FULL {
                     *ranks = None;
                 } else if let Some(ranks) = ranks {
                     ranks.retain(|(_, tile, _)| *tile >= first);
+                }
+                if let [(hash, tile)] = kept.as_slice() {
+                    *self = Self::One(*hash, *tile);
                 }
             }
             Self::Exact(values) => values.retain(|_, tile| *tile >= first),
@@ -228,6 +253,7 @@ impl SlidingDistinct {
     /// How many values lie in the tiles from `first` on or in `more`, which is of the same sort.
     pub(crate) fn count(&self, first: i64, more: &mut Distincts) -> u64 {
         match (self, more) {
+            (Self::One(hash, tile), Distincts::Sketch(more)) => count(&[(*hash, *tile)], None, first, more.sorted()),
             (Self::Sketch { kept, ranks }, Distincts::Sketch(more)) => {
                 count(kept, ranks.as_deref(), first, more.sorted())
             }
@@ -238,12 +264,17 @@ impl SlidingDistinct {
                 more.dedup();
                 (inside + more.len()) as u64
             }
-            (Self::Sketch { .. }, Distincts::Exact(_)) | (Self::Exact(_), Distincts::Sketch(_)) => 0,
+            (Self::One(..) | Self::Sketch { .. }, Distincts::Exact(_)) | (Self::Exact(_), Distincts::Sketch(_)) => 0,
         }
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self {
+            Self::One(hash, tile) => {
+                write_unsigned(out, 1);
+                out.extend_from_slice(&hash.to_le_bytes());
+                write_signed(out, *tile);
+            }
             Self::Sketch { kept, ranks } => {
                 write_unsigned(out, kept.len() as u64);
                 for (hash, tile) in kept {
@@ -281,6 +312,9 @@ impl SlidingDistinct {
             }
             return Ok(Self::Exact(values));
         }
+        if count == 1 {
+            return Ok(Self::One(from.word()?, from.signed()?));
+        }
         let mut kept = Vec::with_capacity(count.min(FULL));
         for _ in 0..count {
             kept.push((from.word()?, from.signed()?));
@@ -308,6 +342,7 @@ impl SlidingDistinct {
     /// Bytes on the heap.
     pub(crate) fn heap(&self) -> usize {
         match self {
+            Self::One(..) => 0,
             Self::Sketch { kept, ranks } => {
                 kept.capacity() * size_of::<(u64, i64)>()
                     + ranks
