@@ -140,19 +140,36 @@ fn from_store(
     Ok(found)
 }
 
-/// The key of a feature set from text: the value itself, or a JSON array of its parts.
+/// The key of a feature set from text: the value itself, or a JSON array of its parts; nothing for a set without keys.
 ///
 /// # Errors
-/// Text that is no such key.
-pub fn parse_key(ir: &Ir, environment: &Environment, set: &str, text: &str) -> Result<Vec<Value>, LocalError> {
-    let info = ir.feature_set(set).ok_or_else(|| LocalError::Program(format!("there is no feature set `{set}`")))?;
+/// Text that is no such key, or none where the set has one.
+pub fn parse_key(ir: &Ir, environment: &Environment, set: &str, text: Option<&str>) -> Result<Vec<Value>, LocalError> {
+    let info = ir.feature_set(set).ok_or_else(|| {
+        let sets: Vec<String> = ir.features.iter().map(|set| format!("`{}`", set.name)).collect();
+        let has = if sets.is_empty() { "none".to_owned() } else { sets.join(", ") };
+        LocalError::Program(format!("there is no feature set `{set}`; the solution has {has}"))
+    })?;
+    let by = || info.keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>().join(", ");
+    let text = match (info.keys.is_empty(), text) {
+        (true, None) => return Ok(Vec::new()),
+        (true, Some(_)) => {
+            return Err(LocalError::Program(format!(
+                "`{set}` has no `by`, and so one record and no key: leave out --key"
+            )));
+        }
+        (false, None) => {
+            return Err(LocalError::Program(format!("`{set}` is by {}: say of which one with --key", by())));
+        }
+        (false, Some(text)) => text,
+    };
     let mut fields = environment.names.enums.schema(&info.keys).fields;
     for field in &mut fields {
         field.ty = DataType::optional(field.ty.kind.clone());
     }
     let wrong = || {
-        let parts: Vec<&str> = info.keys.iter().map(|key| key.name.as_str()).collect();
-        LocalError::Program(format!("`{text}` is not a key of `{set}`, which is by {}", parts.join(", ")))
+        let several = if info.keys.len() > 1 { "; write its parts as a JSON array" } else { "" };
+        LocalError::Program(format!("`{text}` is not a key of `{set}`, which is by {}{several}", by()))
     };
     let parts: Vec<serde_json::Value> = match serde_json::from_str(text) {
         Ok(serde_json::Value::Array(parts)) => parts,

@@ -119,9 +119,9 @@ pub struct Show {
     pub solution: PathBuf,
     /// The feature set
     pub features: String,
-    /// The key; several parts as a JSON array
+    /// The key; several parts as a JSON array. A set without `by` has none
     #[arg(long)]
-    pub key: String,
+    pub key: Option<String>,
     /// The instant, RFC 3339 [default: a microsecond after the last arrival]
     #[arg(long)]
     pub at: Option<String>,

@@ -9,7 +9,7 @@ use hashbrown::hash_map::Entry;
 
 use crate::calls::Template;
 use crate::check::Checker;
-use crate::scope::Scope;
+use crate::scope::{Place, Scope};
 use crate::types::{Column, Columns, Record, RelationType, Type};
 
 /// A declaration by its number.
@@ -391,6 +391,8 @@ impl<'a> Checker<'a> {
             (None, [only]) => found.fix(format!("write `{only}.{name}`"), span, format!("{only}.{name}")),
             (None, _) => match scope.row {
                 Some(row) if !row.is_empty() => found.help(format!("the columns are {}", list_of(row))),
+                _ if scope.place == Place::Constant => found
+                    .help("what stands here is known before the program runs: a literal, or a `param` of the solution"),
                 _ => found,
             },
         };

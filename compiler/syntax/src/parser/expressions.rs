@@ -308,7 +308,8 @@ impl Parser<'_> {
         self.list(Kind::RightParen, "`)`", |p| values.push(p.pipeline()));
         if let Some(second) = values.get(1) {
             let found = Diagnostic::error(codes::E0101, second.span, "expected one value in parentheses");
-            self.diagnostics.push(found.help("a list is written `[a, b]`"));
+            self.diagnostics
+                .push(found.help("a list is written `[a, b]`; several keys stand without brackets: `by a, b`"));
         }
         let value = values.into_iter().next();
         let span = self.since(from);
