@@ -177,7 +177,50 @@ pub fn write_lake(folder: &StateFolder, sinks: &[SinkSpec], emitted: &[(String, 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use flow_core::types::Schema;
+    use flow_log::Outcome;
+    use flow_log::simulated::{Faults, SimulatedLog};
+
     use super::*;
+
+    /// A state folder, and a log that holds these (topic, key, stamp) of a stream and of services.
+    fn left(streamed: &[(&str, i64)], served: &[(&str, i64)]) -> (tempfile::TempDir, StateFolder, SimulatedLog) {
+        let root = tempfile::tempdir().unwrap();
+        let (folder, _) = StateFolder::open(root.path(), "shop", "1").unwrap();
+        let mut log = SimulatedLog::new(1, Faults::default());
+        let topics = [sink_topic(&folder.generation(), "seen"), served_topic("shop", "seen")];
+        for (topic, records) in topics.iter().zip([streamed, served]) {
+            log.create(topic, 1).unwrap();
+            let mut transaction = log.begin().unwrap();
+            for (key, stamp) in records {
+                let value = if key.starts_with('-') { String::new() } else { format!("{key}@{stamp}") };
+                let key = key.trim_start_matches('-').as_bytes();
+                transaction.append(&PartitionId::new(topic.as_str(), 0), key, value.as_bytes(), *stamp).unwrap();
+            }
+            assert_eq!(transaction.commit(), Outcome::Committed);
+        }
+        (root, folder, log)
+    }
+
+    fn seen(upsert: bool) -> SinkSpec {
+        SinkSpec { name: "seen".to_owned(), schema: Arc::new(Schema::of([])), key: Vec::new(), upsert }
+    }
+
+    #[test]
+    fn rows_of_a_stream_and_of_services_stand_in_the_order_of_their_instants() {
+        // A stream alone keeps its own order, which goes by more than the instant.
+        let (_root, folder, mut log) = left(&[("b", 3), ("a", 1), ("c", 3)], &[]);
+        assert_eq!(shown(sink_lines(&mut log, &folder, &seen(false)).unwrap()), ["b@3", "a@1", "c@3"]);
+        let (_root, folder, mut log) =
+            left(&[("a", 1), ("b", 3), ("a", 7), ("-b", 9)], &[("b", 2), ("c", 4), ("a", 5)]);
+        let lines = shown(sink_lines(&mut log, &folder, &seen(false)).unwrap());
+        assert_eq!(lines, ["a@1", "b@2", "b@3", "c@4", "a@5", "a@7", ""]);
+        assert_eq!(shown(sink_lines(&mut log, &folder, &seen(true)).unwrap()), ["a@7", "c@4"]);
+        let (_root, folder, mut log) = left(&[("a", 1), ("-b", 3)], &[("a", 2), ("b", 4)]);
+        assert_eq!(shown(sink_lines(&mut log, &folder, &seen(true)).unwrap()), ["a@2", "b@4"]);
+    }
 
     fn record(stamp: i64, key: &str, value: &str) -> Record {
         Record { stamp, key: key.into(), value: value.into() }
