@@ -53,19 +53,9 @@ impl Backend for Crates<'_> {
                 UnitKind::Service => "service",
                 UnitKind::Job => "job",
             };
-            let mut without = |why: &str| {
-                let message = format!("the {word} `{}` has no crate yet: {why}", unit.name);
-                printed.diagnostics.push(Diagnostic::warning(codes::W0003, unit.span.unwrap_or_default(), message));
-            };
             let made = match unit.kind {
                 UnitKind::Worker => fec_stream::files(deployment, unit, self.sources, &shared).map(owned),
-                UnitKind::Service => match fec_online::files(deployment, unit, self.sources, &shared) {
-                    Ok(files) => Ok(files),
-                    Err(error) => {
-                        without(&error.message);
-                        continue;
-                    }
-                },
+                UnitKind::Service => fec_online::files(deployment, unit, self.sources, &shared),
                 UnitKind::Job => fec_batch::files(deployment, unit, self.sources, &shared).map(owned),
             };
             let package = package_name(&unit.binary, &printed.packages());

@@ -93,21 +93,24 @@ fn only_the_target_that_says_so_simulates() {
 }
 
 #[test]
-fn a_service_that_reads_a_view_of_a_stream_by_its_key_has_no_crate_and_says_so() {
+fn a_view_of_a_stream_is_kept_by_the_worker_and_read_by_the_service() {
     let solution = "solution shop { version: \"1.0.0\" }\n\
         type Item { id: string, price: int }\n\
         source items: table<Item> key id { file: \"items.csv\" }\n\
         source moves: stream<{ id: string, price: int, at: timestamp }> { topic: \"moves\", time: at }\n\
+        features f by id from moves { n = count() over 1h }\n\
         view cheap: table<Item> key id = items |> where price < 5\n\
-        view newest: table<{ id: string, price: int, at: timestamp }> key id = moves |> latest by id\n\
+        view newest: table<{ id: string, price: int, at: timestamp }> key id = moves |> where price < 5\n\
         @get(\"/plain/:id\") service plain(id: string) -> int? { return cheap[id].price }\n\
         @get(\"/seen/:id\") service seen(id: string) -> int? { return newest[id].price }\n";
     let generated = generate("shop.asol", solution);
-    let told: Vec<&str> = generated.diagnostics.iter().map(|one| one.message.as_str()).collect();
-    let why = "`seen` reads the view `newest` by its key, which comes out of streams; declare features and read those";
-    assert_eq!(told, [format!("the service `seen` has no crate yet: {why}")]);
-    assert!(generated.files.iter().any(|file| file.path == "crates/plain/src/main.rs"));
-    assert!(!generated.files.iter().any(|file| file.path.starts_with("crates/seen/")));
+    assert_eq!(generated.diagnostics, []);
+    let worker = text(&generated, "crates/shop-features/src/main.rs");
+    assert!(worker.contains("KeyedRows::new(newest_kept, vec![])"), "{worker}");
+    // The first table is that of the features.
+    let service = text(&generated, "crates/seen/src/main.rs").split_whitespace().collect::<String>();
+    assert!(service.contains("KeptView::new(\"newest\",1,"), "{service}");
+    assert!(!text(&generated, "crates/plain/src/main.rs").contains("KeptView"));
 }
 
 #[test]

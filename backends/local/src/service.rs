@@ -15,7 +15,7 @@ use fec_plan::openapi;
 use fec_plan::service::{Scope, Statements, services, views};
 use flow_core::value::Value;
 use flow_operators::feature_set::FeatureReader;
-use flow_serve::{FeatureView, Keyed, Service, Solution, View};
+use flow_serve::{FeatureView, KeptView, Keyed, Service, Solution, View};
 
 pub use expectation::Verdict;
 pub use flow_serve::{
@@ -27,7 +27,7 @@ use crate::dataflow::broken;
 use crate::dataflow::features::{descriptor, set_columns};
 use crate::error::LocalError;
 use crate::expr::Names;
-use crate::stream::feature_table;
+use crate::stream::kept_set;
 use crate::tables::Tables;
 use crate::types;
 use program::Compiler;
@@ -81,6 +81,11 @@ impl Services {
             let schema = Arc::new(parts.names.enums.schema(&view.columns));
             solution.views.push(View { name: view.name.to_string(), rows, schema, key: types::names(&view.key) });
         }
+        for view in &parts.ir.views {
+            let Some(table) = view.kept.and_then(|node| kept_set(&parts.ir, node)) else { continue };
+            let schema = Arc::new(parts.names.enums.schema(&view.columns));
+            solution.kept.push(KeptView::new(&view.name, table.0, schema));
+        }
         for service in services(scope, |_| true).map_err(broken)? {
             solution.services.push(Service {
                 plan: Compiler::new(&parts, &service.statements).plan(&service.statements)?,
@@ -103,7 +108,7 @@ impl Parts {
         for info in &self.ir.features {
             let Some(node) = self.ir.graph.get(info.node) else { continue };
             let Op::Features { sets: plans, head } = &node.op else { continue };
-            let Some(table) = feature_table(&self.ir, info.node) else { continue };
+            let Some(table) = kept_set(&self.ir, info.node) else { continue };
             let reader = match readers.get(&info.node) {
                 Some(reader) => Arc::clone(reader),
                 None => {

@@ -18,7 +18,7 @@ use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::expr::Names;
 use crate::replay::{Replay, replay, states};
-use crate::stream::{feature_nodes, feature_table};
+use crate::stream::{kept_nodes, kept_set};
 use crate::tables::Tables;
 
 /// The road by which a value is asked for.
@@ -101,7 +101,7 @@ pub fn show(
     let records: usize = history.chunks.iter().map(|chunk| chunk.arriving.offsets.len()).sum();
     let restart_after = (road == Road::Stream).then_some(records / 2);
     let how = Replay { at, restart_after, ..Replay::default() };
-    let replayed = replay(parts, &[], &feature_nodes(ir), history, how)?;
+    let replayed = replay(parts, &[], &kept_nodes(ir), history, how)?;
     let key = readable.reader.key(key);
     let state = states(&replayed);
     let t = at.unwrap_or(replayed.at);
@@ -123,8 +123,8 @@ fn from_store(
     let refused = |error: flow_store::StoreError| LocalError::Environment(error.to_string());
     let store = MemoryFeatureStore::new();
     let mut writes = Writes::new();
-    for node in feature_nodes(ir) {
-        let (Some(table), Some(node)) = (feature_table(ir, node), ir.graph.get(node)) else { continue };
+    for node in kept_nodes(ir) {
+        let (Some(table), Some(node)) = (kept_set(ir, node), ir.graph.get(node)) else { continue };
         for ((owner, key), value) in state {
             if *owner == node.name {
                 writes.put(table.table(), key, value);
@@ -134,7 +134,7 @@ fn from_store(
     let task = TaskId::new("show", 0);
     store.apply(&task, Sequence(1), Sequence(1), &writes, &Cut::default()).map_err(refused)?;
     let node = ir.feature_set(set).map(|set| set.node);
-    let Some(table) = node.and_then(|node| feature_table(ir, node)) else { return Ok(None) };
+    let Some(table) = node.and_then(|node| kept_set(ir, node)) else { return Ok(None) };
     let mut found = None;
     store.read(table, &[key], &mut |_, value| found = value.map(<[u8]>::to_vec)).map_err(refused)?;
     Ok(found)

@@ -13,19 +13,18 @@ use crate::dataflow::{Parts, build_quiet};
 use crate::error::LocalError;
 use crate::specs::{sinks, tap};
 
-pub use fec_plan::workers::feature_nodes;
+pub use fec_plan::workers::{kept_nodes, kept_table};
 
-/// The table of a feature node's state: what a service reads.
+/// The table of a node's state: what a service reads.
 #[must_use]
-pub fn feature_table(ir: &Ir, node: NodeId) -> Option<SetId> {
-    let number = feature_nodes(ir).iter().position(|known| *known == node)?;
-    u32::try_from(number).ok().map(SetId)
+pub fn kept_set(ir: &Ir, node: NodeId) -> Option<SetId> {
+    kept_table(ir, node).map(SetId)
 }
 
-/// The stable names of the nodes that keep features, in order.
+/// The stable names of the nodes that keep what services read, in order.
 #[must_use]
-pub fn feature_names(ir: &Ir) -> Vec<String> {
-    feature_nodes(ir).into_iter().filter_map(|node| ir.graph.get(node)).map(|node| node.name.clone()).collect()
+pub fn kept_names(ir: &Ir) -> Vec<String> {
+    kept_nodes(ir).into_iter().filter_map(|node| ir.graph.get(node)).map(|node| node.name.clone()).collect()
 }
 
 /// What the task of a worker works with.
@@ -52,7 +51,7 @@ pub fn setup(
         },
         dataflow: build_quiet(parts, &taps, &work.features, &work.quiet)?,
         sinks: work.sinks.iter().filter_map(|(node, name)| Some((tap(*node), spec(name)?))).collect(),
-        features: feature_names(parts.ir),
+        features: kept_names(parts.ir),
         generation: generation.to_owned(),
         files,
         store,

@@ -33,7 +33,7 @@ use flow_task::RunError;
 use flow_task::snapshots::Snapshots;
 use flow_task::stream::{StreamTask, task_of};
 
-/// Three streams over two feature sets: two of them write to one sink with a key, all of them and a feature have rows
+/// Three streams over two feature sets and a view that keeps rows by key, which are taken back: two of them write to one sink with a key, all of them and a feature have rows
 /// that cannot be computed or written.
 const SHOP: &str = r#"
 solution shop { version: "1.0.0" }
@@ -42,11 +42,19 @@ source sales:   stream<Sale> { key: card, time: at, lateness: 30s, unique: id }
 source refunds: stream<{ sale: string, at: timestamp }> { key: sale, time: at, lateness: 1m }
 features by_card by card from sales { n_1h = count() over 1h, spent_1h = sum(amount) over 1h }
 features by_shop by shop from sales { sold_1h = sum(9_223_372_036_854_775_000 + amount) over 1h }
-sink busy:     stream<{ id: string, n_1h: int, share: int }> {}
+view unsure: table<{ card: string, id: string, back: bool, share: int }> key card = sales
+  |> left join refunds as r on id == r.sale within 10m
+  |> where r == null or amount > 50
+  |> select card, id, back = r != null, share = 9_223_372_036_854_775_000 + amount
+sink busy:     stream<{ id: string, n_1h: int, share: int, before: string?, back: bool? }> {}
 sink top:      table<{ card: string, id: string, spent_1h: int }> key card {}
 sink outcomes: stream<{ id: string, refunded: bool, share: int }> {}
 stream bursts {
-  emit sales |> with by_card |> where n_1h > 1 |> select id, n_1h, share = 9_223_372_036_854_775_000 + amount to busy
+  emit sales
+    |> with by_card
+    |> left join unsure as u on card == u.card
+    |> where n_1h > 1
+    |> select id, n_1h, share = 9_223_372_036_854_775_000 + amount, before = u.id, back = u.back to busy
 }
 stream spenders {
   emit sales |> with by_card |> with by_shop |> where spent_1h > 100 |> select card, id, spent_1h to top

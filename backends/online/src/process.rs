@@ -9,6 +9,7 @@ use fec_model::model::{Format, Shape, Source};
 use fec_model::types::Type;
 use fec_plan::dataflow::set_columns;
 use fec_plan::service::{Rows, Scope, ServicePlan, ViewPlan, Work, called, services, views};
+use fec_plan::workers::kept_table;
 use fec_plan::{Deployment, Unit, openapi};
 use fec_rust::ident::{Names, snake};
 use fec_rust::page::{atom, call, list, mentions, record, text};
@@ -38,7 +39,6 @@ pub(crate) fn files(
     let read = tables_read(&plans);
     let views: Vec<ViewPlan> =
         views(scope).map_err(broken)?.into_iter().filter(|view| read.contains(&view.name)).collect();
-    let known: Vec<Symbol> = views.iter().map(|view| view.name).collect();
     let mut rules = RustFile::new("The expressions of the service, each as a function over its cells.").public();
     let header = "The operators of relations in requests, wired anew for each.";
     let mut wired = Wired::new(ir, sources, shared, header).public();
@@ -48,7 +48,7 @@ pub(crate) fn files(
     for plan in &plans {
         let name = plan.path.rsplit('.').next().unwrap_or_default();
         let module = modules.fresh(&snake(name));
-        let file = statements::print(ir, sources, plan, &known, (&mut rules, &mut wired))?;
+        let file = statements::print(ir, sources, plan, (&mut rules, &mut wired))?;
         files.push((format!("{module}.rs"), file));
         named.push((module, plan));
     }
@@ -91,7 +91,7 @@ fn main(
     let mut features = Vec::new();
     for info in ir.features.iter().filter(|info| read.contains(&info.name)) {
         let Some(Op::Features { sets, .. }) = ir.graph.get(info.node).map(|node| &node.op) else { continue };
-        let Some(table) = table_of(ir, info.node) else { continue };
+        let Some(table) = kept_table(ir, info.node) else { continue };
         let reader = readers.entry(info.node).or_insert_with(|| {
             let name = sets.first().map(|set| set.name.as_str()).unwrap_or_default();
             let function = snake(name);
@@ -112,11 +112,26 @@ fn main(
         file.import("flow_serve", "FeatureView");
         file.import(shared, "features");
     }
+    let mut kept = Vec::new();
+    let tables = tables_read(services.iter().map(|(_, plan)| *plan));
+    for view in ir.views.iter().filter(|view| tables.contains(&view.name)) {
+        let Some(table) = view.kept.and_then(|node| kept_table(ir, node)) else { continue };
+        let columns = schema::schema(&mut file, shared, &view.columns);
+        let arguments = [text(&view.name), atom(table.to_string()), call("Arc::new", [columns])];
+        let name = used.fresh(&snake(&view.name));
+        body.push_str(&call("KeptView::new", arguments).bound(&name, 4));
+        kept.push(atom(name));
+        file.import("std::sync", "Arc");
+        file.import("flow_serve", "KeptView");
+    }
     let models = ir.models.iter().map(|model| call("String::from", [text(&model.name)]));
     let made = services.iter().map(|(module, _)| call(&format!("{module}::service"), [atom("given")]));
     let mut fields = vec![("slots", atom("given.slots.clone()"))];
     if !features.is_empty() {
         fields.push(("features", list("vec!", features)));
+    }
+    if !kept.is_empty() {
+        fields.push(("kept", list("vec!", kept)));
     }
     if !ir.models.is_empty() {
         fields.push(("models", list("vec!", models)));
@@ -220,8 +235,8 @@ fn outside(ir: &Ir) -> Vec<(Symbol, Type)> {
 }
 
 /// The tables and views that services read by key.
-fn tables_read(services: &[ServicePlan]) -> BTreeSet<Symbol> {
-    let steps = services.iter().flat_map(|plan| &plan.statements.steps);
+fn tables_read<'p>(services: impl IntoIterator<Item = &'p ServicePlan>) -> BTreeSet<Symbol> {
+    let steps = services.into_iter().flat_map(|plan| &plan.statements.steps);
     let read = steps.filter_map(|step| match &step.work {
         Work::Table { table, .. } => Some(*table),
         _ => None,
@@ -255,12 +270,4 @@ fn sets_of(rows: &Rows, found: &mut BTreeSet<Symbol>) {
         Rows::Through(through) => through.inputs.iter().for_each(|(_, rows)| sets_of(rows, found)),
         Rows::Given(_) | Rows::List { .. } | Rows::Table { .. } | Rows::Missing(_) => {}
     }
-}
-
-/// The table of a feature node's state.
-fn table_of(ir: &Ir, node: NodeId) -> Option<usize> {
-    let mut nodes: Vec<NodeId> = ir.features.iter().map(|set| set.node).collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    nodes.iter().position(|known| *known == node)
 }

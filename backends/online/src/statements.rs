@@ -2,7 +2,6 @@
 
 use fec_diagnostics::Sources;
 use fec_ir::Ir;
-use fec_model::Symbol;
 use fec_plan::service::{ServicePlan, Step, Work};
 use fec_rust::page::{Tree, atom, call, list, mentions, record, text};
 use fec_rust::{Error, RustFile, doc, schema};
@@ -14,8 +13,6 @@ use crate::relations::{Page, short};
 pub(crate) struct Statements<'a, 'w> {
     page: Page<'a, 'w>,
     plan: &'a ServicePlan,
-    /// The views that can be read by their keys.
-    views: &'a [Symbol],
     /// The function that gives the kind of the answer.
     answer: String,
 }
@@ -25,14 +22,13 @@ pub(crate) fn print<'w>(
     ir: &'w Ir,
     sources: &'w Sources,
     plan: &ServicePlan,
-    views: &[Symbol],
     (rules, wired): (&mut RustFile, &mut Wired<'w>),
 ) -> Result<String, Error> {
     let docs = if plan.docs.is_empty() { String::new() } else { format!("{}\n\n", plan.docs) };
     let place = doc::place(sources, plan.span);
     let header = format!("{docs}The statements of the service `{}`, {place}.", plan.path);
     let page = Page::new((ir, sources), &plan.statements.cells, &header, (rules, wired));
-    let mut statements = Statements { page, plan, views, answer: String::new() };
+    let mut statements = Statements { page, plan, answer: String::new() };
     statements.service()?;
     Ok(statements.page.file.finish())
 }
@@ -173,12 +169,6 @@ impl Statements<'_, '_> {
             Work::Features { set, keys } => {
                 body.push_str(&self.page.all(&format!("{function}_key"), keys)?.bound("keys", 4));
                 call("Step::features", [name, text(set), atom("keys")])
-            }
-            Work::Table { table, .. } if self.page.ir.source(table).is_none() && !self.views.contains(table) => {
-                let path = &self.plan.path;
-                return Err(Error::new(format!(
-                    "`{path}` reads the view `{table}` by its key, which comes out of streams; declare features and read those"
-                )));
             }
             Work::Table { table, keys } => {
                 body.push_str(&self.page.all(&format!("{function}_key"), keys)?.bound("keys", 4));

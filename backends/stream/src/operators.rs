@@ -5,7 +5,7 @@ use fec_model::Symbol;
 use fec_model::expr::{Aggregate, AggregateFunction, Expr};
 use fec_model::relation::{JoinKind, JoinPick};
 use fec_model::types::Column;
-use fec_plan::dataflow::{FeatureRead, FeatureState, Join, Operator, Picked, RowOp, TableRows};
+use fec_plan::dataflow::{FeatureRead, FeatureState, Join, KeptJoin, Operator, Picked, RowOp, TableRows};
 use fec_rust::Error;
 
 use crate::unit::{Over, Unit};
@@ -158,7 +158,43 @@ impl Unit<'_> {
                 Made::plain(call("Upsert::new", [self.schema(label, input), key, settle]))
             }
             RowOp::Features { state, keys, reads } => self.features(placed, (state, keys, reads), label, within)?,
+            RowOp::KeyedRows { key, settle, joins } => {
+                self.keyed_rows((input, flow), (key, *settle, joins), label, within)?
+            }
         })
+    }
+
+    fn keyed_rows(
+        &mut self,
+        (input, flow): (&[Column], Tree),
+        (key, settle, joins): (&[usize], Option<i64>, &[KeptJoin]),
+        label: &str,
+        within: &str,
+    ) -> Result<Made, Error> {
+        for name in ["KeptRows", "KeyedRows"] {
+            self.main.import("flow_operators::keyed_rows", name);
+        }
+        self.main.import("flow_operators::expression", "Input");
+        let settle = match settle {
+            Some(settle) => call("Some", [schema::duration(&mut self.main, settle)]),
+            None => atom("None"),
+        };
+        let fields = [
+            ("schema", self.schema(label, input)),
+            ("key", list("vec!", key.iter().map(|position| atom(format!("Input::column({position})"))))),
+            ("settle", settle),
+            ("flow", flow),
+        ];
+        let kept = self.variable(within, &format!("{label}_kept"));
+        let mut before = vec![(kept.clone(), record("KeptRows", fields))];
+        let mut names = Vec::with_capacity(joins.len());
+        for read in joins {
+            let spec = self.join(&read.join, &format!("{label}_join"), call("Arc::from", [text(&read.flow)]))?;
+            let name = self.variable(within, &format!("{label}_on"));
+            names.push(atom(&name));
+            before.push((name, spec));
+        }
+        Ok(Made { before, operator: call("KeyedRows::new", [atom(&kept), list("vec!", names)]) })
     }
 
     fn picked(&mut self, picks: &[Picked]) -> Tree {

@@ -5,7 +5,7 @@ use fec_ir::{Ir, NodeId, Op};
 use fec_model::model::{Format, Shape, Sink, Source, TimeUnit, Write};
 use fec_plan::Deployment;
 use fec_plan::dataflow::{FeatureState, feature_state};
-use fec_plan::workers::{feature_nodes, feature_sources};
+use fec_plan::workers::{feature_sources, kept_nodes};
 use fec_rust::ident::{Names, snake};
 use fec_rust::{Error, RustFile, Scope, doc, enumeration};
 
@@ -17,7 +17,7 @@ use fec_rust::schema;
 pub(crate) fn feature_function(ir: &Ir, node: NodeId) -> String {
     let mut names = Names::default();
     let mut found = String::new();
-    for known in feature_nodes(ir) {
+    for known in kept_nodes(ir) {
         let Some(Op::Features { sets, .. }) = ir.graph.get(known).map(|node| &node.op) else { continue };
         let name = names.fresh(&snake(sets.first().map(|set| set.name.as_str()).unwrap_or_default()));
         if known == node {
@@ -153,11 +153,11 @@ fn sink_tree(sink: &Sink) -> Tree {
 pub(crate) fn features_file(deployment: &Deployment<'_>, sources: &Sources) -> Result<String, Error> {
     let ir = deployment.ir;
     let mut file = RustFile::new("What features keep, and the values over it.").public();
-    for node in feature_nodes(ir) {
+    for node in kept_nodes(ir) {
         // No function of an expression is called like one of these.
         file.fresh(&feature_function(ir, node));
     }
-    for node in feature_nodes(ir) {
+    for node in kept_nodes(ir) {
         let Some(kept) = ir.graph.get(node) else { continue };
         let Op::Features { sets, head } = &kept.op else { continue };
         let state = feature_state(&kept.name, sets, *head).map_err(|error| Error { message: error.to_string() })?;
@@ -291,7 +291,7 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
         params.push(record("Parameter", fields));
         scope = scope.slot(&param.name, position, &param.ty);
     }
-    let features = feature_nodes(deployment.ir).into_iter().filter_map(|node| ir.graph.get(node));
+    let features = kept_nodes(deployment.ir).into_iter().filter_map(|node| ir.graph.get(node));
     let features = features.map(|node| call("String::from", [text(&node.name)]));
     let sets: Vec<Tree> = feature_sources(ir)
         .into_iter()

@@ -150,6 +150,7 @@ impl Unit<'_> {
             (RowOp::Table { source }, _) => source.clone(),
             (RowOp::Upsert { .. } | RowOp::Union | RowOp::Whole { .. }, Some(Op::Emit { sink })) => sink.to_string(),
             (RowOp::Pick(_), Some(Op::FeatureRead { set, .. })) => format!("with {set}"),
+            (RowOp::KeyedRows { .. }, _) => name.split('/').nth(1).unwrap_or(name).to_owned(),
             (RowOp::Features { .. }, _) => crate::shared::feature_function(self.ir, placed.node),
             _ => {
                 let parts: Vec<&str> = name.split('/').skip(1).collect();

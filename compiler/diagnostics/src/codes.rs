@@ -189,8 +189,8 @@ codes! {
 
     // Warnings.
     W0001 "a needless `??`"
+    // W0003 is taken: it named a process without a crate, and every process has one.
     W0002 "a binding that is not used yet"
-    W0003 "a process that has no crate yet"
 }
 
 #[cfg(test)]

@@ -78,6 +78,8 @@ pub struct ViewInfo {
     pub columns: Columns,
     /// Node.
     pub node: NodeId,
+    /// Over streams: the [`Op::KeyedRows`](crate::op::Op::KeyedRows) node that keeps the last row of each key.
+    pub kept: Option<NodeId>,
     /// Place.
     pub span: Span,
 }
@@ -156,6 +158,12 @@ impl Ir {
     #[must_use]
     pub fn feature_set(&self, name: &str) -> Option<&FeatureInfo> {
         self.features.iter().find(|set| set.name == name)
+    }
+
+    /// The view called `name`, where it has a key.
+    #[must_use]
+    pub fn view(&self, name: &str) -> Option<&ViewInfo> {
+        self.views.iter().find(|view| view.name == name)
     }
 
     /// The flow at `path`.

@@ -120,9 +120,7 @@ fn subject(op: &Op) -> Option<String> {
 fn read_by_name(ir: &Ir, op: &Op) -> Vec<NodeId> {
     match op {
         Op::ReadFeatures { set, .. } => ir.feature_set(set).map(|set| set.node).into_iter().collect(),
-        Op::ReadTable { table, .. } => {
-            ir.views.iter().find(|view| view.name == *table).map(|view| view.node).into_iter().collect()
-        }
+        Op::ReadTable { table, .. } => ir.view(table).map(|view| view.kept.unwrap_or(view.node)).into_iter().collect(),
         Op::Predict { model, .. } => publishes(ir, model),
         _ => Vec::new(),
     }

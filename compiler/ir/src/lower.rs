@@ -79,6 +79,8 @@ struct Lowering<'a> {
     waiting: HashMap<Symbol, (usize, FeatureSet)>,
     /// What is said of those that have it, with their place.
     described: Vec<(usize, FeatureInfo)>,
+    /// Views with a key by name: the node of their rows, and of what is kept of them.
+    views: HashMap<Symbol, (NodeId, Option<NodeId>)>,
     /// How many nodes have wanted a name.
     names: HashMap<String, u32>,
 }
@@ -125,6 +127,7 @@ impl<'a> Lowering<'a> {
             declared,
             ir,
             sets: HashMap::new(),
+            views: HashMap::new(),
             waiting: HashMap::new(),
             described: Vec::new(),
             names: HashMap::new(),
@@ -177,19 +180,38 @@ impl<'a> Lowering<'a> {
 
     fn views(&mut self, views: &[View]) {
         for view in views {
-            if view.relation.ty.key.is_empty() {
-                continue;
-            }
-            let mut scope = Scope::new(format!("views/{}", view.name), Plane::Stream);
-            let node = self.relation(view.relation.clone(), &mut scope);
+            let Some((node, kept)) = self.view_nodes(&view.name) else { continue };
             self.ir.views.push(ViewInfo {
                 name: view.name,
                 key: view.relation.ty.key.clone(),
                 columns: view.relation.ty.columns.clone(),
                 node,
+                kept,
                 span: view.span,
             });
         }
+    }
+
+    /// The nodes of a view with a key: that of its rows, and that which keeps the last of each key.
+    fn view_nodes(&mut self, name: &str) -> Option<(NodeId, Option<NodeId>)> {
+        // A view that is joined by its key is lowered when it is first needed, as feature sets are.
+        if let Some(known) = self.views.get(name) {
+            return Some(*known);
+        }
+        let view = self.declared.views.get(name).copied().filter(|view| !view.relation.ty.key.is_empty())?;
+        let mut scope = Scope::new(format!("views/{name}"), Plane::Stream);
+        let rows = self.relation(view.relation.clone(), &mut scope);
+        let mut kept = None;
+        if view.kept {
+            let ty = RelationType { boundedness: Boundedness::Table, changes: true, ..view.relation.ty.clone() };
+            let op = Op::KeyedRows { key: ty.key.clone() };
+            let place = self.place(rows);
+            let mut node = self.row_node(&scope, op, ty, place, view.span);
+            node.planes = Planes::all();
+            kept = Some(self.ir.graph.add(node, &[rows]));
+        }
+        self.views.insert(view.name, (rows, kept));
+        Some((rows, kept))
     }
 
     /// The head of each feature set: as far back as a row may read it.

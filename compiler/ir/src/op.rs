@@ -50,7 +50,8 @@ pub enum Op {
         /// Delay of the right rows.
         right_delay: i64,
     },
-    /// Rows with a table as of their arrival. Port 0: rows, port 1: the table.
+    /// Rows with a table as of their arrival, or with the rows that a view keeps by key, as of their place. Port 0: rows,
+    /// port 1: the table, or the view's [`Op::KeyedRows`].
     LookupJoin {
         /// Kind.
         join: JoinKind,
@@ -93,6 +94,11 @@ pub enum Op {
         alias: Option<Symbol>,
         /// The row counts too.
         including_row: bool,
+    },
+    /// The last row of each key of a view over streams. Port 0: the view's rows or changes.
+    KeyedRows {
+        /// Its key columns.
+        key: Vec<Symbol>,
     },
     /// Only what later events cannot change: rows of time t once the frontier has passed t + the input's delay. Port 0.
     Final,
@@ -278,6 +284,7 @@ impl Op {
             Self::HashJoin { .. } => "hash_join",
             Self::Features { .. } => "features",
             Self::FeatureRead { .. } => "feature_read",
+            Self::KeyedRows { .. } => "keyed_rows",
             Self::Final => "final",
             Self::Aggregate { .. } => "aggregate",
             Self::Sort { .. } => "sort",

@@ -173,6 +173,14 @@ impl Check<'_> {
                 }
                 self.exprs(keys, &rows.columns, &[]);
             }
+            (Op::KeyedRows { key }, Some(input), _) => {
+                if !input.timed {
+                    self.fail("keeps rows that have no place".to_owned());
+                }
+                for name in key.iter().filter(|name| !has(&input.columns, **name)) {
+                    self.fail(format!("keeps rows by `{name}`, which they do not have"));
+                }
+            }
             (Op::Features { sets, .. }, Some(input), _) => {
                 if !input.timed {
                     self.fail("aggregates over time rows that have none".to_owned());

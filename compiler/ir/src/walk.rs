@@ -164,6 +164,7 @@ macro_rules! each_expr {
             match op {
                 Op::Scan { .. }
                 | Op::SinkRows { .. }
+                | Op::KeyedRows { .. }
                 | Op::Final
                 | Op::Take { .. }
                 | Op::Union

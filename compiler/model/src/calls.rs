@@ -10,7 +10,7 @@ use crate::check::Checker;
 use crate::convert::field_of;
 use crate::expr::{Expr, ExprKind, VarId};
 use crate::functions::{AGGREGATES, FUNCTIONS, LATER};
-use crate::names::{Known, ServiceInfo, suggest};
+use crate::names::{Known, ServiceInfo, ViewInfo, suggest};
 use crate::scope::{Bound, Place, Scope, Var, path};
 use crate::types::{Column, Kind, Record, Type};
 
@@ -375,7 +375,14 @@ impl<'a> Checker<'a> {
                 let record = Record { name: source.row, fields: source.ty.columns.clone() };
                 ty = Type::maybe(Kind::Record(record));
             }
-            Known::View(view) if !view.ty.key.is_empty() && !view.events => {
+            Known::View(view) if view.is_read_by_key => {
+                if view.failed {
+                    return self.wrong(span);
+                }
+                if view.streams && !view.kept {
+                    self.not_kept(&view, span);
+                    return self.wrong(span);
+                }
                 keys_of = view.ty.key.iter().filter_map(|key| view.ty.column(key)).cloned().collect();
                 path_of = view.path;
                 make = |table, keys| ExprKind::TableRead { table, keys: keys.into() };
@@ -397,6 +404,17 @@ impl<'a> Checker<'a> {
             Some(keys) => Expr { kind: make(path_of, keys), ty, span },
             None => self.wrong(span),
         }
+    }
+
+    /// Reports a read by key of a view over streams whose rows are not kept by it.
+    fn not_kept(&mut self, view: &ViewInfo, span: Span) {
+        let found = Diagnostic::not_yet(span, &format!("reading `{}` by its key", view.path));
+        let Some((place, word)) = &view.bounded_only else { return self.report(found) };
+        let repair = match word.as_str() {
+            "latest" => "leave it out: of the rows of a key the last one that arrived is read".to_owned(),
+            _ => format!("keep what `{word}` gives in a feature set by this key, and read that"),
+        };
+        self.report(found.label(*place, format!("`{word}` needs all rows, and the stream never ends")).help(repair));
     }
 
     /// Key values as the key's types; they may be absent.

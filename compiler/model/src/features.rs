@@ -9,9 +9,10 @@ use fec_syntax::ast::{self, ExprKind as Ast};
 use crate::aggregates::{Line, called, is_key, line_span, takes_back};
 use crate::check::Checker;
 use crate::expr::{Aggregate, Expr, Trailing};
-use crate::model::{FeatureSet, View};
+use crate::model::{FeatureSet, Shape, View};
 use crate::names::{Decl, Known, SetInfo, ViewInfo};
 use crate::pipeline::Piped;
+use crate::relation::{Relation, RelationOp};
 use crate::scope::{Place, Scope};
 use crate::types::{Boundedness, Column, Columns, Kind, Record, Type};
 
@@ -69,22 +70,34 @@ impl<'a> Checker<'a> {
                     self.no_column(name, &piped.relation.ty.columns);
                 }
             }
-            if piped.events {
-                let found = Diagnostic::not_yet(decl.name.span, "a keyed view over a stream");
-                self.report(found);
-            }
             piped.relation.ty.key = key.iter().map(|name| name.text).collect();
         }
+        // The key of a stream is that of its log, and makes no table of a view.
+        let streams = piped.events || self.is_of_streams(&piped.relation);
+        let is_read_by_key = !key.is_empty() || !streams && !piped.relation.ty.key.is_empty();
+        let kept = piped.events && !key.is_empty() && piped.bounded_only.is_none() && !piped.is_wrong();
         let info = ViewInfo {
             path,
             ty: Rc::new(piped.relation.ty.clone()),
             events: piped.events,
+            is_read_by_key,
+            kept,
+            streams,
             bounded_only: piped.bounded_only.clone(),
             base: piped.base,
             failed: piped.is_wrong(),
         };
-        self.model.views.push(View { name: path, relation: piped.relation, span: decl.name.span });
+        self.model.views.push(View { name: path, relation: piped.relation, kept, span: decl.name.span });
         Known::View(Rc::new(info))
+    }
+
+    /// Whether rows come out of streams, though they may end.
+    fn is_of_streams(&self, relation: &Relation) -> bool {
+        match &relation.op {
+            RelationOp::Source(name) => self.model.source(name).is_some_and(|source| source.shape == Shape::Stream),
+            RelationOp::View(name) => self.model.view(name).is_some_and(|view| self.is_of_streams(&view.relation)),
+            op => op.inputs().iter().any(|input| self.is_of_streams(input)),
+        }
     }
 
     pub(crate) fn declare_features(

@@ -10,7 +10,7 @@ use crate::names::Known;
 use crate::pipeline::{Piped, own_column};
 use crate::relation::{Relation, RelationOp};
 use crate::scope::{Place, Scope, narrow_columns, present};
-use crate::types::{Boundedness, Column, Kind, Record, Type};
+use crate::types::{Boundedness, Column, Kind, Record, RelationType, Type};
 
 /// The conditions of a join, taken apart.
 struct Conditions {
@@ -25,9 +25,13 @@ impl<'a> Checker<'a> {
         };
         let right_span = right.span;
         let right_ast = right;
-        let right = self.relation(right_ast, scope);
+        let mut right = self.relation(right_ast, scope);
         if right.is_wrong() {
             return right;
+        }
+        let kept = within.is_none() && self.is_kept(&right.relation);
+        if kept {
+            right.relation.ty.boundedness = Boundedness::Table;
         }
         let alias = match (alias, &right_ast.kind) {
             (Some(alias), _) => (alias.text, alias.span),
@@ -48,10 +52,64 @@ impl<'a> Checker<'a> {
         let Some(bounds) = self.bounds(&left, &right, right_span, within.as_ref(), op, scope) else {
             return Piped::wrong(op.span);
         };
+        if kept && !self.may_look_up(&left, right_span, op) {
+            return Piped::wrong(op.span);
+        }
         let Some(conditions) = self.on(&left, &right, &alias.0, on.as_ref(), op, scope) else {
             return Piped::wrong(op.span);
         };
+        if kept && !self.is_by_key(&right.relation.ty, &conditions, on.as_ref().map_or(op.span, |on| on.span)) {
+            return Piped::wrong(op.span);
+        }
         self.joined(left, right, *kind, *pick, alias.0, conditions, bounds, op.span)
+    }
+
+    /// Whether rows are those of a view over streams that keeps the last one of each key.
+    fn is_kept(&self, right: &Relation) -> bool {
+        match &right.op {
+            RelationOp::View(name) => self.model.view(name).is_some_and(|view| view.kept),
+            _ => false,
+        }
+    }
+
+    /// Whether these rows can read a view as of their place.
+    fn may_look_up(&mut self, left: &Piped, right_span: Span, op: &'a ast::Operator) -> bool {
+        let ty = &left.relation.ty;
+        if ty.late && ty.timed {
+            let found =
+                Diagnostic::error(codes::E0403, op.word, "these rows may come later than their source's lateness")
+                    .label(left.relation.span, "after this, a row can come long after its own time")
+                    .label(right_span, "this is read as it was when the row came");
+            self.report(found.help("join the view first: before other streams, `final`, and what needs all rows"));
+            return false;
+        }
+        if !ty.timed {
+            let found = Diagnostic::not_yet(op.word, "a join of rows without a time with a view over a stream")
+                .label(left.relation.span, "these rows have no place among events")
+                .label(right_span, "this is read as it was when a row came");
+            self.report(found.help("join the view before the operator that loses the time of its rows"));
+            return false;
+        }
+        true
+    }
+
+    /// Whether a join with a view that keeps the last row of each key is by all of that key.
+    fn is_by_key(&mut self, view: &RelationType, conditions: &Conditions, span: Span) -> bool {
+        let column = |right: &Expr| match &right.kind {
+            ExprKind::Right(name) => Some(*name),
+            _ => None,
+        };
+        let mut on: Vec<Option<Symbol>> = conditions.on.iter().map(|(_, right)| column(right)).collect();
+        let mut key: Vec<Option<Symbol>> = view.key.iter().copied().map(Some).collect();
+        on.sort();
+        key.sort();
+        if on == key {
+            return true;
+        }
+        let names: Vec<String> = view.key.iter().map(|name| format!("`{name}`")).collect();
+        let found = Diagnostic::error(codes::E0414, span, "a view over a stream is joined by its key");
+        self.report(found.help(format!("its key is {}: one equality for each column, and no other", names.join(", "))));
+        false
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are the parts of one operator")]
@@ -83,7 +141,8 @@ impl<'a> Checker<'a> {
             let record = Kind::Record(Record { name: None, fields });
             ty.columns.push(Column { name: alias, ty: Type { kind: record, optional } });
         }
-        ty.changes |= right.relation.ty.changes;
+        // What is read as of a row does not change any more.
+        ty.changes |= right.relation.ty.changes && right.relation.ty.boundedness != Boundedness::Table;
         // Two relations that end are joined when all their rows are there.
         ty.late |= within.is_some() || right.relation.ty.boundedness != Boundedness::Table;
         if within.is_some() {
@@ -123,7 +182,9 @@ impl<'a> Checker<'a> {
             self.report(found.help("begin with the stream, and join the table to it"));
             return None;
         }
-        match (within, left.events && right.events) {
+        // What a view keeps by key is the only stream that is a table by now.
+        let are_streams = left.events && right.events && right.relation.ty.boundedness != Boundedness::Table;
+        match (within, are_streams) {
             (None, false) => Some(None),
             (Some(within), true) => self.window_bounds(within).map(Some),
             (None, true) => {
@@ -242,7 +303,8 @@ impl<'a> Checker<'a> {
             Known::Features(set) => set,
             Known::Failed => return Piped::wrong(op.span),
             Known::View(_) => {
-                self.report(Diagnostic::not_yet(features.span, "`with` and a view"));
+                let found = Diagnostic::not_yet(features.span, "`with` and a view");
+                self.report(found.help(format!("join it: `|> left join {name} as v on …`")));
                 return Piped::wrong(op.span);
             }
             _ => {

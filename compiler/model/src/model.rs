@@ -191,6 +191,8 @@ pub struct View {
     pub name: Symbol,
     /// Pipeline; its type carries the key.
     pub relation: Relation,
+    /// Whether the last row of each key is kept, for its rows come out of streams.
+    pub kept: bool,
     /// Place.
     pub span: Span,
 }

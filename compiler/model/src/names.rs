@@ -83,6 +83,12 @@ pub(crate) struct ViewInfo {
     pub path: Symbol,
     pub ty: Rc<RelationType>,
     pub events: bool,
+    /// Whether it has a key of its own, or that of a table.
+    pub is_read_by_key: bool,
+    /// Whether the last row of each key is kept.
+    pub kept: bool,
+    /// Whether its rows come out of streams.
+    pub streams: bool,
     /// An operator that streams do not have.
     pub bounded_only: Option<(Span, String)>,
     /// The stream its rows come from.

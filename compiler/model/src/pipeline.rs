@@ -237,7 +237,11 @@ impl<'a> Checker<'a> {
         if scope.place == Place::Service && view.events {
             let found =
                 Diagnostic::error(codes::E0408, span, format!("`{name}` never ends: a service cannot read it all"));
-            self.report(found.help("a service reads what a feature set keeps of a stream"));
+            let repair = match view.kept {
+                true => format!("read the row of one key: `{name}[key]`"),
+                false => "a service reads what a feature set keeps of a stream".to_owned(),
+            };
+            self.report(found.help(repair));
             return Piped::wrong(span);
         }
         if let (Place::Stream | Place::Features, Some((place, word))) = (scope.place, &view.bounded_only) {

@@ -159,3 +159,32 @@ pub enum RelationOp {
         inputs: Vec<Relation>,
     },
 }
+
+impl RelationOp {
+    /// The relations that it works on, from left to right.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<&Relation> {
+        match self {
+            Self::Error
+            | Self::Source(_)
+            | Self::View(_)
+            | Self::Binding(_)
+            | Self::Part { .. }
+            | Self::Sink(_)
+            | Self::Rows(_) => Vec::new(),
+            Self::Where { input, .. }
+            | Self::Select { input, .. }
+            | Self::Derive { input, .. }
+            | Self::With { input, .. }
+            | Self::Final { input }
+            | Self::Group { input, .. }
+            | Self::Sort { input, .. }
+            | Self::Top { input, .. }
+            | Self::Take { input, .. }
+            | Self::Distinct { input, .. }
+            | Self::Latest { input, .. } => vec![input],
+            Self::Join { left, right, .. } => vec![left, right],
+            Self::Union { inputs } => inputs.iter().collect(),
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! node's rows are looked up, which instance of a feature state serves which reader, where each column lies.
 
 mod features;
+mod keyed_rows;
 mod operators;
 mod sinks;
 mod wiring;
@@ -29,7 +30,7 @@ pub struct Wanted<'a> {
     pub ir: &'a Ir,
     /// Nodes whose rows are wanted. An `emit` of a stream gives what its sink takes, from all that is emitted there.
     pub taps: &'a [NodeId],
-    /// Feature nodes whose state is kept, whoever reads it.
+    /// Nodes of features and views whose state is kept, whoever reads it.
     pub features: &'a [NodeId],
     /// Nodes whose rows are there already: each is fed as a source of this number.
     pub given: &'a BTreeMap<NodeId, u32>,
@@ -205,6 +206,15 @@ pub enum RowOp {
         /// Who reads it.
         reads: Vec<FeatureRead>,
     },
+    /// The last row of each key of a view. Port 0 takes its rows or changes, port 1 + i and output i are those of join i.
+    KeyedRows {
+        /// The positions of the key.
+        key: Vec<usize>,
+        /// How long after its time a row can still change, microseconds; `None` where no row ever does.
+        settle: Option<i64>,
+        /// The joins that read it; their equal pairs are in the order of the key.
+        joins: Vec<KeptJoin>,
+    },
 }
 
 /// A column that is handed on.
@@ -233,6 +243,17 @@ pub struct Join {
     pub left: Vec<Column>,
     /// Columns of the right side.
     pub right: Vec<Column>,
+}
+
+/// One join with the rows that a view keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptJoin {
+    /// The plan's node.
+    pub node: NodeId,
+    /// What joins share.
+    pub join: Join,
+    /// The name under which its dead letters go.
+    pub flow: String,
 }
 
 /// Rows that are found by key.

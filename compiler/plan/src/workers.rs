@@ -24,7 +24,7 @@ pub struct Work {
     pub keeps_features: bool,
     /// The sinks that it writes, each with the node that is tapped for it.
     pub sinks: Vec<(NodeId, String)>,
-    /// The nodes whose features it keeps for services.
+    /// The nodes whose features, and rows of views, it keeps for services.
     pub features: Vec<NodeId>,
     /// The nodes that it has too, and whose dead letters another worker tells.
     pub quiet: BTreeSet<NodeId>,
@@ -42,7 +42,7 @@ pub fn workers(deployment: &Deployment<'_>) -> Vec<Work> {
         of,
         keeps_features: unit.keeps_features,
         sinks: stream_sinks(ir).into_iter().filter(|(emit, _)| has(ir, unit, *emit)).collect(),
-        features: if unit.keeps_features { feature_nodes(ir) } else { Vec::new() },
+        features: if unit.keeps_features { kept_nodes(ir) } else { Vec::new() },
         quiet: BTreeSet::new(),
     };
     let mut workers: Vec<Work> = (0u32..).zip(&units).map(work).collect();
@@ -57,11 +57,19 @@ pub fn workers(deployment: &Deployment<'_>) -> Vec<Work> {
     workers
 }
 
-/// The nodes that keep features, in the order of their tables.
+/// The nodes that keep what services read by key, features and the rows of views, in the order of their tables.
 #[must_use]
-pub fn feature_nodes(ir: &Ir) -> Vec<NodeId> {
-    let nodes: BTreeSet<NodeId> = ir.features.iter().map(|set| set.node).collect();
+pub fn kept_nodes(ir: &Ir) -> Vec<NodeId> {
+    let views = ir.views.iter().filter_map(|view| view.kept);
+    let nodes: BTreeSet<NodeId> = ir.features.iter().map(|set| set.node).chain(views).collect();
     nodes.into_iter().collect()
+}
+
+/// The table of a node's state: where a service reads it.
+#[must_use]
+pub fn kept_table(ir: &Ir, node: NodeId) -> Option<u32> {
+    let number = kept_nodes(ir).iter().position(|known| *known == node)?;
+    u32::try_from(number).ok()
 }
 
 /// The feature sets in their order, each with the streams that its values come from.
@@ -110,6 +118,9 @@ impl DataflowPlan {
                 for read in reads.iter_mut().filter(|read| quiet.contains(&read.node)) {
                     read.flow.clear();
                 }
+            }
+            if let RowOp::KeyedRows { joins, .. } = &mut operator.op {
+                joins.iter_mut().filter(|read| quiet.contains(&read.node)).for_each(|read| read.flow.clear());
             }
         }
     }

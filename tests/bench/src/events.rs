@@ -11,7 +11,7 @@ use fec_local::dataflow::{Parts, build};
 use fec_local::environment::Environment;
 use fec_local::pipeline::{MICRO_BATCH, Pipeline, Produced};
 use fec_local::specs;
-use fec_local::stream::feature_nodes;
+use fec_local::stream::kept_nodes;
 use fec_local::tables::Tables;
 use flow_core::batch::Origin;
 use flow_core::block::Block;
@@ -110,7 +110,7 @@ pub(crate) fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<G
     let parts =
         Parts { ir, names: &environment.names, slots: &environment.slots, tables: &tables, given: &given, now: None };
     let tap = stream_sinks(ir).first().map(|(tap, _)| *tap).ok_or("there is no emit")?;
-    let mut pipeline = Pipeline::new(build(parts, &[tap], &feature_nodes(ir)).map_err(message)?);
+    let mut pipeline = Pipeline::new(build(parts, &[tap], &kept_nodes(ir)).map_err(message)?);
     if kept == Kept::No {
         pipeline.untracked();
     }
@@ -222,7 +222,7 @@ pub fn reads(rows: usize, cards: usize, rounds: usize) -> Outcome {
 /// A reader of the features' stored state, and its blocks in memory.
 fn reader(ir: &Ir) -> Result<FeatureReader, String> {
     let environment = Environment::new(ir).map_err(|error| error.to_string())?;
-    let node = feature_nodes(ir).first().and_then(|id| ir.graph.get(*id)).ok_or("there are no features")?;
+    let node = kept_nodes(ir).first().and_then(|id| ir.graph.get(*id)).ok_or("there are no features")?;
     let Op::Features { sets, head } = &node.op else { return Err("the node keeps no features".to_owned()) };
     let (set, _) = descriptor(&node.name, sets, *head, &environment.names).map_err(|error| error.to_string())?;
     Ok(FeatureReader::new(set))

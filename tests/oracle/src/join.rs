@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fec_model::expr::Expr;
-use fec_model::relation::Relation;
+use fec_model::relation::{Relation, RelationOp};
 use fec_model::types::Boundedness;
 use fec_syntax::ast::{JoinKind, JoinPick};
 
@@ -52,7 +52,13 @@ impl Scope<'_> {
             false => self.keyed(join, self.rows(join.right)?, false)?,
         };
         for left in left {
-            let looked_up = if is_table && left.change.place != Place::nowhere() {
+            let looked_up = if let RelationOp::View(view) = &join.right.op
+                && is_table
+                && self.world.model.view(view).is_some_and(|view| view.kept)
+            {
+                let rows = self.world.kept(view)?.before(&left.change.place);
+                Some(Scope::new(self.world, self.cut).keyed(join, rows, false)?)
+            } else if is_table && left.change.place != Place::nowhere() {
                 Some(self.as_of(left.change.place.arrived, |scope| scope.keyed(join, scope.rows(join.right)?, false))?)
             } else {
                 None

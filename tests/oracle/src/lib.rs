@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod exact;
 pub mod function;
 mod join;
+mod kept;
 pub mod read;
 mod relation;
 pub mod scope;

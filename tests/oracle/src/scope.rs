@@ -133,6 +133,13 @@ impl<'w> Scope<'w> {
         let (rows, columns, key): (Vec<Vec<Cell>>, _, _) =
             match (self.world.model.source(table), self.world.model.view(table)) {
                 (Some(source), _) => (self.world.table(source, instant), &source.ty.columns, &source.key),
+                // What is kept of streams stands where the store does, also where a request names a later instant.
+                (None, Some(view)) if view.kept => {
+                    let cut = self.cut.min(self.world.end);
+                    let rows = Scope::new(self.world, cut).rows(&view.relation)?;
+                    let rows = rows.into_iter().map(|row| row.cells).collect();
+                    (rows, &view.relation.ty.columns, &view.relation.ty.key)
+                }
                 (None, Some(view)) => {
                     let rows: Vec<Change> = self.in_view(|scope| scope.rows(&view.relation))?;
                     let rows = rows.into_iter().map(|row| row.cells).collect();

@@ -40,7 +40,8 @@ pub fn expectations(model: &Model, test: &Test) -> Result<Vec<Result<bool, Stop>
     let predictions = answers.collect::<Result<_, Stop>>()?;
     let mut world = World::new(model, &history);
     world.predictions = predictions;
-    let mut scope = Scope::new(&world, test.at.unwrap_or(world.end));
+    world.end = test.at.unwrap_or(world.end);
+    let mut scope = Scope::new(&world, world.end);
     scope.now = Some(scope.cut);
     Ok(test.expectations.iter().map(|expectation| scope.env().holds(expectation)).collect())
 }

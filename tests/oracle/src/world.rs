@@ -13,6 +13,7 @@ use fec_model::types::Kind;
 use crate::aggregate::{Entry, aggregate, entry};
 use crate::change::{Change, Identity, Place, Standing, sort};
 use crate::evaluate::{Stop, broken};
+use crate::kept::Kept;
 use crate::relation::names;
 use crate::scope::{Bound, Scope};
 use crate::source::{Event, Intake, Record, accept, accept_table, table_at};
@@ -83,12 +84,14 @@ pub struct World<'w> {
     pub model: &'w Model,
     /// What each published model answers; a missing one has no version.
     pub predictions: BTreeMap<Symbol, Value>,
-    /// T: a microsecond after the greatest arrival.
+    /// T: a microsecond after the greatest arrival, or the instant of a test.
     pub end: i64,
     intakes: BTreeMap<Symbol, Intake>,
     tables: BTreeMap<Symbol, (Vec<Vec<Cell>>, Vec<i64>)>,
     ranks: BTreeMap<Symbol, usize>,
     inputs: RefCell<BTreeMap<Symbol, Rc<Input>>>,
+    /// Of each view over streams what it keeps.
+    pub(crate) views: RefCell<BTreeMap<Symbol, Rc<Kept>>>,
     /// What answered requests have given to sinks, in order.
     requested: RefCell<Vec<Emitted>>,
 }
@@ -111,8 +114,8 @@ impl<'w> World<'w> {
         let end = intakes.values().filter_map(|intake| intake.arrived).max().map_or(0, |last| last.saturating_add(1));
         let names: BTreeSet<&Symbol> = model.sources.iter().map(|source| &source.name).collect();
         let ranks = names.into_iter().cloned().zip(0..).collect();
-        let (inputs, requested) = (RefCell::default(), RefCell::default());
-        Self { model, predictions: BTreeMap::new(), end, intakes, tables, ranks, inputs, requested }
+        let (inputs, views, requested) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { model, predictions: BTreeMap::new(), end, intakes, tables, ranks, inputs, views, requested }
     }
 
     /// What came of a stream source's records.

@@ -221,7 +221,7 @@ pub fn answer(world: &World<'_>, service: &str, key: &str, now: i64) -> Result<C
     }
 }
 
-/// The dead letters of sources, feature sets and streams.
+/// The dead letters of sources, feature sets, views that are kept, and streams.
 ///
 /// # Errors
 /// [`Stop::Broken`].
@@ -245,6 +245,9 @@ pub fn letters(world: &World<'_>) -> Result<BTreeSet<Letter>, Stop> {
     }
     for set in &world.model.features {
         out.extend(world.features_left_out(&set.name)?.iter().filter_map(|left| left_out(world, &set.name, left)));
+    }
+    for view in world.model.views.iter().filter(|view| view.kept) {
+        out.extend(world.view_left_out(&view.name)?.iter().filter_map(|left| left_out(world, &view.name, left)));
     }
     for flow in world.model.flows.iter().filter(|flow| flow.plane == Plane::Stream) {
         for emitted in world.emitted(flow, world.end)? {

@@ -1,6 +1,7 @@
 //! Feature sets, streams, jobs, services and sinks of random programs.
 
 use crate::generate::{DAY, HOUR, SECOND, SourcePlan, Span, duration};
+use crate::generate_kept::Kept;
 use crate::generate_types::{Col, Ty, condition, present, typed};
 use crate::random::Random;
 
@@ -20,21 +21,23 @@ pub(crate) struct Flows<'r> {
     pub sources: &'r [SourcePlan],
     span: Span,
     pub sets: Vec<Set>,
+    /// Views over streams with a key.
+    pub kept: Vec<Kept>,
     pub sinks: usize,
 }
 
 /// A pipeline as it grows.
-struct Pipeline {
-    text: String,
-    scope: Vec<Col>,
+pub(crate) struct Pipeline {
+    pub text: String,
+    pub scope: Vec<Col>,
     /// Rows may be taken back.
-    changes: bool,
+    pub changes: bool,
     /// Every row is one event of the source, or none.
-    events: bool,
+    pub events: bool,
 }
 
 impl Pipeline {
-    fn step(&mut self, text: &str) {
+    pub fn step(&mut self, text: &str) {
         self.text.push_str("\n    |> ");
         self.text.push_str(text);
     }
@@ -42,11 +45,17 @@ impl Pipeline {
 
 impl<'r> Flows<'r> {
     pub fn new(random: &'r mut Random, sources: &'r [SourcePlan], span: Span) -> Self {
-        Self { random, sources, span, sets: Vec::new(), sinks: 0 }
+        Self { random, sources, span, sets: Vec::new(), kept: Vec::new(), sinks: 0 }
     }
 
     pub fn text(mut self) -> String {
         let mut text = String::new();
+        if self.random.is_rich() {
+            for number in 0..self.random.between(0, 2) {
+                text.push('\n');
+                text.push_str(&self.kept_view(number));
+            }
+        }
         for number in 0..self.random.between(1, 4) {
             text.push('\n');
             text.push_str(&self.features(number));
@@ -78,7 +87,7 @@ impl<'r> Flows<'r> {
         }
     }
 
-    fn source(&mut self) -> &'r SourcePlan {
+    pub(crate) fn source(&mut self) -> &'r SourcePlan {
         let streams = self.streams();
         let found: &&SourcePlan = self.random.pick(&streams);
         found
@@ -111,6 +120,9 @@ impl<'r> Flows<'r> {
         }
         if self.random.chance(30) {
             self.derive(&mut input);
+        }
+        if self.random.is_rich() && self.random.chance(30) {
+            self.join_kept(&mut input, left, "w");
         }
         if self.random.chance(40) {
             self.join_stream(&mut input, left, "r");
@@ -188,7 +200,7 @@ impl<'r> Flows<'r> {
         }
     }
 
-    fn derive(&mut self, pipeline: &mut Pipeline) {
+    pub(crate) fn derive(&mut self, pipeline: &mut Pipeline) {
         let mut parts = Vec::new();
         for _ in 0..self.random.between(1, 2) {
             let name = format!("d{}", pipeline.scope.iter().filter(|c| c.name.starts_with('d')).count());
@@ -210,7 +222,7 @@ impl<'r> Flows<'r> {
     }
 
     /// Joins another stream by the common key, so that the row comes late.
-    fn join_stream(&mut self, pipeline: &mut Pipeline, left: &SourcePlan, alias: &str) {
+    pub(crate) fn join_stream(&mut self, pipeline: &mut Pipeline, left: &SourcePlan, alias: &str) {
         let others: Vec<&SourcePlan> = self.streams().into_iter().filter(|other| other.name != left.name).collect();
         if others.is_empty() {
             return;
@@ -287,6 +299,9 @@ impl<'r> Flows<'r> {
             let columns = columns.iter();
             rows.scope
                 .extend(columns.map(|c| Col::new(&format!("p.{}", c.name), c.ty.clone(), c.optional || optional)));
+        }
+        if self.random.is_rich() && self.random.chance(60) {
+            self.join_kept(&mut rows, left, "w");
         }
         for alias in ["g", "h"] {
             if self.random.chance(70) {

@@ -113,6 +113,19 @@ impl Flows<'_> {
                 values.push(format!("{cell}0: {}", shown.name));
                 scope.extend(with_fields(&there));
             }
+            for (view, cell) in self.kept.clone().iter().zip(["l", "n"]) {
+                if !self.random.chance(80) {
+                    continue;
+                }
+                statements.push_str(&format!("  {cell} = {}[k]\n", view.name));
+                let there: Vec<Col> =
+                    view.columns.iter().map(|c| Col::new(&format!("{cell}.{}", c.name), c.ty.clone(), true)).collect();
+                for (shown, number) in there.iter().zip(0..) {
+                    fields.push(format!("  {cell}{number}: {}", shown.declared()));
+                    values.push(format!("{cell}{number}: {}", shown.name));
+                }
+                scope.extend(with_fields(&there));
+            }
             for number in 0..self.random.between(0, 2) {
                 let ty = typed(self.random, &scope, &[Ty::Int, Ty::Float, Ty::Money, Ty::Text, Ty::Bool]);
                 let value = present(self.random, &scope, &ty, 3);

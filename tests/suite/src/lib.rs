@@ -6,6 +6,7 @@ pub mod expressions;
 pub mod generate;
 mod generate_data;
 mod generate_flows;
+mod generate_kept;
 mod generate_types;
 mod generate_views;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use fec_local::pipeline::StateEntry;
 use fec_local::replay::{Replay, replay, states};
 use fec_local::service::{RequestError, Services};
 use fec_local::specs::tap;
-use fec_local::stream::feature_nodes;
+use fec_local::stream::kept_nodes;
 use fec_local::suite::TestReads;
 use fec_local::tables::Tables;
 use fec_model::model::Plane;
@@ -128,7 +128,7 @@ impl Ready {
         if self.streamed.is_none() {
             let taps: Vec<NodeId> = stream_sinks(&self.ir).into_iter().map(|(tap, _)| tap).collect();
             let given = BTreeMap::new();
-            let features = feature_nodes(&self.ir);
+            let features = kept_nodes(&self.ir);
             let replayed = replay(self.parts(&given, None), &taps, &features, &self.history, how).map_err(words)?;
             let state = states(&replayed);
             let dead = replayed.produced.dead.iter().map(|letter| self.letter(letter)).collect();

@@ -17,6 +17,7 @@ use flow_operators::group::{Group, GroupAggregate, GroupSpec};
 use flow_operators::hash_join::HashJoin;
 use flow_operators::interval_join::{Interval, IntervalJoin};
 use flow_operators::join::{JoinKind, JoinSpec, Pick};
+use flow_operators::keyed_rows::{KeptRows, KeyedRows};
 use flow_operators::lookup_join::LookupJoin;
 use flow_operators::operator::Operator;
 use flow_operators::sort::{Sort, SortKey, Take, Top, TopSpec};
@@ -105,6 +106,12 @@ impl Instance<'_> {
             RowOp::Whole { sink } => Box::new(Whole::new(sink, flow)),
             RowOp::Upsert { key, settle } => Box::new(Upsert::new(input, key.clone(), *settle)),
             RowOp::Features { state, keys, reads } => self.features(planned, state, keys, reads)?,
+            RowOp::KeyedRows { key, settle, joins } => {
+                let joins = joins.iter().map(|kept| self.join(&kept.join, Arc::from(kept.flow.as_str())));
+                let joins = joins.collect::<Result<_, _>>()?;
+                let key = key.iter().map(|position| Input::column(*position) as Expression).collect();
+                Box::new(KeyedRows::new(KeptRows { schema: input, key, settle: *settle, flow }, joins))
+            }
         })
     }
 

@@ -19,7 +19,7 @@ use crate::data::{History, given_stream, given_table};
 use crate::dataflow::Parts;
 use crate::environment::Environment;
 use crate::replay::{Replay, replay, states};
-use crate::stream::feature_nodes;
+use crate::stream::kept_nodes;
 use crate::tables::Tables;
 
 /// 2026-01-01T00:00:00Z
@@ -48,7 +48,7 @@ impl Reads for AtRest {
         if self.is_broken {
             return Err(ServeError::Unavailable("the store is gone".to_owned()));
         }
-        let node = feature_nodes(&self.ir).get(table as usize).and_then(|node| self.ir.graph.get(*node)).unwrap();
+        let node = kept_nodes(&self.ir).get(table as usize).and_then(|node| self.ir.graph.get(*node)).unwrap();
         if let Some(state) = self.state.get(&(node.name.clone(), key.to_vec())) {
             found(state);
         }
@@ -117,7 +117,7 @@ fn fixture(text: &str) -> Fixture {
         now: None,
     };
     let how = Replay { at: test.at, ..Replay::default() };
-    let replayed = replay(parts, &[], &feature_nodes(&ir), &history, how).unwrap();
+    let replayed = replay(parts, &[], &kept_nodes(&ir), &history, how).unwrap();
     let reads = AtRest { now: replayed.at, state: states(&replayed), ir: Arc::clone(&ir), ..AtRest::default() };
     let (names, slots) = (environment.names.clone(), environment.slots.clone());
     let services = Services::new(Arc::clone(&ir), names, slots, Arc::new(tables)).unwrap();

@@ -149,6 +149,9 @@ impl<'a> Engine<'a> {
                     called.insert(*service);
                 }
                 Some(Op::ReadFeatures { .. }) => reads = true,
+                Some(Op::ReadTable { table, .. }) => {
+                    reads |= self.ir.view(table).is_some_and(|view| view.kept.is_some());
+                }
                 _ => {}
             }
         }

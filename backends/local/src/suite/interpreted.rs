@@ -19,7 +19,7 @@ use crate::job::{self, Halt, JobInput, consolidated};
 use crate::replay::{Replay, replay, states};
 use crate::service::{self, Emitted, Moment, Prediction, PublishedModel, Reads, ServeError, Services};
 use crate::specs::tap;
-use crate::stream::{feature_nodes, feature_table};
+use crate::stream::{kept_nodes, kept_set};
 
 impl Engine<'_> {
     /// Runs the flows of the test here.
@@ -40,7 +40,7 @@ impl Engine<'_> {
         taps.sort_unstable();
         taps.dedup();
         let how = Replay { at: test.at, restart_after, ..Replay::default() };
-        let replayed = replay(parts, &taps, &feature_nodes(ir), history, how)?;
+        let replayed = replay(parts, &taps, &kept_nodes(ir), history, how)?;
         let at = test.at.unwrap_or(replayed.at);
         let mut received: Received = BTreeMap::new();
         if plane == "batch" {
@@ -145,8 +145,7 @@ impl Reads for TestReads {
     }
 
     fn state(&self, table: u32, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<(), ServeError> {
-        let node =
-            feature_nodes(&self.ir).into_iter().find(|node| feature_table(&self.ir, *node) == Some(SetId(table)));
+        let node = kept_nodes(&self.ir).into_iter().find(|node| kept_set(&self.ir, *node) == Some(SetId(table)));
         let name = node.and_then(|node| self.ir.graph.get(node)).map(|node| node.name.clone()).unwrap_or_default();
         if let Some(state) = self.state.get(&(name, key.to_vec())) {
             found(state);

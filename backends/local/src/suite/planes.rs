@@ -7,7 +7,7 @@ use fec_model::model::Plane;
 use crate::dataflow::sinks::stream_sinks;
 use crate::job;
 
-/// Which planes a feature is asked in.
+/// Which planes a feature, or what a view keeps by its key, is asked in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Planes {
     /// All three.
@@ -38,8 +38,11 @@ pub(super) fn asks(ir: &Ir, nodes: &[NodeId], of: Planes) -> Vec<&'static str> {
     for id in nodes {
         for id in ir.graph.upstream(&[*id]) {
             match ir.graph.get(id).map(|node| &node.op) {
-                Some(Op::Call { .. } | Op::ReadTable { .. }) => add("online"),
-                Some(Op::ReadFeatures { .. }) => {
+                Some(Op::ReadTable { table, .. }) if ir.view(table).is_none_or(|view| view.kept.is_none()) => {
+                    add("online");
+                }
+                Some(Op::Call { .. }) => add("online"),
+                Some(Op::ReadFeatures { .. } | Op::ReadTable { .. }) => {
                     add("stream");
                     if of == Planes::All {
                         add("batch");

@@ -67,7 +67,7 @@ impl Lowering<'_> {
             RelationOp::Join { left, right, kind: join, pick, alias, on, residual, within } => {
                 let table = right.ty.boundedness == Boundedness::Table;
                 let left = self.relation(*left, scope);
-                let right = self.relation(*right, scope);
+                let right = self.right(*right, scope);
                 let (left_delay, right_delay) = (self.lateness(left), self.lateness(right));
                 let (op, place) = match within {
                     Some((low, high)) => {
@@ -121,6 +121,17 @@ impl Lowering<'_> {
                 self.ir.graph.add(node, &ids)
             }
         }
+    }
+
+    /// The right side of a join: rows, or what a view over streams keeps of them by key.
+    fn right(&mut self, right: Relation, scope: &mut Scope) -> NodeId {
+        if let RelationOp::View(name) = &right.op
+            && right.ty.boundedness == Boundedness::Table
+            && let Some((_, Some(kept))) = self.view_nodes(name)
+        {
+            return kept;
+        }
+        self.relation(right, scope)
     }
 
     /// How late rows arrive and change.

@@ -7,7 +7,7 @@ use crate::passes::Change;
 
 pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut roots: Vec<NodeId> = ir.features.iter().map(|set| set.node).collect();
-    roots.extend(ir.views.iter().map(|view| view.node));
+    roots.extend(ir.views.iter().flat_map(|view| [Some(view.node), view.kept]).flatten());
     roots.extend(ir.tests.iter().flat_map(|test| test.expectations.iter().flat_map(|one| one.nodes.iter().copied())));
     for id in ir.graph.ids() {
         let effect = matches!(

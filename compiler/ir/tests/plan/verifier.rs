@@ -24,6 +24,7 @@ job nightly {
   emit rows to best
 }
 source limits: table<{ user: string, most: int }> key user { file: "limits.csv" }
+view newest: table<{ user: string, n: int }> key user = taps |> select user, n = 1
 view heads = limits |> semi join limits as other on user == other.user
 sink out: stream<{ user: string, n: int }> { }
 sink pairs: stream<{ user: string, n: int }> { }
@@ -71,7 +72,7 @@ fn two_nodes_of_one_name() {
 #[test]
 fn a_view_without_rows() {
     refused("the view `heads` has no rows", |ir| {
-        let view = ir.views.first().unwrap().node;
+        let view = ir.views.iter().find(|view| view.name == "heads").unwrap().node;
         ir.graph.remove(view);
     });
 }
@@ -132,6 +133,7 @@ fn time_that_is_missing() {
     for (word, words) in [
         ("interval_join", "joins by time rows that have none"),
         ("features", "aggregates over time rows that have none"),
+        ("keyed_rows", "keeps rows that have no place"),
         ("feature_read", "reads features as of rows that have no time"),
     ] {
         refused(words, |ir| {
@@ -139,6 +141,16 @@ fn time_that_is_missing() {
             node(ir, input).timed = false;
         });
     }
+}
+
+#[test]
+fn a_key_that_rows_do_not_have() {
+    refused("keeps rows by `card`", |ir| {
+        let kept = first(ir, "keyed_rows");
+        if let Op::KeyedRows { key } = &mut node(ir, kept).op {
+            *key = vec!["card".into()];
+        }
+    });
 }
 
 #[test]

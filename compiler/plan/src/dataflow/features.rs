@@ -1,4 +1,5 @@
-//! The keyed state of feature sets: what it keeps, which operator keeps it, and the rows that read it.
+//! The keyed state of feature sets: what it keeps, which operator keeps it, and the rows that read it. What views keep by
+//! their keys is built in the same way.
 
 use std::collections::BTreeMap;
 
@@ -169,7 +170,7 @@ pub fn set_columns(sets: &[SetPlan], wanted: &str) -> Vec<usize> {
 }
 
 impl Wiring<'_> {
-    /// Builds feature states whose readers can all be fed; with `force` one for those of its readers that can. Tells
+    /// Builds the states of features and views whose readers can all be fed; with `force` one for those of its readers that can. Tells
     /// whether it built one.
     pub(super) fn feature_states(
         &mut self,
@@ -179,7 +180,9 @@ impl Wiring<'_> {
         force: bool,
     ) -> Result<bool, PlanError> {
         let (ir, kept) = (self.wanted.ir, self.wanted.features);
-        let is_state = |id: &NodeId| matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Features { .. }));
+        let is_state = |id: &NodeId| {
+            matches!(ir.graph.get(*id).map(|node| &node.op), Some(Op::Features { .. } | Op::KeyedRows { .. }))
+        };
         let mut built = false;
         for state in order.iter().copied().filter(is_state) {
             let Some(input) = ir.graph.inputs(state).first().copied() else { continue };
@@ -191,7 +194,7 @@ impl Wiring<'_> {
             for id in waiting.iter() {
                 if let [rows, features] = ir.graph.inputs(*id).as_slice()
                     && *features == state
-                    && matches!(self.op(*id), Some(Op::FeatureRead { .. }))
+                    && (matches!(self.op(*id), Some(Op::FeatureRead { .. })) || self.reads_kept(*id))
                 {
                     if self.feeds.contains_key(rows) {
                         ready.push(*id);
@@ -234,8 +237,9 @@ impl Wiring<'_> {
         instance: usize,
     ) -> Result<(), PlanError> {
         let node = self.node(id)?;
+        let name = if instance == 1 { node.name.clone() } else { format!("{}#{instance}", node.name) };
         let Op::Features { sets, head } = &node.op else {
-            return PlanError::new(format!("`{}` keeps no features", node.name));
+            return self.keyed_rows(id, input, readers, name);
         };
         let state = feature_state(&node.name, sets, *head)?;
         let keys = sets.first().map(|set| set.keys.iter().map(|(_, key)| key.clone()).collect()).unwrap_or_default();
@@ -251,7 +255,6 @@ impl Wiring<'_> {
             let flow = self.flow(*reader);
             reads.push(FeatureRead { node: *reader, keys: keys.clone(), including_row: *including_row, flow });
         }
-        let name = if instance == 1 { node.name.clone() } else { format!("{}#{instance}", node.name) };
         let op = RowOp::Features { state: Box::new(state), keys, reads };
         let at = self.add(id, Some(name), op, inputs, outputs.clone())?;
         for (output, (reader, columns)) in (0u32..).zip(readers.iter().zip(outputs)) {

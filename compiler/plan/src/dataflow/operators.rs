@@ -158,7 +158,7 @@ impl Join {
     }
 }
 
-fn joined(
+pub(super) fn joined(
     (kind, pick): (JoinKind, JoinPick),
     alias: Symbol,
     (on, residual): (&[(Expr, Expr)], Option<&Expr>),

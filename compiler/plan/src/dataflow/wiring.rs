@@ -106,10 +106,13 @@ impl<'a> Wiring<'a> {
             self.source(id, number, node.columns.to_vec());
             return Ok(true);
         }
-        if matches!(node.op, Op::Features { .. } | Op::FeatureRead { .. }) {
+        if matches!(node.op, Op::Features { .. } | Op::KeyedRows { .. } | Op::FeatureRead { .. }) {
             return Ok(false);
         }
         let inputs = self.wanted.ir.graph.inputs(id);
+        if self.reads_kept(id) {
+            return Ok(false);
+        }
         if self.only_looked_up(id) {
             return Ok(true);
         }
@@ -161,11 +164,21 @@ impl<'a> Wiring<'a> {
         !consumers.is_empty() && self.is_tabular(id) && consumers.iter().all(by_key)
     }
 
+    /// Whether a node joins rows with what a view keeps by key.
+    pub(super) fn reads_kept(&self, id: NodeId) -> bool {
+        let right = self.wanted.ir.graph.input(id, 1);
+        matches!(self.op(id), Some(Op::LookupJoin { .. }))
+            && right.is_some_and(|right| matches!(self.op(right), Some(Op::KeyedRows { .. })))
+    }
+
     /// Whether everything above a node is a table.
     fn is_tabular(&self, id: NodeId) -> bool {
         self.wanted.ir.graph.upstream(&[id]).into_iter().all(|id| match self.op(id) {
             Some(Op::Scan { source }) => (self.wanted.is_table)(source),
-            Some(Op::Rows { .. } | Op::SinkRows { .. } | Op::Features { .. } | Op::Part { .. }) | None => false,
+            Some(
+                Op::Rows { .. } | Op::SinkRows { .. } | Op::Features { .. } | Op::KeyedRows { .. } | Op::Part { .. },
+            )
+            | None => false,
             Some(_) => true,
         })
     }
@@ -228,7 +241,7 @@ impl<'a> Wiring<'a> {
     }
 
     /// Lets a node's rows have exactly the plan's columns, in the plan's order.
-    fn narrow(&mut self, id: NodeId) -> Result<(), PlanError> {
+    pub(super) fn narrow(&mut self, id: NodeId) -> Result<(), PlanError> {
         let fed = self.feed(id)?;
         let fed = self.picked(id, fed, self.node(id)?.columns.to_vec())?;
         self.feeds.insert(id, fed);
@@ -251,10 +264,10 @@ impl<'a> Wiring<'a> {
         self.place(id, None, RowOp::Pick(picks), vec![from], wanted)
     }
 
-    /// The name under which a node's dead letters go: its flow, or its feature set.
+    /// The name under which a node's dead letters go: its flow, its feature set, or its view.
     pub(super) fn flow(&self, id: NodeId) -> String {
         let name = self.wanted.ir.graph.get(id).map(|node| node.name.as_str()).unwrap_or_default();
-        let path = name.strip_prefix("features/").unwrap_or(name);
+        let path = ["features/", "views/"].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
         path.split('/').next().unwrap_or(path).to_owned()
     }
 }

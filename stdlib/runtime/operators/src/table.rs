@@ -97,6 +97,11 @@ impl Table {
         Self { rows, by_key, spans: Some(spans) }
     }
 
+    /// Rows that others have found: nothing is looked for among them.
+    pub(crate) fn of_found(rows: Batch) -> Self {
+        Self { rows, by_key: HashMap::new(), spans: Some(Vec::new()) }
+    }
+
     /// All rows of a bounded relation, which come as they stand, to be found by `keys`.
     #[must_use]
     pub fn of_rows(rows: Batch, keys: &[Expr], flow: &Arc<str>, cx: &mut Context) -> Self {
@@ -173,27 +178,65 @@ pub(crate) fn as_of(rows: &Batch, row: usize, frontier: i64) -> i64 {
 /// the later place of the two.
 pub(crate) fn join(spec: &JoinSpec, left: &Batch, table: &Table, cx: &mut Context) -> Batch {
     let keys = Keys::of(&spec.left_keys, left, &cx.env);
-    let (mut lefts, mut rights, mut ends) = (Vec::new(), Vec::new(), Vec::with_capacity(left.rows));
-    let mut refused = vec![false; left.rows];
+    let mut pairs = Pairs::default();
     let mut key = Vec::new();
-    for (row, refused) in refused.iter_mut().enumerate() {
-        match keys.encode(row, &mut key) {
-            KeyState::Present => {
-                let at = as_of(left, row, cx.frontier);
-                for found in table.found(&key, at) {
-                    lefts.push(row);
-                    rights.push(found);
-                }
-            }
-            KeyState::Absent => {}
-            KeyState::Fault(fault) => {
-                *refused = true;
-                let detail = "the key of a join cannot be computed";
-                cx.dead(&spec.flow, Order::of(left, row), Reason::Fault(fault), detail);
+    for row in 0..left.rows {
+        if pairs.key(spec, left, row, &keys, &mut key, cx) {
+            for found in table.found(&key, as_of(left, row, cx.frontier)) {
+                pairs.push(row, found);
             }
         }
-        ends.push(lefts.len());
+        pairs.end();
     }
+    join_pairs(spec, left, table, pairs, cx)
+}
+
+/// The right rows that have the keys of left rows.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs {
+    lefts: Vec<usize>,
+    rights: Vec<usize>,
+    /// For each left row how many pairs there are up to it.
+    ends: Vec<usize>,
+    /// For each left row whether its key cannot be computed.
+    refused: Vec<bool>,
+}
+
+impl Pairs {
+    /// Replaces `key` by that of the next left row; tells whether all of it is present.
+    pub(crate) fn key(
+        &mut self,
+        spec: &JoinSpec,
+        left: &Batch,
+        row: usize,
+        keys: &Keys,
+        key: &mut Vec<u8>,
+        cx: &mut Context,
+    ) -> bool {
+        let state = keys.encode(row, key);
+        if let KeyState::Fault(fault) = state {
+            let detail = "the key of a join cannot be computed";
+            cx.dead(&spec.flow, Order::of(left, row), Reason::Fault(fault), detail);
+        }
+        self.refused.push(matches!(state, KeyState::Fault(_)));
+        state == KeyState::Present
+    }
+
+    /// Adds a right row with the key of the left one.
+    pub(crate) fn push(&mut self, left: usize, right: usize) {
+        self.lefts.push(left);
+        self.rights.push(right);
+    }
+
+    /// All right rows of the left row are there.
+    pub(crate) fn end(&mut self) {
+        self.ends.push(self.lefts.len());
+    }
+}
+
+/// The joined rows, where all pairs of equal keys have been found.
+pub(crate) fn join_pairs(spec: &JoinSpec, left: &Batch, table: &Table, pairs: Pairs, cx: &mut Context) -> Batch {
+    let Pairs { lefts, rights, ends, refused } = pairs;
     let holds = residual(spec, left, table, &lefts, &rights, cx);
     let (mut out_left, mut out_right): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
     let mut start = 0;

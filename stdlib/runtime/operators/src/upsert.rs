@@ -8,9 +8,10 @@ use flow_core::column::Column;
 use flow_core::key::write_row_key;
 use flow_core::types::Schema;
 
+use crate::held::{self, Held};
 use crate::operator::{Context, Operator, OperatorError};
 use crate::order::Order;
-use crate::rows::{BatchBuilder, Reader, encode_row, put_text};
+use crate::rows::BatchBuilder;
 use crate::state::{Keyed, Slot, StateWriter};
 
 /// Turns the changes of a relation into those of a sink with a key: 1 puts a row under its key in place of what stood
@@ -25,14 +26,6 @@ pub struct Upsert {
     settle: Option<i64>,
     /// The rows of each key, in their order; none that a settled row after it hides for ever.
     state: Keyed<Vec<Held>>,
-}
-
-/// A row that is there.
-#[derive(Debug, Clone, PartialEq)]
-struct Held {
-    time: i64,
-    lineage: u64,
-    row: Arc<[u8]>,
 }
 
 /// The keys that change at one place, in the order of their first change.
@@ -57,7 +50,7 @@ impl Upsert {
     }
 
     /// Takes in one change.
-    fn apply(&mut self, input: &Batch, row: usize, settle: i64, place: &mut Place) -> Result<(), OperatorError> {
+    fn apply(&mut self, input: &Batch, row: usize, place: &mut Place) -> Result<(), OperatorError> {
         let mut bytes = Vec::new();
         key_of(input, &self.key, row, &mut bytes)?;
         let slot = self.state.intern(&bytes);
@@ -71,25 +64,7 @@ impl Upsert {
             }
         }
         let Some(rows) = self.state.change(slot, Vec::new) else { return Ok(()) };
-        let time = input.time.get(row).copied().unwrap_or_default();
-        bytes.clear();
-        encode_row(&input.columns, row, &mut bytes);
-        let held = Held { time, lineage: input.made_of(row), row: bytes.into() };
-        if !is_taken_back {
-            rows.push(held);
-        } else if let Some(at) = rows.iter().position(|other| *other == held) {
-            rows.remove(at);
-        }
-        // What stands before a settled row and is settled itself will not be seen again.
-        let arrived = Order::of(input, row).arrived;
-        let is_settled = |held: &Held| held.time.saturating_add(settle) < arrived;
-        if let Some(last) = rows.iter().rposition(is_settled) {
-            let mut at = 0;
-            rows.retain(|held| {
-                at += 1;
-                at > last || !is_settled(held)
-            });
-        }
+        held::change(rows, input, row, self.settle);
         Ok(())
     }
 
@@ -127,7 +102,9 @@ impl Operator for Upsert {
 
     fn process(&mut self, inputs: &[Batch], _cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
         let [input] = inputs else { return Err(OperatorError::Wiring("a sink has one input")) };
-        let Some(settle) = self.settle else { return Ok(vec![input.clone()]) };
+        if self.settle.is_none() {
+            return Ok(vec![input.clone()]);
+        }
         let mut out = BatchBuilder::new(&self.schema);
         let mut place = Place::default();
         for row in 0..input.rows {
@@ -136,7 +113,7 @@ impl Operator for Upsert {
             if let Some(last) = last.filter(|last| *last != order) {
                 self.flush(last, std::mem::take(&mut place), &mut out)?;
             }
-            self.apply(input, row, settle, &mut place)?;
+            self.apply(input, row, &mut place)?;
         }
         if let Some(last) = input.rows.checked_sub(1) {
             self.flush(Order::of(input, last), place, &mut out)?;
@@ -149,13 +126,7 @@ impl Operator for Upsert {
     }
 
     fn freeze(&mut self, out: &mut StateWriter) {
-        self.state.freeze(out, |rows, bytes| {
-            for held in rows {
-                bytes.extend(held.time.to_le_bytes());
-                bytes.extend(held.lineage.to_le_bytes());
-                put_text(&held.row, bytes);
-            }
-        });
+        self.state.freeze(out, |rows, bytes| held::encode(rows, bytes));
     }
 
     fn commit(&mut self) {
@@ -167,13 +138,7 @@ impl Operator for Upsert {
     }
 
     fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), OperatorError> {
-        let mut rows = Vec::new();
-        let mut from = Reader(value);
-        while !from.0.is_empty() {
-            let (time, lineage) = (from.i64()?, u64::from_le_bytes(from.array()?));
-            rows.push(Held { time, lineage, row: from.text()?.into() });
-        }
-        self.state.restore(key, rows);
+        self.state.restore(key, held::decode(value)?);
         Ok(())
     }
 }

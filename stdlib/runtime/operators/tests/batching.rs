@@ -19,7 +19,8 @@ use flow_operators::finality::Final;
 use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::{Feed, Graph};
 use flow_operators::interval_join::{Interval, IntervalJoin};
-use flow_operators::join::{JoinKind, Pick};
+use flow_operators::join::{JoinKind, JoinSpec, Pick};
+use flow_operators::keyed_rows::{KeptRows, KeyedRows};
 use flow_operators::merge::MicroBatch;
 use flow_operators::union::Union;
 use flow_operators::upsert::Upsert;
@@ -53,7 +54,7 @@ fn features(name: &str, head: i64) -> FeatureSet {
 }
 
 /// Every operator that a stream has: two joins in a row, `final`, an upsert sink, a feature set over the join's changes and one over events,
-/// both read as of each row, a filter, a union.
+/// both read as of each row, what views keep of the join's changes and of final rows, joined as of each row, a filter, a union.
 fn graph(kind: JoinKind, pick: Pick) -> Graph {
     let mut graph = Graph::new(Environment::default());
     let (left, right) = (graph.source(0, schema()), graph.source(1, schema()));
@@ -89,7 +90,25 @@ fn graph(kind: JoinKind, pick: Pick) -> Graph {
     let over_joined = graph.add(Box::new(over_joined), vec![first, right]).unwrap();
     let over_final = Features::new(features("over final", LATENESS), updates(), vec![read(false, None)]);
     let over_final = graph.add(Box::new(over_final), vec![settled, right]).unwrap();
+    let kept = |settle, schema: &Arc<Schema>| KeptRows {
+        schema: Arc::clone(schema),
+        key: column(0),
+        settle,
+        flow: "kept".into(),
+    };
+    let looked_up = |right: &Arc<Schema>| JoinSpec {
+        right: Arc::clone(right),
+        residual: None,
+        ..join_spec(JoinKind::Left, Pick::All, schema())
+    };
+    let last = KeyedRows::new(kept(Some(25 * SECOND), &first_schema), vec![looked_up(&first_schema); 2]);
+    let last = graph.add(Box::new(last), vec![first, left, right]).unwrap();
+    let last_final = KeyedRows::new(kept(None, &second_schema), vec![looked_up(&second_schema)]);
+    let last_final = graph.add(Box::new(last_final), vec![settled, right]).unwrap();
     for feed in [
+        Feed::Output(last, 0),
+        Feed::Output(last, 1),
+        Feed::Output(last_final, 0),
         Feed::Output(over_events, 0),
         Feed::Output(over_events, 1),
         Feed::Output(over_events, 2),

@@ -32,6 +32,6 @@ pub use reads::{Moment, Prediction, PublishedModel, Reads};
 pub use relation::{Cells, Operators, Ordered, Relation, Rows, wired};
 pub use run::{Fail, Run};
 pub use scalar::{RowExpression, Scalar};
-pub use services::{Reply, Service, Services, Solution, View};
+pub use services::{KeptView, Reply, Service, Services, Solution, View};
 pub use sets::FeatureView;
 pub use tables::Keyed;

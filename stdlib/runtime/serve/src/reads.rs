@@ -14,8 +14,8 @@ pub trait Reads: Send + Sync {
     /// The instant at which requests are answered, and the cut that the state is of.
     fn moment(&self) -> Arc<Moment>;
 
-    /// Gives `found` the stored state of a key in a table of features, as the operator froze it; does not call it where
-    /// the key has none.
+    /// Gives `found` the stored state of a key in a table of features, or of a view's rows, as the operator froze it; does
+    /// not call it where the key has none.
     ///
     /// # Errors
     /// A store that cannot be read.

@@ -299,7 +299,7 @@ impl<'a> Run<'a> {
         match work {
             Work::Scalar(value) | Work::Respond(value) => self.evaluate(value),
             Work::Features { set, keys } => self.features(set, keys),
-            Work::Table { table, keys } => match self.services.row(table, &self.all(keys)?, self.now)? {
+            Work::Table { table, keys } => match self.services.row(table, &self.all(keys)?, self.now, self.reads)? {
                 Some(row) => Bound::of(row),
                 None => Ok(Bound::Value(Value::Absent)),
             },

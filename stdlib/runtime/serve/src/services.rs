@@ -7,6 +7,7 @@ use flow_core::column::Column;
 use flow_core::fault::Fault;
 use flow_core::types::{Kind, Schema};
 use flow_core::value::Value;
+use flow_operators::keyed_rows::RowReader;
 
 use crate::emits::Emitted;
 use crate::error::{RequestError, ServeError};
@@ -45,6 +46,30 @@ pub struct View {
     pub key: Vec<String>,
 }
 
+/// A view over streams that services read by key, from what the worker keeps of it.
+#[derive(Clone)]
+pub struct KeptView {
+    name: String,
+    table: u32,
+    reader: RowReader,
+}
+
+impl KeptView {
+    /// The view `name` with rows of `schema`, whose state lies in a table.
+    #[must_use]
+    pub fn new(name: &str, table: u32, schema: Arc<Schema>) -> Self {
+        Self { name: name.to_owned(), table, reader: RowReader::new(schema) }
+    }
+
+    /// The row that a key holds, as a column of one record.
+    fn read(&self, key: &[Value], reads: &dyn Reads) -> Result<Option<Column>, ServeError> {
+        let Some(key) = self.reader.key(key) else { return Ok(None) };
+        let mut read = Ok(None);
+        reads.state(self.table, &key, &mut |stored| read = self.reader.read(stored))?;
+        Ok(read?)
+    }
+}
+
 /// What the services of a solution are made of.
 pub struct Solution {
     /// The values of the solution's parameters.
@@ -55,6 +80,8 @@ pub struct Solution {
     pub tables: Vec<Keyed>,
     /// Views over them.
     pub views: Vec<View>,
+    /// Views over streams.
+    pub kept: Vec<KeptView>,
     /// The names of models.
     pub models: Vec<String>,
     /// The services.
@@ -64,7 +91,7 @@ pub struct Solution {
 }
 
 impl Solution {
-    /// The tables that its services and views read; views over tables are among them.
+    /// The tables that its services and views read; views are among them.
     #[must_use]
     pub fn tables_read(&self) -> BTreeSet<&str> {
         let views = self.views.iter().flat_map(|view| view.rows.rows.tables());
@@ -79,6 +106,7 @@ impl Default for Solution {
             features: Vec::new(),
             tables: Vec::new(),
             views: Vec::new(),
+            kept: Vec::new(),
             models: Vec::new(),
             services: Vec::new(),
             document: "{}".to_owned(),
@@ -113,6 +141,8 @@ pub struct Services {
     tables: BTreeMap<String, Keyed>,
     /// Views over tables that have versions.
     changing: BTreeMap<String, View>,
+    /// Views over streams.
+    kept: BTreeMap<String, KeptView>,
     services: BTreeMap<String, Service>,
     models: Vec<String>,
     document: String,
@@ -131,6 +161,7 @@ impl Services {
             features: solution.features.into_iter().map(|set| (set.name.clone(), set)).collect(),
             tables: solution.tables.into_iter().map(|table| (table.name().to_owned(), table)).collect(),
             changing: BTreeMap::new(),
+            kept: solution.kept.into_iter().map(|view| (view.name.clone(), view)).collect(),
             services: solution.services.into_iter().map(|service| (service.path.clone(), service)).collect(),
             models: solution.models,
             document: document.to_string(),
@@ -156,7 +187,16 @@ impl Services {
     }
 
     /// The row of a table or view for a key at an instant.
-    pub(crate) fn row(&self, table: &str, key: &[Value], at: i64) -> Result<Option<Column>, ServeError> {
+    pub(crate) fn row(
+        &self,
+        table: &str,
+        key: &[Value],
+        at: i64,
+        reads: &dyn Reads,
+    ) -> Result<Option<Column>, ServeError> {
+        if let Some(view) = self.kept.get(table) {
+            return view.read(key, reads);
+        }
         if let Some(keyed) = self.tables.get(table) {
             return Ok(keyed.read(key, at));
         }

@@ -22,3 +22,55 @@ fn requests_give_their_rows_to_sinks() {
 fn numbers_and_texts_become_numbers() {
     hold(include_str!("../../../solutions/conversions/conversions.asol"), 2);
 }
+
+/// A high sale stands until a low one comes within a day; a sale finds what its shop held before it.
+const VIEWS: &str = r#"
+solution shops { version: "1.0.0" }
+type Sale { id: string, shop: string?, high: bool, at: timestamp }
+source sales: stream<Sale> { time: at, lateness: 1h }
+view last: table<Sale> key shop = sales
+view standing: table<{ shop: string?, id: string }> key shop = sales
+  |> where high
+  |> anti join (sales |> where not high) as low on shop == low.shop within 0s..1d
+  |> select shop, id
+sink found: stream<{ id: string, before: string, held: string }> {}
+stream watch {
+  emit sales
+    |> left join last as l on shop == l.shop
+    |> left join standing as s on shop == s.shop
+    |> select id, before = l.id ?? "", held = s.id ?? "" to found
+}
+@get("/:shop") service held(shop: string) -> { last: string?, standing: string? } {
+  return { last: last[shop].id, standing: standing[shop].id }
+}
+test "the last row that is there" {
+  given sales [
+    { id: "1", shop: "a", high: true,  at: 2026-01-01T00:00:00Z },
+    { id: "2", shop: "a", high: true,  at: 2026-01-03T00:00:00Z },
+    { id: "3", shop: "b", high: true,  at: 2026-01-03T00:00:00Z },
+    { id: "4",            high: true,  at: 2026-01-03T00:00:00Z },
+    { id: "5", shop: "a", high: false, at: 2026-01-04T00:00:00Z },
+    { id: "6", shop: "b", high: false, at: 2026-01-03T23:59:59Z },
+    { id: "7", shop: "a", high: false, at: 2026-01-05T00:00:00Z }
+  ]
+  at 2026-01-05T00:00:01Z
+  expect held("a") == { last: "7", standing: "1" }
+  expect held("b").last == "6" and held("b").standing == null
+  expect held("c").last == null
+  expect last["a"].id == "7"
+  expect found == [
+    { id: "1", before: "", held: "" },
+    { id: "2", before: "1", held: "1" },
+    { id: "3", before: "", held: "" },
+    { id: "4", before: "", held: "" },
+    { id: "5", before: "2", held: "2" },
+    { id: "6", before: "3", held: "3" },
+    { id: "7", before: "5", held: "1" }
+  ]
+}
+"#;
+
+#[test]
+fn views_over_streams_hold_the_last_row_that_is_there() {
+    hold(VIEWS, 1);
+}
