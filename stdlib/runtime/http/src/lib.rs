@@ -3,7 +3,8 @@
 mod metrics;
 mod server;
 
-pub use axum::http::HeaderValue;
+pub use axum::body::Bytes;
+pub use axum::http::{HeaderName, HeaderValue};
 pub use metrics::{EndpointMetrics, Histogram, Metrics};
 pub use server::{Server, ServerError, serve};
 
@@ -15,7 +16,7 @@ pub struct Call {
     /// Parameters of the query by name, percent-decoded, in order.
     pub query: Vec<(String, String)>,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// The header `fec-time`, where it was sent.
     pub time: Option<String>,
 }
@@ -27,8 +28,8 @@ pub struct Answer {
     pub status: u16,
     /// JSON.
     pub body: Vec<u8>,
-    /// Further headers: names in lower case.
-    pub headers: Vec<(&'static str, HeaderValue)>,
+    /// Further headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Answers requests of one route; called from several threads at once.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::serve::ListenerExt;
+use http_body_util::BodyExt;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
@@ -103,6 +105,8 @@ pub fn serve(
     let work = move || {
         runtime.block_on(async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+            // A response is one write: there is nothing to wait for. Where that cannot be said, it is only later.
+            let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
             let mut draining = stopped.clone();
             let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
                 let _ = stopped.wait_for(|stop| *stop).await;
@@ -169,30 +173,58 @@ fn axum_path(path: &str) -> String {
 }
 
 fn method(route: &Route, metrics: &Arc<Metrics>) -> MethodRouter {
-    let endpoint = Arc::clone(&route.endpoint);
-    let metrics = metrics.endpoint(&route.path);
-    let filter =
-        if route.method == "GET" { axum::routing::MethodFilter::GET } else { axum::routing::MethodFilter::POST };
-    on(filter, move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| async move {
-        let started = Instant::now();
-        let called = match path {
-            Ok(path) => call(&path, request).await,
-            Err(_) => Err(refusal(400, "malformed", "the path is not UTF-8 once its escapes (`%41`) are read")),
-        };
+    let (endpoint, metrics) = (Arc::clone(&route.endpoint), metrics.endpoint(&route.path));
+    let filter = if route.method == "GET" { MethodFilter::GET } else { MethodFilter::POST };
+    let answer = move |called: Result<Call, Answer>, started: Instant| {
         let answer = called.map_or_else(|refused| refused, |call| endpoint.answer(call));
         metrics.count(answer.status, started.elapsed());
         respond(answer)
+    };
+    if !route.path.contains("/:") {
+        // Most routes have no parameters: nobody looks for some.
+        return on(filter, move |request: Request| async move {
+            let started = Instant::now();
+            answer(call(Vec::new(), request).await, started)
+        });
+    }
+    on(filter, move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| async move {
+        let started = Instant::now();
+        let called = match path {
+            Ok(path) => {
+                let owned = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+                call(owned.collect(), request).await
+            }
+            Err(_) => Err(refusal(400, "malformed", "the path is not UTF-8 once its escapes (`%41`) are read")),
+        };
+        answer(called, started)
     })
 }
 
-async fn call(path: &RawPathParams, request: Request) -> Result<Call, Answer> {
+async fn call(path: Vec<(String, String)>, request: Request) -> Result<Call, Answer> {
     let query = request.uri().query().map(parse_query).unwrap_or_default();
     let time = request.headers().get("fec-time").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body: Bytes = to_bytes(request.into_body(), MOST_BODY)
-        .await
-        .map_err(|_| refusal(413, "too_large", "the body is larger than 1 MiB"))?;
-    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Ok(Call { path, query, body: body.to_vec(), time })
+    let body = read(request.into_body()).await?;
+    Ok(Call { path, query, body, time })
+}
+
+/// The whole body of a request.
+async fn read(mut body: Body) -> Result<Bytes, Answer> {
+    let too_large = || refusal(413, "too_large", "the body is larger than 1 MiB");
+    if body.size_hint().lower() > MOST_BODY as u64 {
+        return Err(too_large());
+    }
+    let mut whole = Bytes::new();
+    while !body.is_end_stream() {
+        let Some(frame) = body.frame().await else { break };
+        let frame = frame.map_err(|_| refusal(400, "malformed", "the body breaks off"))?;
+        // What is no data are trailers.
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > MOST_BODY {
+            return Err(too_large());
+        }
+        whole = if whole.is_empty() { data } else { [whole, data].concat().into() };
+    }
+    Ok(whole)
 }
 
 fn parse_query(query: &str) -> Vec<(String, String)> {
@@ -239,7 +271,7 @@ fn respond(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = json(status, answer.body);
     for (name, value) in answer.headers {
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        response.headers_mut().insert(name, value);
     }
     response
 }
@@ -257,17 +289,18 @@ mod tests {
     use std::net::TcpStream;
 
     use super::*;
-    use crate::Endpoint;
+    use crate::{Answer, Call, Endpoint, HeaderName, HeaderValue};
 
     struct Echo;
 
     impl Endpoint for Echo {
         fn answer(&self, call: Call) -> Answer {
-            let body = format!("{:?} {:?} {}", call.path, call.query, String::from_utf8_lossy(&call.body));
+            let text = String::from_utf8_lossy(&call.body);
+            let body = format!("{:?} {:?} {} {text}", call.path, call.query, call.body.len());
             Answer {
                 status: 200,
                 body: body.into_bytes(),
-                headers: vec![("fec-time", HeaderValue::from_static("now"))],
+                headers: vec![(HeaderName::from_static("fec-time"), HeaderValue::from_static("now"))],
             }
         }
     }
@@ -292,6 +325,82 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    fn serving(paths: &[(&'static str, &str)]) -> Server {
+        let route = |(method, path): &(&'static str, &str)| {
+            let endpoint: Arc<dyn Endpoint> = Arc::new(Echo);
+            Route { method, path: (*path).to_owned(), endpoint }
+        };
+        let routes: Vec<Route> = paths.iter().map(route).collect();
+        serve(SocketAddr::from(([127, 0, 0, 1], 0)), &routes, Arc::new(Ready), Arc::default()).unwrap()
+    }
+
+    #[test]
+    fn a_body_comes_whole_or_not_at_all() {
+        let server = serving(&[("POST", "/score")]);
+        let head = "POST /score HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+        let post = |rest: &str| ask(server.address(), &format!("{head}{rest}"));
+        let whole = post("content-length: 4\r\n\r\nabcd");
+        assert!(whole.ends_with("[] [] 4 abcd"), "{whole}");
+        let chunked = post("transfer-encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n");
+        assert!(chunked.ends_with("[] [] 5 abcde"), "{chunked}");
+        assert!(post("content-length: 0\r\n\r\n").ends_with("[] [] 0 "));
+        let most = "a".repeat(1 << 20);
+        assert!(post(&format!("content-length: {}\r\n\r\n{most}", most.len())).contains(" 1048576 aaaa"));
+        let declared = post("content-length: 1048577\r\n\r\n");
+        assert!(declared.starts_with("HTTP/1.1 413") && declared.contains("larger than 1 MiB"), "{declared}");
+        let chunk = format!("transfer-encoding: chunked\r\n\r\n100000\r\n{most}\r\n1\r\na\r\n0\r\n\r\n");
+        assert!(post(&chunk).starts_with("HTTP/1.1 413"));
+        let broken = post("transfer-encoding: chunked\r\n\r\nzz\r\n");
+        assert!(broken.starts_with("HTTP/1.1 400"), "{broken}");
+        // Of one connection the next request is answered, too.
+        let kept = "POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\na";
+        let both = ask(server.address(), &format!("{kept}{head}content-length: 1\r\n\r\nb"));
+        assert_eq!(both.matches("HTTP/1.1 200").count(), 2, "{both}");
+    }
+
+    #[test]
+    fn the_most_exact_route_answers() {
+        let paths = [("GET", "/:a/:b"), ("GET", "/home/:user"), ("GET", "/home/me"), ("POST", "/home/:user")];
+        let server = serving(&paths);
+        let get = |method: &str, path: &str| {
+            ask(server.address(), &format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+        };
+        assert!(get("GET", "/home/me").ends_with("[] [] 0 "));
+        assert!(get("GET", "/home/%C3%A9+1?a=%C3%A9+1").ends_with(r#"[("user", "é+1")] [("a", "é 1")] 0 "#));
+        assert!(get("GET", "/away/x").ends_with(r#"[("a", "away"), ("b", "x")] [] 0 "#));
+        assert!(get("POST", "/home/you").ends_with(r#"[("user", "you")] [] 0 "#));
+        for path in ["/home/", "/home", "/home/a/", "/home/a/b", "//"] {
+            assert!(get("GET", path).starts_with("HTTP/1.1 404"), "{path}");
+        }
+        let head = get("HEAD", "/home/me");
+        assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+        let wrong = get("DELETE", "/home/you");
+        assert!(wrong.starts_with("HTTP/1.1 405") && wrong.contains("allow: GET,HEAD,POST"), "{wrong}");
+    }
+
+    #[test]
+    fn a_stop_lets_the_request_that_runs_end_and_no_other_begin() {
+        let server = serving(&[("POST", "/score")]);
+        let address = server.address();
+        let mut idle = TcpStream::connect(address).unwrap();
+        let mut asking = TcpStream::connect(address).unwrap();
+        asking.write_all(b"POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nab").unwrap();
+        // Both are let in by now, and the second one's request has begun.
+        assert!(ask(address, "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").contains("ok"));
+        std::thread::sleep(Duration::from_millis(200));
+        let stopping = std::thread::spawn(move || server.stop());
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(TcpStream::connect(address).is_err(), "nobody is let in any more");
+        asking.write_all(b"cd").unwrap();
+        let mut answer = String::new();
+        asking.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(" 4 abcd"), "{answer}");
+        assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0, "who asks nothing is not waited for");
+        let began = std::time::Instant::now();
+        stopping.join().unwrap();
+        assert!(began.elapsed() < DRAIN / 2);
     }
 
     #[test]

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use flow_core::calendar::write_timestamp;
 use flow_core::trees::Ensemble;
 use flow_core::value::Value;
-use flow_http::HeaderValue;
+use flow_http::{HeaderName, HeaderValue};
 
 use crate::error::{RequestError, ServeError};
+
+const TIME: HeaderName = HeaderName::from_static("fec-time");
+const CUT: HeaderName = HeaderName::from_static("fec-cut");
 
 /// What a service reads besides its request. Called from several threads at once.
 pub trait Reads: Send + Sync {
@@ -60,10 +63,12 @@ impl Moment {
     }
 
     /// The headers `fec-time` and `fec-cut` of an answer at `now`, which is this instant or a later one.
-    pub(crate) fn headers(&self, now: i64) -> Vec<(&'static str, HeaderValue)> {
+    pub(crate) fn headers(&self, now: i64) -> Vec<(HeaderName, HeaderValue)> {
         let time = if now == self.now { self.time.clone() } else { time_header(now) };
-        let cut = self.cut.iter().map(|cut| ("fec-cut", cut.clone()));
-        [("fec-time", time)].into_iter().chain(cut).collect()
+        let mut headers = Vec::with_capacity(2);
+        headers.push((TIME, time));
+        headers.extend(self.cut.iter().map(|cut| (CUT, cut.clone())));
+        headers
     }
 }
 

@@ -83,7 +83,7 @@ impl Client {
     }
 
     fn post(&self, path: &str, body: &str) -> (u16, Json) {
-        let (status, body, _) = self.call(path, Call { body: body.as_bytes().to_vec(), ..Call::default() });
+        let (status, body, _) = self.call(path, Call { body: body.as_bytes().to_vec().into(), ..Call::default() });
         (status, body)
     }
 
@@ -154,7 +154,7 @@ fn what_is_no_json_is_malformed_and_nothing_panics() {
         let (status, _) = client.post("/orders", whole.get(..end).unwrap_or("{"));
         assert!((400..500).contains(&status), "{end}");
     }
-    let call = Call { body: vec![b'{', 0xff, b'}'], ..Call::default() };
+    let call = Call { body: vec![b'{', 0xff, b'}'].into(), ..Call::default() };
     assert_eq!(client.call("/orders", call).0, 400);
 }
 
@@ -202,7 +202,7 @@ fn path_and_body_go_together_and_a_header_may_name_a_later_time() {
     let ask = |time: Option<&str>| {
         let call = Call {
             path: vec![("name".to_owned(), "n".to_owned())],
-            body: b"{\"count\":2}".to_vec(),
+            body: b"{\"count\":2}".to_vec().into(),
             time: time.map(str::to_owned),
             ..Call::default()
         };
@@ -211,7 +211,7 @@ fn path_and_body_go_together_and_a_header_may_name_a_later_time() {
     let (status, body, answer) = ask(None);
     assert_eq!(status, 200, "{body}");
     assert_eq!(body, json!({ "name": "n", "count": 2, "extra": null, "asked": "2026-01-01T00:00:00Z" }));
-    let headers: Vec<_> = answer.headers.iter().map(|(name, value)| (*name, value.to_str().unwrap())).collect();
+    let headers: Vec<_> = answer.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     assert_eq!(headers, [("fec-time", "2026-01-01T00:00:00Z"), ("fec-cut", "sales/0:3")]);
     let (_, body, answer) = ask(Some("2026-01-02T00:00:00Z"));
     assert_eq!(body["asked"], json!("2026-01-02T00:00:00Z"));
