@@ -5,6 +5,7 @@ use flow_core::column::{Column, State};
 use flow_core::fault::Fault;
 use flow_core::functions::TimeUnit;
 use flow_core::types::{DataType, Field, Kind, Schema};
+use flow_core::value::Value;
 
 use crate::csv;
 use crate::json::{self, JsonDecoder};
@@ -97,6 +98,20 @@ impl Decoder {
         if let Encoding::Csv(header) = &self.encoding {
             let cell = |field: &Field| header.iter().rposition(|name| *name == field.name);
             self.cells = self.fields.iter().map(cell).collect();
+        }
+    }
+
+    /// The cells of one record, where it is a JSON object that has the fields in their order, each of them plain and good: what
+    /// [`Self::decode`] gives of it, without columns. Nothing of any other record, whatever is the matter with it.
+    #[must_use]
+    pub fn plain(&self, record: &[u8]) -> Option<Vec<Value>> {
+        // What does not fit into a column is too large for it.
+        u32::try_from(record.len()).ok()?;
+        match self.encoding {
+            Encoding::Json if self.fields.len() == self.columns => {
+                json::plain_record(std::str::from_utf8(record).ok()?, &self.fields, &self.keys, self.unit)
+            }
+            Encoding::Json | Encoding::Csv(_) => None,
         }
     }
 

@@ -10,7 +10,7 @@ use flow_core::types::{DataType, Field, Kind, RecordType};
 use flow_core::value::{Cell, Value};
 use scan::{Quoted, Scanner, SyntaxError};
 
-use crate::scalar::{Form, push};
+use crate::scalar::{Form, push, value};
 
 /// What stands before the value of each field where it is written without blanks: what [`JsonDecoder::record`] tries first.
 pub(crate) fn keys(fields: &[Field]) -> Vec<Vec<u8>> {
@@ -21,6 +21,43 @@ pub(crate) fn keys(fields: &[Field]) -> Vec<Vec<u8>> {
         key
     };
     fields.iter().map(key).collect()
+}
+
+/// The cells of an object that has the fields of a type in their order, each of them plain and good; nothing where there is
+/// more to it, for [`JsonDecoder::record`] to read. `keys` are the [`keys`] of the fields.
+pub(crate) fn plain_record(
+    text: &str,
+    fields: &[Field],
+    keys: &[Vec<u8>],
+    unit: Option<TimeUnit>,
+) -> Option<Vec<Value>> {
+    let mut scanner = Scanner::new(text);
+    scanner.eat(b'{').then_some(())?;
+    let mut cells = Vec::with_capacity(fields.len());
+    for (position, (field, key)) in fields.iter().zip(keys).enumerate() {
+        if position > 0 {
+            scanner.eat(b',').then_some(())?;
+        }
+        if !scanner.eat_key(key) {
+            let key = scanner.key().ok()?;
+            (!key.escaped && key.raw == field.name).then_some(())?;
+        }
+        let cell = match scanner.peek()? {
+            b'"' => {
+                let quoted = scanner.string().ok().filter(|quoted| !quoted.escaped)?;
+                value(quoted.raw, Form::String, &field.ty.kind, unit).ok()?
+            }
+            b'{' | b'[' => return None,
+            _ => match scanner.word().ok()? {
+                "null" if field.ty.optional => Value::Absent,
+                word => value(word, Form::Word, &field.ty.kind, unit).ok()?,
+            },
+        };
+        cells.push(cell);
+    }
+    scanner.eat(b'}').then_some(())?;
+    scanner.end().ok()?;
+    Some(cells)
 }
 
 /// Decodes objects of one record type.

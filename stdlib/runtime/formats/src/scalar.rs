@@ -8,7 +8,7 @@ use flow_core::fault::Fault;
 use flow_core::functions::TimeUnit;
 use flow_core::text::parse_base64;
 use flow_core::types::Kind;
-use flow_core::value::Cell;
+use flow_core::value::{Cell, Value};
 
 /// Where the text of a cell stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,18 @@ pub(crate) fn push(builder: &mut ColumnBuilder, text: &str, form: Form, kind: &K
         kind => plain(text, form, kind, unit),
     };
     builder.push(cell);
+}
+
+/// The value that `text` stands for; as [`push`].
+#[inline]
+pub(crate) fn value(text: &str, form: Form, kind: &Kind, unit: Option<TimeUnit>) -> Result<Value, Fault> {
+    match kind {
+        Kind::String if form != Form::Word => Ok(Value::String(text.into())),
+        Kind::Bytes if form != Form::Word => {
+            parse_base64(text.as_bytes()).map(|bytes| Value::Bytes(bytes.into())).ok_or(Fault::Malformed)
+        }
+        kind => plain(text, form, kind, unit).map(Cell::to_value),
+    }
 }
 
 #[inline]

@@ -25,7 +25,15 @@ fn json(kind: &Kind, value: &str) -> Result<Value, Fault> {
     let record = format!("{{\"x\":{value}}}");
     let decoded = one(kind, Encoding::Json, Some(TimeUnit::Millisecond), record.as_bytes());
     assert!(decoded.refused.is_empty(), "{value} was refused");
-    decoded.columns.first().unwrap().value(0)
+    let cell = decoded.columns.first().unwrap().value(0);
+    if let Some(cells) = plain(kind, Some(TimeUnit::Millisecond), record.as_bytes()) {
+        assert_eq!(Ok(cells), cell.clone().map(|cell| vec![cell]), "{value} is another cell without columns");
+    }
+    cell
+}
+
+fn plain(kind: &Kind, unit: Option<TimeUnit>, record: &[u8]) -> Option<Vec<Value>> {
+    Decoder::new(&schema(&[("x", DataType::required(kind.clone()))]), Encoding::Json, unit).plain(record)
 }
 
 fn csv(kind: &Kind, cell: &str) -> Result<Value, Fault> {
@@ -167,6 +175,48 @@ fn fields_come_in_any_order_and_the_last_of_a_name_counts() {
 }
 
 #[test]
+fn a_plain_record_is_read_without_columns_and_no_other_is() {
+    let fields = schema(&[
+        ("id", DataType::required(Kind::String)),
+        ("amount", DataType::required(money())),
+        ("verdict", DataType::optional(verdict())),
+        ("at", DataType::required(Kind::Timestamp)),
+        ("raw", DataType::optional(Kind::Bytes)),
+    ]);
+    let decoder = Decoder::new(&fields, Encoding::Json, None);
+    let good = r#"{"id":"é", "amount":"1.5","verdict":"block","at" : "1970-01-01T00:00:01Z","raw":"AQI="} "#;
+    let absent = r#"{"id":"","amount":-0.07,"verdict":null,"at":"1970-01-01T00:00:00Z","raw":null}"#;
+    for text in [good, absent] {
+        let columns = decoder.decode([text.as_bytes()]).columns;
+        let cells: Result<Vec<Value>, Fault> = columns.iter().map(|column| column.value(0)).collect();
+        assert_eq!(decoder.plain(text.as_bytes()).map(Ok), Some(cells), "{text}");
+    }
+    let changed = |from: &str, to: &str| {
+        assert!(good.contains(from));
+        decoder.plain(good.replace(from, to).as_bytes())
+    };
+    for (from, to) in [
+        (r#""verdict":"block","#, ""),
+        (r#""id":"é""#, r#""id":"\u00e9""#),
+        (r#""id":"é""#, r#""id":"a","id":"b""#),
+        (r#""id""#, r#""\u0069d""#),
+        (r#""block""#, r#""perhaps""#),
+        (r#""1.5""#, "null"),
+        (r#""1.5""#, "100"),
+        (r#""1.5""#, "[1]"),
+        (r#""AQI="}"#, r#""AQI=","more":1}"#),
+        ("}", "}}"),
+        ("}", ""),
+    ] {
+        assert_eq!(changed(from, to), None, "{to}");
+    }
+    let placed = Decoder::new(&fields, Encoding::Json, None).with_positions();
+    assert_eq!(placed.plain(good.as_bytes()), None, "what it says of its place is no column");
+    assert_eq!(Decoder::new(&fields, Encoding::Csv(Vec::new()), None).plain(good.as_bytes()), None);
+    assert_eq!(decoder.plain(&[b'{', 0xff, b'}']), None);
+}
+
+#[test]
 fn what_is_no_record_is_refused_alone() {
     let schema = schema(&[("x", DataType::required(Kind::Int))]);
     let records: [&[u8]; 9] = [
@@ -256,6 +306,10 @@ proptest! {
         let theirs = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&text);
         let ours = one(&Kind::Float, Encoding::Json, None, text.as_bytes());
         prop_assert_eq!(ours.refused.is_empty(), theirs.is_ok(), "{}: {:?} {:?}", text, ours.refused, theirs);
+        if let Some(cells) = plain(&Kind::Float, None, text.as_bytes()) {
+            prop_assert!(ours.refused.is_empty());
+            prop_assert_eq!(Ok(cells), ours.columns[0].value(0).map(|cell| vec![cell]));
+        }
         if let Ok(fields) = theirs
             && let Some(raw) = fields.get("x")
             && serde_json::from_str::<f64>(raw.get()).is_ok()
