@@ -329,22 +329,30 @@ def served():
         alike("it answers the same after the kills", late, whole, requests)
     taken = subprocess.run([*map(str, service), "--state", str(state), "--port", late.ready()["url"].rsplit(":")[-1]], capture_output=True, text=True, timeout=60)
     layer.check("a port in use is refused in words", taken.returncode == 3 and "in use" in taken.stderr, taken.stderr)
-    replaced(late, keeper, state)
+    replaced(late, service, state)
     layer.equal("the service ends cleanly", late.stop(), 0)
     layer.equal("the worker ends cleanly", keeper.stop(), 0)
     whole.stop()
 
 
-def replaced(service, keeper, state):
-    """Another version of the solution takes the state over: a service of this one is no longer ready."""
+def replaced(service, command, state):
+    """Another version of the solution takes the state over: a service of this one goes on answering from its copy."""
     kept = (state / "solution.json").read_text(encoding="utf-8")
     settings = json.loads(kept)
     (state / "solution.json").write_text(json.dumps({**settings, "plan": "another", "generation": settings["generation"] + 1}), encoding="utf-8")
     port = service.ready()["url"].rsplit(":")[-1]
-    found = wait_for(lambda: (readiness(port) or {}).get("reason"), 20)
-    layer.check("a service notices that another version has the state", "another version" in (found or ""), shown(found))
+    payment = {"id": "p", "card": "c", "merchant": "m", "amount": "12.50", "country": "FR", "at": "2026-01-01T00:00:00Z"}
+    before = service.score(payment)
+    layer.check("a service notices that another version has the state", wait_for(lambda: "another version" in "".join(service.errors), 20), shown(service.errors))
+    layer.check("it stays ready", (readiness(port) or {}).get("ready"), shown(readiness(port)))
+    layer.equal("and answers from what it has", service.score(payment), before)
+    place = free_port()
+    late = Server(command, state, place)
+    found = wait_for(lambda: (readiness(place) or {}).get("reason"), 20)
+    layer.check("one that starts then has nothing to answer from, and says so", "another version" in (found or ""), shown(found))
     (state / "solution.json").write_text(kept, encoding="utf-8")
-    layer.check("it is ready again when its own version has it", wait_for(lambda: (readiness(port) or {}).get("ready"), 20), shown(readiness(port)))
+    layer.check("both are ready when their own version has it", wait_for(lambda: all((readiness(at) or {}).get("ready") for at in (port, place)), 20), shown([readiness(port), readiness(place)]))
+    late.stop()
 
 
 def asked(name, worker, state, run_state, requests):

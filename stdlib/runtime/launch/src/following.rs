@@ -99,15 +99,26 @@ impl Following {
         (self.folder, self.found) = (folder, found);
         if is_other && self.follower.take().is_some() {
             // What the copy holds was kept by a worker that has ended: nobody adds to it any more.
-            tell("the state has begun anew: not ready until the worker that keeps the features has rebuilt them");
+            tell(match self.stays() {
+                true => "another version of this solution has taken the state over: answers stay as of now",
+                false => {
+                    "the state has begun anew: not ready until the worker that keeps the features has rebuilt them"
+                }
+            });
+        }
+        if (is_other || !self.reads.ready()) && !self.stays() {
+            self.explain();
         }
         if self.follower.is_none() && found == Found::Same {
             self.begin()?;
         }
-        if is_other || !self.reads.ready() {
-            self.explain();
-        }
         Ok(())
+    }
+
+    /// Whether it goes on answering from a whole copy that nobody adds to: until processes of the version that has the state
+    /// have rebuilt it and stand in for this one, somebody has to.
+    fn stays(&self) -> bool {
+        self.found == Found::Changed && self.reads.ready()
     }
 
     fn begin(&mut self) -> Result<(), RunError> {
@@ -154,6 +165,11 @@ mod tests {
         assert!(matches!(transaction.commit(), Outcome::Committed));
     }
 
+    /// A worker of a version that has begun its generation, and has committed nothing.
+    fn begins(root: &Path, plan: &str) {
+        StateFolder::open(root, "shop", plan).unwrap().0.save().unwrap();
+    }
+
     struct Copied {
         following: Following,
         reads: Arc<LiveReads>,
@@ -192,18 +208,30 @@ mod tests {
         works(root, "a", "one");
         assert_eq!(ours.now().0.as_deref(), Some("one"));
         assert!(ours.reads.ready());
-        // Another version takes the state over: what we have is of a generation that nobody adds to.
+        // Another version takes the state over: what we have is of a generation that nobody adds to, and whole.
         works(root, "b", "two");
-        let (_, ready, reason) = ours.now();
-        assert!(!ready && reason.contains("another version"), "{reason}");
+        let (found, ready, _) = ours.now();
+        assert_eq!((found.as_deref(), ready), (Some("one"), true));
         assert_eq!(copy(root, "b").now().0.as_deref(), Some("two"));
+        let (found, ready, reason) = copy(root, "a").now();
+        assert_eq!((found, ready), (None, false), "who begins now has nothing to answer from");
+        assert!(reason.contains("another version"), "{reason}");
         // The generation that would be ours is begun by a third version: it is none of ours.
         works(root, "c", "three");
-        assert!(!ours.now().1);
+        let (found, ready, _) = ours.now();
+        assert_eq!((found.as_deref(), ready), (Some("one"), true));
         // And back again.
         works(root, "a", "four");
         assert_eq!((ours.now().0.as_deref(), ours.reads.ready()), (Some("four"), true));
-        assert_eq!(ours.told, 1, "it is told once that the state has begun anew");
+        assert_eq!(ours.told, 1, "it is told once that another version has the state");
+        // A copy that is not whole is nothing to answer from.
+        let mut early = copy(root, "d");
+        begins(root, "d");
+        assert!(!early.now().1);
+        works(root, "e", "five");
+        let (_, ready, reason) = early.now();
+        assert!(!ready && reason.contains("another version"), "{reason}");
+        assert_eq!(early.told, 1);
     }
 
     #[test]
