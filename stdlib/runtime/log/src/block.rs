@@ -89,14 +89,12 @@ impl Writes {
         self.count = 0;
     }
 
-    /// The writes to tables before `first`.
-    #[must_use]
-    pub fn before(&self, first: TableId) -> Self {
-        let mut before = Self::new();
+    /// Lets `before` hold the writes to tables before `first`, in the memory that it has.
+    pub fn before(&self, first: TableId, before: &mut Self) {
+        before.clear();
         for write in self.iter().filter(|write| write.table < first) {
             before.push(write.table, write.key, write.value);
         }
-        before
     }
 
     /// The writes, oldest first.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flow_log::archive::Lake;
 use flow_log::block::HISTORY;
 use flow_log::snapshot::newest;
-use flow_log::{Block, Log, LogError, Restored, Sequence, TableId, TaskId};
+use flow_log::{Block, Log, LogError, Restored, Sequence, TableId, TaskId, Writes};
 use flow_store::{Applied, FeatureStore};
 
 use crate::error::ServeError;
@@ -83,7 +83,8 @@ impl Follower {
     }
 
     fn apply(&mut self, block: &Block) -> Result<(), ServeError> {
-        let writes = block.writes.before(TableId(self.private));
+        let mut writes = Writes::new();
+        block.writes.before(TableId(self.private), &mut writes);
         let applied = self.store.apply(&self.task, self.sequence.next(), block.sequence, &writes, &block.cut);
         match applied.map_err(|error| ServeError::Unavailable(error.to_string()))? {
             Applied::Done | Applied::Stale => {}

@@ -260,13 +260,18 @@ impl Pipeline {
     /// The state that changed since the last freeze.
     pub fn freeze(&mut self) -> Vec<StateEntry> {
         let mut entries = Vec::new();
-        let mut take = |node: &str, changes: Vec<StateChange>| {
+        self.frozen(&mut |node, changes| {
             entries.extend(changes.into_iter().map(|change| StateEntry {
                 node: node.to_owned(),
                 key: change.key,
                 value: change.value,
             }));
-        };
+        });
+        entries
+    }
+
+    /// The state that changed since the last freeze, node by node: the stable name of each, and its changes.
+    pub fn frozen(&mut self, take: &mut dyn FnMut(&str, Vec<StateChange>)) {
         for (node, changes) in self.dataflow.graph.freeze() {
             if let Some(name) = self.dataflow.names.get(&node) {
                 take(name, changes);
@@ -277,7 +282,6 @@ impl Pipeline {
             gate.freeze(&mut writer);
             take(&format!("source/{}", gate.spec().name), writer.into_changes());
         }
-        entries
     }
 
     /// What was frozen is durable.

@@ -133,6 +133,9 @@ pub struct StreamTask {
     commit_rows: usize,
     /// T, once all that had arrived before it has been applied.
     history: Option<i64>,
+    /// Memory for what the next commit changes, and for what of it services see.
+    spare: Writes,
+    seen: Writes,
 }
 
 /// The topic of a sink's rows.
@@ -209,6 +212,8 @@ impl StreamTask {
             micro_batch: if micro_batch == 0 { MICRO_BATCH } else { micro_batch },
             commit_rows: if commit_rows == 0 { COMMIT_ROWS } else { commit_rows },
             history: None,
+            spare: Writes::new(),
+            seen: Writes::new(),
         };
         opened.restore(snapshots.as_ref())?;
         Ok(opened)
@@ -276,8 +281,8 @@ impl StreamTask {
         if !self.keeps_features {
             return Ok(());
         }
-        let features = block.writes.before(TableId(FIRST_PRIVATE));
-        let applied = self.store.apply(&self.task, from, block.sequence, &features, &block.cut);
+        block.writes.before(TableId(FIRST_PRIVATE), &mut self.seen);
+        let applied = self.store.apply(&self.task, from, block.sequence, &self.seen, &block.cut);
         match applied.map_err(|error| RunError::Environment(error.to_string()))? {
             Applied::Done | Applied::Stale => Ok(()),
             Applied::Gap { expected } => Err(RunError::Environment(format!(
@@ -331,16 +336,7 @@ impl StreamTask {
     }
 
     fn commit(&mut self, produced: Produced) -> Result<(), RunError> {
-        let mut writes = Writes::new();
-        for entry in self.pipeline.freeze() {
-            let Some(table) = self.tables.get(&entry.node) else {
-                return Err(RunError::Plan(format!("state of `{}` has no place", entry.node)));
-            };
-            match entry.value {
-                Some(value) => writes.put(*table, &entry.key, &value),
-                None => writes.delete(*table, &entry.key),
-            }
-        }
+        let writes = self.changes()?;
         let mut cut = self.cut.clone();
         let partitions = self.inputs.partitions();
         for (origin, next, arrived) in self.pipeline.positions() {
@@ -360,8 +356,10 @@ impl StreamTask {
                 self.cut = cut;
                 self.inputs.forget(&self.cut);
                 self.publish(block.sequence, &block)?;
+                let bytes = block.writes.bytes();
+                self.spare = block.writes;
                 let compactor = self.compactor.as_mut();
-                compactor.map_or(Ok(()), |compactor| compactor.committed(block.writes.bytes()))
+                compactor.map_or(Ok(()), |compactor| compactor.committed(bytes))
             }
             Outcome::Aborted(LogError::GivenUp) => {
                 self.pipeline.rollback()?;
@@ -374,6 +372,26 @@ impl StreamTask {
             }
             Outcome::Unknown(error) => Err(error.into()),
         }
+    }
+
+    /// What has changed since the last commit, in memory that the one before has left.
+    fn changes(&mut self) -> Result<Writes, RunError> {
+        let mut writes = std::mem::take(&mut self.spare);
+        writes.clear();
+        let (tables, mut placeless) = (&self.tables, None);
+        self.pipeline.frozen(&mut |node, changes| {
+            let Some(table) = tables.get(node) else {
+                placeless = (!changes.is_empty()).then(|| node.to_owned()).or(placeless.take());
+                return;
+            };
+            for change in changes {
+                match change.value {
+                    Some(value) => writes.put(*table, &change.key, &value),
+                    None => writes.delete(*table, &change.key),
+                }
+            }
+        });
+        placeless.map_or(Ok(writes), |node| Err(RunError::Plan(format!("state of `{node}` has no place"))))
     }
 
     /// Asks until the outcome is known; processes nothing meanwhile.
