@@ -9,7 +9,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FILES = ["ir/src/ir.rs", "ir/src/graph.rs", "ir/src/op.rs", "model/src/model.rs", "model/src/target.rs", "model/src/expr.rs", "model/src/relation.rs", "model/src/types.rs", "syntax/src/ast.rs", "diagnostics/src/span.rs"]
+FILES = ["ir/src/ir.rs", "ir/src/graph.rs", "ir/src/op.rs", "model/src/model.rs", "model/src/target.rs", "model/src/expr.rs", "model/src/relation.rs", "model/src/types.rs", "syntax/src/ast/operators.rs", "diagnostics/src/span.rs"]
 START = "Ir"
 SIMPLE = {
     # A name, kept once, is written as its text.

@@ -39,8 +39,6 @@ pub struct Checked {
 pub struct Compiled {
     /// Its files.
     pub files: Files,
-    /// The plan as written.
-    pub written: Ir,
     /// The plan as it runs.
     pub ir: Ir,
     /// What the optimiser did.
@@ -141,12 +139,26 @@ pub fn compiled(path: &Path) -> Result<Compiled, Failure> {
 
 /// Takes a solution through all stages, for a target; prints what is wrong and fails.
 pub fn compiled_for(path: &Path, target: Option<&str>) -> Result<Compiled, Failure> {
+    let (files, written) = written(path, target)?;
+    optimised(files, written)
+}
+
+/// The plan of a solution as it was written, and what becomes of it, for the local target.
+pub fn explained(path: &Path) -> Result<(Ir, Compiled), Failure> {
+    let (files, written) = written(path, None)?;
+    Ok((written.clone(), optimised(files, written)?))
+}
+
+fn written(path: &Path, target: Option<&str>) -> Result<(Files, Ir), Failure> {
     let Checked { files, model, diagnostics } = checked_for(path, target)?;
     report(&diagnostics, &files.sources)?;
-    let written = lower(model);
-    let (ir, applied, broken) = optimise(written.clone());
+    Ok((files, lower(model)))
+}
+
+fn optimised(files: Files, written: Ir) -> Result<Compiled, Failure> {
+    let (ir, applied, broken) = optimise(written);
     report(&broken, &files.sources)?;
-    Ok(Compiled { files, written, ir, applied })
+    Ok(Compiled { files, ir, applied })
 }
 
 /// The texts of a solution under names relative to it: wherever it lies, they are the same.

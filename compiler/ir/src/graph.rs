@@ -176,6 +176,12 @@ impl Graph {
         inputs.into_iter().map(|(_, id)| id).collect()
     }
 
+    /// Whether its expressions read the value of a node by name.
+    #[must_use]
+    pub fn has_bindings(&self, id: NodeId) -> bool {
+        self.inner.edges_directed(index(id), Direction::Incoming).any(|edge| *edge.weight() == Edge::Binding)
+    }
+
     /// Nodes whose values its expressions read by name, in order of id.
     #[must_use]
     pub fn bindings(&self, id: NodeId) -> Vec<NodeId> {

@@ -26,11 +26,11 @@ pub fn run(args: &Explain, format: Format) -> Result<(), Failure> {
     if looks_like_code && !Path::new(&args.subject).exists() {
         return Err(Failure::usage(format!("there is no message with the code `{}`", args.subject)));
     }
-    let compiled = load::compiled(Path::new(&args.subject))?;
+    let (written, compiled) = load::explained(Path::new(&args.subject))?;
     match format {
-        Format::Human => line(fec_ir::explain::explain(&compiled.written, &compiled.ir, &compiled.applied).trim_end()),
+        Format::Human => line(fec_ir::explain::explain(&written, &compiled.ir, &compiled.applied).trim_end()),
         Format::Json => line(json!({
-            "before": fec_ir::lineage::dataflow(&compiled.written, false),
+            "before": fec_ir::lineage::dataflow(&written, false),
             "passes": compiled.applied,
             "after": fec_ir::lineage::dataflow(&compiled.ir, false),
         })),

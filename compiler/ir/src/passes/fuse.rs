@@ -12,9 +12,11 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut gone = HashSet::new();
     let views: HashSet<NodeId> = ir.views.iter().map(|view| view.node).collect();
     for id in ir.graph.in_order().unwrap_or_default() {
-        while let Some(&input) = ir.graph.inputs(id).first() {
-            let chained = matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::Fused { .. }))
-                && ir.graph.consumers(input).len() == 1
+        if !matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::Fused { .. })) {
+            continue;
+        }
+        while let Some(input) = ir.graph.input(id, 0) {
+            let chained = ir.graph.takers(input).take(2).count() == 1
                 && !views.contains(&input)
                 && ir.graph.get(id).map(|node| &node.guards) == ir.graph.get(input).map(|node| &node.guards);
             if !chained || !matches!(ir.graph.get(input).map(|node| &node.op), Some(Op::Fused { .. })) {

@@ -1,5 +1,7 @@
 //! One scan a source, and equal operators over equal inputs once, whichever flows they stand in.
 
+use std::mem::{Discriminant, discriminant};
+
 use fec_model::Symbol;
 use hashbrown::HashMap;
 
@@ -13,7 +15,7 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut replaced: HashMap<NodeId, NodeId> = HashMap::new();
     // Keyed by the cheap part; only nodes that agree in it are compared expression by expression.
-    let mut seen: HashMap<(&'static str, Vec<NodeId>, Symbol), Vec<NodeId>> = HashMap::new();
+    let mut seen: HashMap<(Discriminant<Op>, Option<NodeId>, Symbol), Vec<NodeId>> = HashMap::new();
     for id in ir.graph.in_order().unwrap_or_default() {
         let Some(node) = ir.graph.get(id) else { continue };
         let label = match &node.op {
@@ -23,13 +25,17 @@ pub(super) fn run(ir: &mut Ir) -> Vec<Change> {
             }
             _ => continue,
         };
-        if !node.guards.is_empty() || !ir.graph.bindings(id).is_empty() || !node.settings.is_empty() {
+        if !node.guards.is_empty() || ir.graph.has_bindings(id) || !node.settings.is_empty() {
             continue;
         }
-        let key = (node.op.word(), ir.graph.inputs(id), label);
+        let key = (discriminant(&node.op), ir.graph.input(id, 0), label);
         let twins = seen.entry(key).or_default();
         let twin = twins.iter().copied().find(|twin| {
-            ir.graph.get(*twin).is_some_and(|other| other.columns == node.columns && walk::same_op(&other.op, &node.op))
+            ir.graph.get(*twin).is_some_and(|other| {
+                other.columns == node.columns
+                    && walk::same_op(&other.op, &node.op)
+                    && ir.graph.inputs(*twin) == ir.graph.inputs(id)
+            })
         });
         let Some(twin) = twin else {
             twins.push(id);
