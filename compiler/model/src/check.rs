@@ -28,9 +28,7 @@ pub fn check(files: &[(FileId, &ast::File)], options: &CheckOptions) -> (Model, 
     let mut checker = Checker::new(options);
     checker.collect(files);
     checker.solution(files);
-    for id in checker.in_order_of_need() {
-        checker.known(id, None);
-    }
+    checker.declarations();
     checker.flows();
     checker.targets(files);
     checker.tests(files);

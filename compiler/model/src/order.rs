@@ -6,24 +6,24 @@ use crate::check::Checker;
 use crate::names::{Decl, DeclId, DeclKind};
 
 impl<'a> Checker<'a> {
-    /// All declarations, each after those that it names (as far as there is no circle).
-    pub(crate) fn in_order_of_need(&self) -> Vec<DeclId> {
-        let mut order = Vec::with_capacity(self.decls.len());
+    /// Checks all declarations, each after those that it names (as far as there is no circle). A tree is looked through for
+    /// names just before it is checked, so that a large solution's trees come into the caches once.
+    pub(crate) fn declarations(&mut self) {
         let mut seen = vec![false; self.decls.len()];
+        let mut pending: Vec<(DeclId, Vec<DeclId>)> = Vec::new();
         for root in 0..self.decls.len() {
-            let mut pending: Vec<(DeclId, Vec<DeclId>)> = Vec::new();
             self.open(root, &mut seen, &mut pending);
             while let Some((id, needs)) = pending.last_mut() {
                 match needs.pop() {
                     Some(need) => self.open(need, &mut seen, &mut pending),
                     None => {
-                        order.push(*id);
+                        let id = *id;
                         pending.pop();
+                        self.known(id, None);
                     }
                 }
             }
         }
-        order
     }
 
     fn open(&self, id: DeclId, seen: &mut [bool], pending: &mut Vec<(DeclId, Vec<DeclId>)>) {
