@@ -217,7 +217,7 @@ fn ask_for(bytes: &[u8]) {
 }
 
 /// Puts what a read gives behind other values. Each kind goes there for itself, in a function of its own: what is put
-/// together elsewhere first, in parts, has to be waited for when it is copied as a whole.
+/// together elsewhere first, in parts, has to be waited for when it is copied as a whole. So it is made when there is room.
 #[inline]
 pub fn put(answer: Result<&Cell<'_>, Fault>, out: &mut Vec<Result<Value, Fault>>) {
     match answer {
@@ -232,17 +232,17 @@ pub fn put(answer: Result<&Cell<'_>, Fault>, out: &mut Vec<Result<Value, Fault>>
 
 #[inline(never)]
 fn put_int(value: i64, out: &mut Vec<Result<Value, Fault>>) {
-    out.push(Ok(Value::Int(value)));
+    out.extend(std::iter::once_with(|| Ok(Value::Int(value))));
 }
 
 #[inline(never)]
 fn put_decimal(value: i128, out: &mut Vec<Result<Value, Fault>>) {
-    out.push(Ok(Value::Decimal(value)));
+    out.extend(std::iter::once_with(|| Ok(Value::Decimal(value))));
 }
 
 #[inline(never)]
 fn put_float(value: f64, out: &mut Vec<Result<Value, Fault>>) {
-    out.push(Ok(Value::Float(value)));
+    out.extend(std::iter::once_with(|| Ok(Value::Float(value))));
 }
 
 #[inline(never)]

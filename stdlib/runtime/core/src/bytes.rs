@@ -458,6 +458,10 @@ mod tests {
             let mut bytes = Vec::new();
             write_cell(&mut bytes, value.as_cell());
             let mut reader = Reader::new(&bytes);
+            let mut passed = reader;
+            let is_scalar = !matches!(value, Value::List(_) | Value::Record(_));
+            prop_assert_eq!(passed.skip_scalar().map(|sort| sort.is_some()), Ok(is_scalar));
+            prop_assert_eq!(passed.is_empty(), is_scalar);
             prop_assert_eq!(reader.value(), Ok(value));
             prop_assert!(reader.is_empty());
             for cut in 0..bytes.len() {
@@ -466,11 +470,21 @@ mod tests {
         }
 
         #[test]
-        fn integers_come_back(a in any::<u64>(), b in any::<i64>(), c in any::<i128>()) {
+        fn integers_come_back(a in any::<u64>(), b in any::<i64>(), c in any::<i128>(), less in 0u32..64) {
+            // Of every length.
+            let (a, b, c) = (a >> less, b >> less, c >> (2 * less));
             let mut bytes = Vec::new();
             write_unsigned(&mut bytes, a);
+            let seven_bits_a_byte = (a.max(1).ilog2() / 7 + 1) as usize;
+            prop_assert_eq!(bytes.len(), seven_bits_a_byte);
             write_signed(&mut bytes, b);
             write_wide(&mut bytes, c);
+            let mut passed = Reader::new(&bytes);
+            for left in (0..3).rev() {
+                prop_assert_eq!(passed.skip_variable(), Ok(()));
+                prop_assert_eq!(passed.is_empty(), left == 0);
+            }
+            prop_assert_eq!(passed.skip_variable(), Err(DecodeError));
             let mut reader = Reader::new(&bytes);
             prop_assert_eq!((reader.unsigned(), reader.signed(), reader.wide()), (Ok(a), Ok(b), Ok(c)));
         }

@@ -179,7 +179,7 @@ impl Features {
         Ok(())
     }
 
-    /// The keys of the rows, before any is looked for.
+    /// The keys of the rows, before any is looked for; memory has been asked for their places.
     fn wanted(&self, keys: &Keys, rows: usize) -> (Vec<u8>, Vec<Wanted>) {
         let (mut key, mut all) = (Vec::new(), Vec::new());
         let wanted = |row| match keys.encode(row, &mut key) {
@@ -191,7 +191,11 @@ impl Features {
             keys::KeyState::Absent => Wanted::None,
             keys::KeyState::Fault(fault) => Wanted::Fault(fault),
         };
-        let wanted = (0..rows).map(wanted).collect();
+        let wanted: Vec<Wanted> = (0..rows).map(wanted).collect();
+        self.state.ask_for(wanted.iter().filter_map(|wanted| match wanted {
+            Wanted::Key { tag, .. } => Some(*tag),
+            Wanted::None | Wanted::Fault(_) => None,
+        }));
         (all, wanted)
     }
 

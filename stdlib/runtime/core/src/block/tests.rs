@@ -338,6 +338,20 @@ fn faulty_cells_change_nothing() {
 }
 
 #[test]
+fn changes_of_another_kind_are_no_encoding() {
+    let sum = |kind| {
+        let set = [WindowedAggregate { func: AggregateFunc::Sum, args: vec![0], filter: None, size: 10, step: 1 }];
+        SetSpec::new(&set, vec![DataType::required(kind)], 5).unwrap()
+    };
+    let (ints, decimals) = (sum(Kind::Int), sum(Kind::Decimal { precision: 9, scale: 2 }));
+    let mut block = Block::new();
+    block.update(&ints, 0, Order::default(), &[Cell::Int(4)], 1, 0).unwrap();
+    let bytes = bytes(&block, &ints);
+    assert_eq!(read_encoded(&bytes, &ints, 0), Ok(vec![Ok(Value::Int(4))]));
+    assert_eq!(read_encoded(&bytes, &decimals, 0), Err(DecodeError));
+}
+
+#[test]
 fn sets_are_checked() {
     let windowed =
         |func, args: &[usize], filter, size, step| WindowedAggregate { func, args: args.to_vec(), filter, size, step };

@@ -57,6 +57,18 @@ proptest! {
         let kind = &kinds()[kind];
         let column = build(kind, &cells);
         prop_assert_eq!(read(&column), cells.clone());
+        let mut again = ColumnBuilder::new(kind, 0);
+        for (row, cell) in cells.iter().enumerate() {
+            let mut to = Cell::Bool(true);
+            prop_assert_eq!(&column.cell_to(row, &mut to).map(|()| to.to_value()), cell);
+            match cell {
+                Ok(value) => again.push_cell(&value.as_cell()),
+                Err(fault) => again.push_fault(*fault),
+            }
+        }
+        prop_assert_eq!(read(&again.finish()), cells.clone());
+        let mut beyond = Cell::Bool(true);
+        prop_assert_eq!((column.cell_to(cells.len(), &mut beyond), beyond), (Ok(()), Cell::Absent));
         let taken: Vec<_> = picks.iter().map(|row| cells.get(*row).cloned().unwrap_or(Ok(Value::Absent))).collect();
         prop_assert_eq!(read(&column.take(&picks)), taken);
         let cut = cut.min(cells.len());

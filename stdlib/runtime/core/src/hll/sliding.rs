@@ -40,6 +40,7 @@ pub(crate) enum DistinctRef<'a> {
 impl<'a> DistinctRef<'a> {
     /// Looks at what [`SlidingDistinct::encode`] wrote for a sketch, without making one of it; `None` (and nothing read)
     /// where there are more values than can be looked at one by one.
+    #[inline(always)]
     pub(crate) fn read(from: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         let start = *from;
         let count = from.count()?;
