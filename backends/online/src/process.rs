@@ -113,7 +113,8 @@ fn main(
         file.import(shared, "features");
     }
     let mut kept = Vec::new();
-    let tables = tables_read(services.iter().map(|(_, plan)| *plan));
+    let mut tables = tables_read(services.iter().map(|(_, plan)| *plan));
+    each_relation(services, &mut |rows| views_of(rows, &mut tables));
     for view in ir.views.iter().filter(|view| tables.contains(&view.name)) {
         let Some(table) = view.kept.and_then(|node| kept_table(ir, node)) else { continue };
         let columns = schema::schema(&mut file, shared, &view.columns);
@@ -268,6 +269,28 @@ fn sets_of(rows: &Rows, found: &mut BTreeSet<Symbol>) {
         }
         Rows::Take { input, .. } => sets_of(&input.rows, found),
         Rows::Through(through) => through.inputs.iter().for_each(|(_, rows)| sets_of(rows, found)),
+        Rows::Given(_) | Rows::List { .. } | Rows::Table { .. } | Rows::Kept { .. } | Rows::Missing(_) => {}
+    }
+}
+
+/// The views over streams that rows are joined with.
+fn views_of(rows: &Rows, found: &mut BTreeSet<Symbol>) {
+    match rows {
+        Rows::Kept { view, .. } => {
+            found.insert(*view);
+        }
+        Rows::Features { input, .. } => views_of(input, found),
+        Rows::Take { input, .. } => views_of(&input.rows, found),
+        Rows::Through(through) => through.inputs.iter().for_each(|(_, rows)| views_of(rows, found)),
         Rows::Given(_) | Rows::List { .. } | Rows::Table { .. } | Rows::Missing(_) => {}
+    }
+}
+
+/// The relations of services.
+fn each_relation(services: &[(String, &ServicePlan)], see: &mut impl FnMut(&Rows)) {
+    for step in services.iter().flat_map(|(_, plan)| &plan.statements.steps) {
+        if let Work::Collect(relation) | Work::Emit { relation, .. } = &step.work {
+            see(&relation.rows.rows);
+        }
     }
 }

@@ -171,6 +171,14 @@ impl<'a, 'w> Page<'a, 'w> {
                 let count = schema::integer(i64::try_from(*count).unwrap_or(i64::MAX));
                 record("Rows::Take", [("input", input), ("count", atom(count))])
             }
+            Rows::Kept { view, of, row, keys } => {
+                let mut made = Vec::with_capacity(keys.len());
+                for key in keys {
+                    made.push(self.key(&format!("{label}_key"), key, row, outside)?);
+                }
+                let view = call("String::from", [text(view)]);
+                record("Rows::Kept", [("view", view), ("of", atom(of.to_string())), ("keys", list("vec!", made))])
+            }
             Rows::Through(through) => self.through(label, span, through, outside)?,
             Rows::Missing(why) => call("Rows::Missing", [call("String::from", [text(why)])]),
         })
@@ -203,6 +211,7 @@ impl<'a, 'w> Page<'a, 'w> {
         for (number, rows) in &through.inputs {
             let rows_of = match rows {
                 Rows::Table { table, .. } => table.to_string(),
+                Rows::Kept { view, .. } => view.to_string(),
                 Rows::List { .. } => format!("{label}_items"),
                 _ => format!("{label}_rows"),
             };

@@ -10,6 +10,7 @@ use fec_model::types::{Column, Columns, Type};
 use serde::Serialize;
 
 use crate::graph::{Graph, NodeId};
+use crate::op::Op;
 
 /// A solution, lowered.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -164,6 +165,15 @@ impl Ir {
     #[must_use]
     pub fn view(&self, name: &str) -> Option<&ViewInfo> {
         self.views.iter().find(|view| view.name == name)
+    }
+
+    /// Whether a node joins rows with what a view keeps by its key.
+    #[must_use]
+    pub fn reads_kept(&self, id: NodeId) -> bool {
+        let op = |id: NodeId| self.graph.get(id).map(|node| &node.op);
+        let right = self.graph.input(id, 1);
+        matches!(op(id), Some(Op::LookupJoin { .. }))
+            && right.is_some_and(|right| matches!(op(right), Some(Op::KeyedRows { .. })))
     }
 
     /// The flow at `path`.

@@ -446,7 +446,7 @@ impl<'a> Checker<'a> {
         Some(list)
     }
 
-    fn local_name(&self, name: &str, scope: &Scope<'_>) -> bool {
+    pub(crate) fn local_name(&self, name: &str, scope: &Scope<'_>) -> bool {
         scope.row.is_some_and(|row| row.iter().any(|column| column.name == name))
             || scope.vars.iter().any(|var| var.name == name)
             || scope.flow.is_some_and(|flow| flow.get(name).is_some())

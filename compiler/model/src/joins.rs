@@ -9,7 +9,7 @@ use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::names::Known;
 use crate::pipeline::{Piped, own_column};
 use crate::relation::{Relation, RelationOp};
-use crate::scope::{Place, Scope, narrow_columns, present};
+use crate::scope::{Origin, Place, Scope, narrow_columns, present};
 use crate::types::{Boundedness, Column, Kind, Record, RelationType, Type};
 
 /// The conditions of a join, taken apart.
@@ -25,7 +25,10 @@ impl<'a> Checker<'a> {
         };
         let right_span = right.span;
         let right_ast = right;
-        let mut right = self.relation(right_ast, scope);
+        let mut right = match self.kept_in_request(right_ast, within.is_none(), scope) {
+            Some(right) => right,
+            None => self.relation(right_ast, scope),
+        };
         if right.is_wrong() {
             return right;
         }
@@ -52,7 +55,7 @@ impl<'a> Checker<'a> {
         let Some(bounds) = self.bounds(&left, &right, right_span, within.as_ref(), op, scope) else {
             return Piped::wrong(op.span);
         };
-        if kept && !self.may_look_up(&left, right_span, op) {
+        if kept && scope.place != Place::Service && !self.may_look_up(&left, right_span, op) {
             return Piped::wrong(op.span);
         }
         let Some(conditions) = self.on(&left, &right, &alias.0, on.as_ref(), op, scope) else {
@@ -62,6 +65,22 @@ impl<'a> Checker<'a> {
             return Piped::wrong(op.span);
         }
         self.joined(left, right, *kind, *pick, alias.0, conditions, bounds, op.span)
+    }
+
+    /// In a service, where no stream is a relation: a view over streams of which rows are found by its key.
+    fn kept_in_request(&mut self, right: &'a ast::Expr, is_by_key: bool, scope: &Scope<'_>) -> Option<Piped> {
+        let Ast::Name(name) = &right.kind else { return None };
+        if scope.place != Place::Service || !is_by_key || self.local_name(name, scope) {
+            return None;
+        }
+        let id = self.resolve(scope.engine, name)?;
+        let Known::View(view) = self.known(id, Some(right.span)) else { return None };
+        if !view.kept {
+            return None;
+        }
+        let relation = Relation { op: RelationOp::View(view.path), ty: (*view.ty).clone(), span: right.span };
+        let origin = Some(Origin { name: *name, ty: std::rc::Rc::clone(&view.ty) });
+        Some(Piped { relation, events: false, origin, base: None, bounded_only: None })
     }
 
     /// Whether rows are those of a view over streams that keeps the last one of each key.

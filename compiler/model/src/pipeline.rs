@@ -238,7 +238,7 @@ impl<'a> Checker<'a> {
             let found =
                 Diagnostic::error(codes::E0408, span, format!("`{name}` never ends: a service cannot read it all"));
             let repair = match view.kept {
-                true => format!("read the row of one key: `{name}[key]`"),
+                true => format!("read the row of one key, `{name}[key]`, or join it by its key"),
                 false => "a service reads what a feature set keeps of a stream".to_owned(),
             };
             self.report(found.help(repair));

@@ -56,7 +56,10 @@ impl Scope<'_> {
                 && is_table
                 && self.world.model.view(view).is_some_and(|view| view.kept)
             {
-                let rows = self.world.kept(view)?.before(&left.change.place);
+                let rows = match left.change.place == Place::nowhere() {
+                    true => self.world.kept_at(view, self.cut)?,
+                    false => self.world.kept(view)?.before(&left.change.place),
+                };
                 Some(Scope::new(self.world, self.cut).keyed(join, rows, false)?)
             } else if is_table && left.change.place != Place::nowhere() {
                 Some(self.as_of(left.change.place.arrived, |scope| scope.keyed(join, scope.rows(join.right)?, false))?)

@@ -60,6 +60,23 @@ impl World<'_> {
         Ok(kept)
     }
 
+    /// The rows that a view over streams keeps with all that had arrived before `cut`, or that the store has applied.
+    pub(crate) fn kept_at(&self, name: &str, cut: i64) -> Result<Vec<Change>, Stop> {
+        let Some(view) = self.model.view(name) else { return broken(format!("no view `{name}`")) };
+        let ty = &view.relation.ty;
+        let at = |name: &Symbol| ty.columns.iter().position(|column| column.name == *name);
+        let positions: Vec<usize> = ty.key.iter().filter_map(at).collect();
+        let mut last: BTreeMap<Vec<Ordered>, Change> = BTreeMap::new();
+        for row in Scope::new(self, cut.min(self.end)).rows(&view.relation)? {
+            let key: Option<Vec<Ordered>> =
+                positions.iter().map(|at| row.cells.get(*at)?.clone().ok().map(Ordered)).collect();
+            if let Some(key) = key.filter(|key| !key.iter().any(|value| value.0.is_absent())) {
+                last.insert(key, unplaced(row.cells));
+            }
+        }
+        Ok(last.into_values().collect())
+    }
+
     /// Places of the records that a view over streams leaves out, with the fault.
     ///
     /// # Errors

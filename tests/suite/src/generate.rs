@@ -285,6 +285,7 @@ pub const CONSTRUCTS: &[&str] = &[
     "= w.",
     "\n  l = last",
     "\n  n = last",
+    "\n  j = [",
     ": Deep",
     ".c.e",
     ".a ",

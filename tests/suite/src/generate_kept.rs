@@ -56,6 +56,23 @@ impl Flows<'_> {
         text
     }
 
+    /// A list of a request joined with a view by its key, and the field of the answer that holds what came of it.
+    pub(crate) fn joined_in_request(&mut self) -> Option<(String, String)> {
+        if self.kept.is_empty() || self.random.chance(50) {
+            return None;
+        }
+        let view = self.random.pick(&self.kept).clone();
+        let kind = *self.random.pick(&["join", "left join", "left join"]);
+        let found = self.random.pick(&view.columns).clone();
+        let found = Col { optional: found.optional || kind == "left join", ..found };
+        let again = if self.random.chance(30) { format!(" and a != w.{}", view.id) } else { String::new() };
+        let (name, key, column) = (&view.name, &view.key, &found.name);
+        let text = format!(
+            "  j = [{{ a: k }}, {{ a: \"a\" }}, {{ a: k }}] |> {kind} {name} as w on a == w.{key}{again} |> select a, b = w.{column} |> sort by a\n"
+        );
+        Some((text, format!("  j: list<{{ a: string, b: {} }}>", found.declared())))
+    }
+
     /// Joins a view by its key, where there is one: as it was when the row came.
     pub(crate) fn join_kept(&mut self, pipeline: &mut Pipeline, left: &SourcePlan, alias: &str) {
         if self.kept.is_empty() {

@@ -126,6 +126,11 @@ impl Flows<'_> {
                 }
                 scope.extend(with_fields(&there));
             }
+            if let Some((text, field)) = self.joined_in_request() {
+                statements.push_str(&text);
+                fields.push(field);
+                values.push("j: j".into());
+            }
             for number in 0..self.random.between(0, 2) {
                 let ty = typed(self.random, &scope, &[Ty::Int, Ty::Float, Ty::Money, Ty::Text, Ty::Bool]);
                 let value = present(self.random, &scope, &ty, 3);

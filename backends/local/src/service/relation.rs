@@ -76,6 +76,12 @@ impl Compiler<'_> {
                 let schema = Arc::new(names.enums.schema(&through.columns));
                 Rows::Through { inputs, operators: self.operators(&through.dataflow, names), schema }
             }
+            Planned::Kept { view, of, row, keys } => {
+                let schema = names.enums.schema(row);
+                let key = |key| Ok(shared(program(key, &schema, names)?));
+                let keys = keys.iter().map(key).collect::<Result<_, LocalError>>()?;
+                Rows::Kept { view: view.to_string(), of: *of, keys }
+            }
             Planned::Missing(why) => Rows::Missing(why.clone()),
         })
     }

@@ -194,7 +194,7 @@ impl Wiring<'_> {
             for id in waiting.iter() {
                 if let [rows, features] = ir.graph.inputs(*id).as_slice()
                     && *features == state
-                    && (matches!(self.op(*id), Some(Op::FeatureRead { .. })) || self.reads_kept(*id))
+                    && (matches!(self.op(*id), Some(Op::FeatureRead { .. })) || ir.reads_kept(*id))
                 {
                     if self.feeds.contains_key(rows) {
                         ready.push(*id);

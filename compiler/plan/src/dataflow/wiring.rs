@@ -110,7 +110,7 @@ impl<'a> Wiring<'a> {
             return Ok(false);
         }
         let inputs = self.wanted.ir.graph.inputs(id);
-        if self.reads_kept(id) {
+        if self.wanted.ir.reads_kept(id) {
             return Ok(false);
         }
         if self.only_looked_up(id) {
@@ -162,13 +162,6 @@ impl<'a> Wiring<'a> {
             _ => self.only_looked_up(*consumer),
         };
         !consumers.is_empty() && self.is_tabular(id) && consumers.iter().all(by_key)
-    }
-
-    /// Whether a node joins rows with what a view keeps by key.
-    pub(super) fn reads_kept(&self, id: NodeId) -> bool {
-        let right = self.wanted.ir.graph.input(id, 1);
-        matches!(self.op(id), Some(Op::LookupJoin { .. }))
-            && right.is_some_and(|right| matches!(self.op(right), Some(Op::KeyedRows { .. })))
     }
 
     /// Whether everything above a node is a table.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fec_ir::{Ir, Node, NodeId, Op, walk};
 use fec_model::Symbol;
-use fec_model::expr::Expr;
+use fec_model::expr::{Expr, ExprKind};
 use fec_model::model::Shape;
 use fec_model::types::{Column, Kind};
 
@@ -72,6 +72,18 @@ pub enum Rows {
     },
     /// The rows that operators give.
     Through(Box<Through>),
+    /// What a view over streams keeps of the keys of the rows that feed the same operators as another source. It stands
+    /// behind that source in [`Through::inputs`] alone.
+    Kept {
+        /// The view.
+        view: Symbol,
+        /// The number of the other source.
+        of: u32,
+        /// The columns of its rows.
+        row: Vec<Column>,
+        /// The view's key over them.
+        keys: Vec<Expr>,
+    },
     /// None: nobody can give them, for the reason named.
     Missing(String),
 }
@@ -149,7 +161,7 @@ pub(super) fn upstream(ir: &Ir, root: NodeId) -> BTreeSet<NodeId> {
 /// The inputs of a node that give rows.
 fn row_inputs(ir: &Ir, id: NodeId) -> Vec<NodeId> {
     let mut inputs = ir.graph.inputs(id);
-    if matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::FeatureRead { .. })) {
+    if matches!(ir.graph.get(id).map(|node| &node.op), Some(Op::FeatureRead { .. })) || ir.reads_kept(id) {
         inputs.truncate(1);
     }
     inputs
@@ -212,6 +224,9 @@ impl Planning<'_> {
             (Op::FeatureRead { set, keys, alias, .. }, [input, _]) if !node.timed => {
                 self.with_features(node, *input, *set, keys, alias.as_deref())
             }
+            (Op::LookupJoin { on, .. }, [left, right]) if self.scope.ir.reads_kept(id) && !node.timed => {
+                self.with_kept(id, on, (*left, *right))
+            }
             (Op::Take { count }, [input]) => Ok(Rows::Take { input: Box::new(self.ordered(*input)?), count: *count }),
             (Op::Scan { source }, _) => Ok(Rows::Missing(format!("the rows of `{source}` were not given"))),
             (Op::SinkRows { .. } | Op::FeatureRead { .. }, _) => {
@@ -260,6 +275,30 @@ impl Planning<'_> {
         Ok(Rows::Features { input: Box::new(self.rows(input)?), row: own.to_vec(), set, keys: keys.to_vec(), columns })
     }
 
+    /// Rows joined with what a view keeps of their keys.
+    fn with_kept(&self, id: NodeId, on: &[(Expr, Expr)], (left, right): (NodeId, NodeId)) -> Result<Rows, PlanError> {
+        let ir = self.scope.ir;
+        let broken = || PlanError("a view is joined that keeps no rows".to_owned());
+        let view = ir.views.iter().find(|view| view.kept == Some(right)).ok_or_else(broken)?;
+        let input = ir.graph.inputs(right).first().copied().ok_or_else(broken)?;
+        let names = |columns: &[Column]| columns.iter().map(|column| column.name).collect::<Vec<_>>();
+        if names(&self.node(input)?.columns) != names(&view.columns) {
+            return Err(PlanError(format!("`{}` has other columns than it keeps", view.name)));
+        }
+        let mut keys = Vec::with_capacity(view.key.len());
+        for column in &view.key {
+            let pair = on.iter().find(|(_, right)| right.kind == ExprKind::Right(*column));
+            keys.push(pair.ok_or_else(broken)?.0.clone());
+        }
+        let of = u32::try_from(ir.sources.len()).unwrap_or(u32::MAX);
+        let given = BTreeMap::from([(left, of), (input, of.saturating_add(1))]);
+        let wanted = Wanted { ir, taps: &[id], features: &[], given: &given, is_table: self.scope.is_table };
+        let kept = Rows::Kept { view: view.name, of, row: self.node(left)?.columns.to_vec(), keys };
+        let inputs = vec![(of, self.rows(left)?), (of.saturating_add(1), kept)];
+        let columns = self.node(id)?.columns.to_vec();
+        Ok(Rows::Through(Box::new(Through { inputs, dataflow: dataflow(wanted)?, columns })))
+    }
+
     /// The rows of an operator, from those of the nearest nodes whose rows are there.
     fn through(&self, id: NodeId, node: &Node) -> Result<Rows, PlanError> {
         let ir = self.scope.ir;
@@ -271,7 +310,7 @@ impl Planning<'_> {
                 self.node(input)?.op,
                 Op::Rows { .. } | Op::Scan { .. } | Op::SinkRows { .. } | Op::FeatureRead { .. } | Op::Take { .. }
             );
-            if is_leaf || self.scope.given.contains(&input) {
+            if is_leaf || ir.reads_kept(input) || self.scope.given.contains(&input) {
                 let number = u32::try_from(ir.sources.len() + sources.len()).unwrap_or(u32::MAX);
                 sources.entry(input).or_insert(number);
             } else {

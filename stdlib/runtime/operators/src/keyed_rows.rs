@@ -171,10 +171,22 @@ impl RowReader {
     /// # Errors
     /// When the state is damaged.
     pub fn read(&self, stored: &[u8]) -> Result<Option<Column>, OperatorError> {
-        let Some(row) = held::last(stored)? else { return Ok(None) };
+        let rows = self.rows([stored])?;
+        Ok((rows.rows == 1).then(|| Column::record(rows.columns, None, 1)))
+    }
+
+    /// The rows that some keys hold, from the stored state of each, before all places.
+    ///
+    /// # Errors
+    /// When a state is damaged.
+    pub fn rows<'s>(&self, stored: impl IntoIterator<Item = &'s [u8]>) -> Result<Batch, OperatorError> {
         let mut rows = BatchBuilder::new(&self.schema);
-        rows.begin(0, Order::first(), 1);
-        rows.cells(0, row)?;
-        Ok(Some(Column::record(rows.finish().columns, None, 1)))
+        for stored in stored {
+            if let Some(row) = held::last(stored)? {
+                rows.begin(0, Order::first(), 1);
+                rows.cells(0, row)?;
+            }
+        }
+        Ok(rows.finish())
     }
 }

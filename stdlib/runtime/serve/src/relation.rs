@@ -102,6 +102,16 @@ pub enum Rows {
         /// The columns of the result.
         schema: Arc<Schema>,
     },
+    /// What a view over streams keeps of the keys of the rows that feed the same operators as another source. It stands
+    /// behind that source in `inputs` alone.
+    Kept {
+        /// The view.
+        view: String,
+        /// The number of the other source.
+        of: u32,
+        /// The view's key over its rows.
+        keys: Vec<Expr>,
+    },
     /// None: nobody can give them, for the reason named.
     Missing(String),
 }
@@ -125,7 +135,7 @@ impl Rows {
             Self::Take { input, .. } => input.rows.tables(),
             Self::Features { input, .. } => input.tables(),
             Self::Through { inputs, .. } => inputs.iter().flat_map(|(_, rows)| rows.tables()).collect(),
-            Self::Given(_) | Self::List { .. } | Self::Missing(_) => Vec::new(),
+            Self::Given(_) | Self::List { .. } | Self::Kept { .. } | Self::Missing(_) => Vec::new(),
         }
     }
 }
@@ -166,6 +176,9 @@ impl Run<'_> {
             }
             Rows::Take { input, count } => Ok(self.ordered(input)?.slice(0, *count)),
             Rows::Through { inputs, operators, schema } => self.through(inputs, operators, schema),
+            Rows::Kept { view, .. } => {
+                Err(Fail::Broken(ServeError::Plan(format!("`{view}` is joined with rows that are not there"))))
+            }
             Rows::Missing(why) => Err(Fail::Broken(ServeError::Plan(why.clone()))),
         }
     }
@@ -241,11 +254,27 @@ impl Run<'_> {
         Ok(batch.with_columns(out))
     }
 
+    /// The rows that a view keeps of the keys of the rows of source `of`, before the place that those get.
+    fn kept(&self, rows: &mut [(u32, Batch)], view: &str, of: u32, keys: &[Expr]) -> Result<Batch, Fail> {
+        let missing = || ServeError::Plan(format!("`{view}` is joined with rows that are not there"));
+        let (_, left) = rows.iter_mut().find(|(number, _)| *number == of).ok_or_else(missing)?;
+        *left = self.placed(left.columns.clone(), left.rows);
+        let columns = evaluate_all(keys, left, &self.environment());
+        // A row whose key cannot be computed finds nothing: the join leaves it out.
+        let key = |row: usize| columns.iter().map(|column| column.value(row)).collect::<Result<Vec<Value>, Fault>>();
+        let keys: Vec<Vec<Value>> = (0..left.rows).filter_map(|row| key(row).ok()).collect();
+        Ok(self.services.kept_rows(view, &keys, self.reads)?)
+    }
+
     /// The rows of operators, from those of their sources.
     fn through(&self, inputs: &[(u32, Rows)], operators: &Operators, schema: &Schema) -> Result<Batch, Fail> {
         let mut rows = Vec::with_capacity(inputs.len());
         for (number, input) in inputs {
-            rows.push((*number, self.rows(input)?));
+            let batch = match input {
+                Rows::Kept { view, of, keys } => self.kept(&mut rows, view, *of, keys)?,
+                input => self.rows(input)?,
+            };
+            rows.push((*number, batch));
         }
         rows.sort_by_key(|(number, _)| *number);
         let mut graph = operators(self.environment())?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use flow_core::batch::Batch;
 use flow_core::column::Column;
 use flow_core::fault::Fault;
 use flow_core::types::{Kind, Schema};
@@ -67,6 +68,16 @@ impl KeptView {
         let mut read = Ok(None);
         reads.state(self.table, &key, &mut |stored| read = self.reader.read(stored))?;
         Ok(read?)
+    }
+
+    /// The rows that keys hold, each once, without a place.
+    fn rows(&self, keys: &[Vec<Value>], reads: &dyn Reads) -> Result<Batch, ServeError> {
+        let keys: BTreeSet<Vec<u8>> = keys.iter().filter_map(|key| self.reader.key(key)).collect();
+        let mut stored = Vec::with_capacity(keys.len());
+        for key in &keys {
+            reads.state(self.table, key, &mut |found| stored.push(found.to_vec()))?;
+        }
+        Ok(self.reader.rows(stored.iter().map(Vec::as_slice))?)
     }
 }
 
@@ -204,6 +215,12 @@ impl Services {
             Some(view) => Ok(self.view(view, at)?.read(key, at)),
             None => Err(ServeError::Plan(format!("there is no table `{table}`"))),
         }
+    }
+
+    /// The rows that a view over streams keeps of some keys.
+    pub(crate) fn kept_rows(&self, view: &str, keys: &[Vec<Value>], reads: &dyn Reads) -> Result<Batch, ServeError> {
+        let missing = || ServeError::Plan(format!("there is no view `{view}` over streams"));
+        self.kept.get(view).ok_or_else(missing)?.rows(keys, reads)
     }
 
     /// The table, or view that does not change, of a name.

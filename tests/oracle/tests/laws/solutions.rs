@@ -43,6 +43,10 @@ stream watch {
 @get("/:shop") service held(shop: string) -> { last: string?, standing: string? } {
   return { last: last[shop].id, standing: standing[shop].id }
 }
+@post("/all") service all(shops: list<{ shop: string }>) -> list<{ shop: string, last: string? }> {
+  found = shops |> left join last as l on shop == l.shop |> select shop, last = l.id |> sort by shop
+  return found
+}
 test "the last row that is there" {
   given sales [
     { id: "1", shop: "a", high: true,  at: 2026-01-01T00:00:00Z },
@@ -58,6 +62,7 @@ test "the last row that is there" {
   expect held("b").last == "6" and held("b").standing == null
   expect held("c").last == null
   expect last["a"].id == "7"
+  expect all([{ shop: "z" }, { shop: "b" }, { shop: "a" }]) == [{ shop: "a", last: "7" }, { shop: "b", last: "6" }, { shop: "z", last: null }]
   expect found == [
     { id: "1", before: "", held: "" },
     { id: "2", before: "1", held: "1" },
