@@ -68,7 +68,7 @@ impl Flows<'_> {
         let again = if self.random.chance(30) { format!(" and a != w.{}", view.id) } else { String::new() };
         let (name, key, column) = (&view.name, &view.key, &found.name);
         let text = format!(
-            "  j = [{{ a: k }}, {{ a: \"a\" }}, {{ a: k }}] |> {kind} {name} as w on a == w.{key}{again} |> select a, b = w.{column} |> sort by a\n"
+            "  j = [{{ a: k }}, {{ a: \"a\" }}, {{ a: k }}] |> {kind} {name} as w on a == w.{key}{again} |> select a, b = w.{column}\n"
         );
         Some((text, format!("  j: list<{{ a: string, b: {} }}>", found.declared())))
     }

@@ -97,10 +97,11 @@ impl Wiring<'_> {
         }
     }
 
-    /// Whether rows stand in the order of a sort: stateless steps, lookups, feature reads, `take` and what hands rows on keep it.
+    /// Whether rows stand in the order of a sort, or in that of a list: stateless steps, lookups, feature reads, `take` and
+    /// what hands rows on keep it.
     fn is_sorted(&self, id: NodeId) -> bool {
         match self.op(id) {
-            Some(Op::Sort { .. } | Op::Top { .. }) => true,
+            Some(Op::Rows { .. } | Op::Sort { .. } | Op::Top { .. }) => true,
             Some(
                 Op::Fused { .. }
                 | Op::LookupJoin { .. }
