@@ -20,11 +20,18 @@ class Server:
         self.child = start(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.told, self.errors = [], []
         threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=lambda: self.errors.extend(self.child.stderr), daemon=True).start()
+        threading.Thread(target=self._read_errors, daemon=True).start()
+
+    # Pipes are closed at their end: thousands of servers are killed in one run.
 
     def _read(self):
-        for line in self.child.stdout:
-            self.told.append(json.loads(line))
+        with self.child.stdout as told:
+            for line in told:
+                self.told.append(json.loads(line))
+
+    def _read_errors(self):
+        with self.child.stderr as errors:
+            self.errors.extend(errors)
 
     def ready(self, seconds=60):
         """The URL, once it is told."""
