@@ -406,7 +406,7 @@ def offers():
     wanted = [{"id": f"r{number}", "wishes": [wish() for _ in range(chance.randrange(0, 7))], "most": chance.randrange(1, 1_300)} for number in range(120)]
     bad = [{**wanted[0], "most": "much"}, {**wanted[0], "wishes": [{}]}, {}, []]
     shops = [("GET", f"/shop/{shop}", None) for shop in [*"abcdexyz", "nobody", "%ff"]]
-    cheap = [("POST", "/cheap", json.dumps({"wishes": one["wishes"], "most": one["most"]})) for one in wanted[:40]]
+    cheap = [("POST", "/cheap", json.dumps({"wishes": one["wishes"], "most": one["most"]})) for one in wanted[:40]] + [("POST", "/cheap", json.dumps({"wishes": [{}], "most": 1}))]
     return [("offer", [("POST", "/offer", json.dumps(one)) for one in wanted + bad]), ("cheap", cheap), ("shop", shops)]
 
 
