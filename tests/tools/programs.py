@@ -206,6 +206,19 @@ def built(programs):
     return None if done.returncode == 0 else done.stderr[-1500:]
 
 
+def forgotten(programs):
+    """Removes what was built of the programs, but not the runtime: each round is gigabytes, and none is asked for again."""
+    own = re.compile("(lib)?p({})[-_]".format("|".join(str(program.seed) for program in programs)))
+    for folder in (BUILT / "release", BUILT / "release/deps", BUILT / "release/.fingerprint"):
+        for path in folder.iterdir() if folder.is_dir() else []:
+            if not own.match(path.name):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
 def main():
     made = subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "fec-suite", "--example", "random"], cwd=ROOT, capture_output=True, text=True, timeout=3600)
     if not layer.check("random programs can be made", made.returncode == 0, made.stderr[-900:]):
@@ -228,6 +241,7 @@ def main():
         layer.check("rows and answers were there to be compared", rows > 0 and answers > 0, f"{rows} rows, {answers} answers")
         print(f"      {rows} rows and {answers} answers", flush=True)
         shutil.rmtree(base)
+        forgotten(programs)
 
 
 main()
