@@ -176,6 +176,24 @@ impl Ir {
             && right.is_some_and(|right| matches!(op(right), Some(Op::KeyedRows { .. })))
     }
 
+    /// Whether a node's rows stand in the order of a sort, or in that of a list: stateless steps, lookups, feature reads,
+    /// `take` and what hands rows on keep it.
+    #[must_use]
+    pub fn is_sorted(&self, id: NodeId) -> bool {
+        match self.graph.get(id).map(|node| &node.op) {
+            Some(Op::Rows { .. } | Op::Sort { .. } | Op::Top { .. }) => true,
+            Some(
+                Op::Fused { .. }
+                | Op::LookupJoin { .. }
+                | Op::FeatureRead { .. }
+                | Op::Take { .. }
+                | Op::Emit { .. }
+                | Op::Collect,
+            ) => self.graph.input(id, 0).is_some_and(|input| self.is_sorted(input)),
+            _ => false,
+        }
+    }
+
     /// The flow at `path`.
     #[must_use]
     pub fn flow(&self, path: &str) -> Option<&FlowPlan> {

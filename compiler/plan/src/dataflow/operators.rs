@@ -78,7 +78,7 @@ impl Wiring<'_> {
                 self.named(id, op, vec![input], output)
             }
             (Op::Take { count }, [input]) => {
-                let is_sorted = self.is_sorted(*input);
+                let is_sorted = self.wanted.ir.is_sorted(*input);
                 let input = if is_sorted { self.feed(*input)? } else { self.standing(*input)? };
                 self.unchanged(id, RowOp::Take { count: *count, is_sorted }, input)
             }
@@ -97,32 +97,15 @@ impl Wiring<'_> {
         }
     }
 
-    /// Whether rows stand in the order of a sort, or in that of a list: stateless steps, lookups, feature reads, `take` and
-    /// what hands rows on keep it.
-    fn is_sorted(&self, id: NodeId) -> bool {
-        match self.op(id) {
-            Some(Op::Rows { .. } | Op::Sort { .. } | Op::Top { .. }) => true,
-            Some(
-                Op::Fused { .. }
-                | Op::LookupJoin { .. }
-                | Op::FeatureRead { .. }
-                | Op::Take { .. }
-                | Op::Emit { .. }
-                | Op::Collect,
-            ) => self.wanted.ir.graph.inputs(id).first().is_some_and(|input| self.is_sorted(*input)),
-            _ => false,
-        }
-    }
-
     /// The rows of a node as they stand where no sort orders them.
     fn standing(&mut self, id: NodeId) -> Result<Fed, PlanError> {
         let by_columns = !self.node(id)?.timed;
-        if by_columns || self.is_sorted(id) { self.stand(id, by_columns) } else { self.feed(id) }
+        if by_columns || self.wanted.ir.is_sorted(id) { self.stand(id, by_columns) } else { self.feed(id) }
     }
 
     /// The rows of a node as a sink or a list takes them: as they were sorted, else as they stand.
     pub(super) fn wanted(&mut self, id: NodeId) -> Result<Fed, PlanError> {
-        if self.node(id)?.timed || self.is_sorted(id) { self.feed(id) } else { self.stand(id, true) }
+        if self.node(id)?.timed || self.wanted.ir.is_sorted(id) { self.feed(id) } else { self.stand(id, true) }
     }
 
     fn stand(&mut self, id: NodeId, by_columns: bool) -> Result<Fed, PlanError> {

@@ -190,20 +190,8 @@ struct Planning<'a> {
 impl Planning<'_> {
     /// A node's rows in the order in which a list has them: their own where they have one, else by columns.
     fn ordered(&self, id: NodeId) -> Result<Ordered, PlanError> {
-        let is_ordered = self.is_ordered(id) || self.node(id)?.timed;
+        let is_ordered = self.scope.ir.is_sorted(id) || self.node(id)?.timed;
         Ok(Ordered { rows: self.rows(id)?, is_ordered })
-    }
-
-    /// Whether a node's rows stand in an order that was asked for.
-    fn is_ordered(&self, id: NodeId) -> bool {
-        let ir = self.scope.ir;
-        match ir.graph.get(id).map(|node| &node.op) {
-            Some(Op::Rows { .. } | Op::Sort { .. } | Op::Top { .. }) => true,
-            Some(Op::Fused { .. } | Op::FeatureRead { .. } | Op::Take { .. } | Op::LookupJoin { .. }) => {
-                ir.graph.inputs(id).first().is_some_and(|input| self.is_ordered(*input))
-            }
-            _ => false,
-        }
     }
 
     fn node(&self, id: NodeId) -> Result<&Node, PlanError> {
