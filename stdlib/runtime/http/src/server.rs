@@ -22,6 +22,9 @@ use crate::{Answer, Call, Route, Status};
 /// The largest body that is read.
 const MOST_BODY: usize = 1 << 20;
 
+/// How long a body may take to come.
+const BODY: Duration = Duration::from_secs(30);
+
 /// How long requests may take to end after the stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -203,28 +206,39 @@ fn method(route: &Route, metrics: &Arc<Metrics>) -> MethodRouter {
 async fn call(path: Vec<(String, String)>, request: Request) -> Result<Call, Answer> {
     let query = request.uri().query().map(parse_query).unwrap_or_default();
     let time = request.headers().get("fec-time").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = read(request.into_body()).await?;
+    let body = read(request.into_body(), BODY).await?;
     Ok(Call { path, query, body, time })
 }
 
-/// The whole body of a request.
-async fn read(mut body: Body) -> Result<Bytes, Answer> {
+/// The whole body of a request, which has to come `within` a time. A body that is there already starts no clock.
+async fn read(body: Body, within: Duration) -> Result<Bytes, Answer> {
+    let late = || refusal(408, "timeout", &format!("the body did not come within {} seconds", within.as_secs()));
+    tokio::time::timeout(within, whole(body)).await.unwrap_or_else(|_| Err(late()))
+}
+
+async fn whole(mut body: Body) -> Result<Bytes, Answer> {
     let too_large = || refusal(413, "too_large", "the body is larger than 1 MiB");
     if body.size_hint().lower() > MOST_BODY as u64 {
         return Err(too_large());
     }
-    let mut whole = Bytes::new();
+    // Most bodies come in one piece, which is not copied; of others all pieces go into one.
+    let (mut only, mut pieces) = (Bytes::new(), Vec::new());
     while !body.is_end_stream() {
         let Some(frame) = body.frame().await else { break };
         let frame = frame.map_err(|_| refusal(400, "malformed", "the body breaks off"))?;
         // What is no data are trailers.
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > MOST_BODY {
+        if only.len() + pieces.len() + data.len() > MOST_BODY {
             return Err(too_large());
         }
-        whole = if whole.is_empty() { data } else { [whole, data].concat().into() };
+        if only.is_empty() && pieces.is_empty() {
+            only = data;
+        } else {
+            pieces.extend_from_slice(&std::mem::take(&mut only));
+            pieces.extend_from_slice(&data);
+        }
     }
-    Ok(whole)
+    Ok(if pieces.is_empty() { only } else { pieces.into() })
 }
 
 fn parse_query(query: &str) -> Vec<(String, String)> {
@@ -354,10 +368,27 @@ mod tests {
         assert!(post(&chunk).starts_with("HTTP/1.1 413"));
         let broken = post("transfer-encoding: chunked\r\n\r\nzz\r\n");
         assert!(broken.starts_with("HTTP/1.1 400"), "{broken}");
+        let letters = "abcdefghij".repeat(2_000);
+        let each: String = letters.chars().map(|letter| format!("1\r\n{letter}\r\n")).collect();
+        let small = post(&format!("transfer-encoding: chunked\r\n\r\n{each}0\r\n\r\n"));
+        assert!(small.ends_with(&format!(" 20000 {letters}")), "pieces keep their order");
         // Of one connection the next request is answered, too.
         let kept = "POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\na";
         let both = ask(server.address(), &format!("{kept}{head}content-length: 1\r\n\r\nb"));
         assert_eq!(both.matches("HTTP/1.1 200").count(), 2, "{both}");
+    }
+
+    #[test]
+    fn a_body_that_does_not_come_is_not_waited_for() {
+        // Its first bytes are there, and its end never is.
+        let trailers = std::future::pending::<Option<Result<axum::http::HeaderMap, std::convert::Infallible>>>();
+        let never = Body::new(http_body_util::Full::new(Bytes::from_static(b"ab")).with_trailers(trailers));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let late = runtime.block_on(read(never, Duration::from_millis(20))).unwrap_err();
+        assert_eq!(late.status, 408);
+        assert!(String::from_utf8(late.body).unwrap().contains("did not come within"));
+        let there = runtime.block_on(read(Body::from("abc"), Duration::ZERO)).unwrap();
+        assert_eq!(there, "abc", "what is there has nothing to wait for");
     }
 
     #[test]
