@@ -2,11 +2,8 @@
 
 import os
 import random
-import signal
-import subprocess
-import time
 
-from checks import FEC, ROOT, SEED, Layer, command_line, fec, lines, scratch, start
+from checks import FEC, ROOT, SEED, Layer, command_line, fec, killed_at_random, lines, scratch
 
 SOLUTION = ROOT / "tests/solutions/cases"
 layer = Layer("run")
@@ -46,11 +43,7 @@ def ran():
     base = scratch("cases")
     state, out = base / "state", base / "out"
     words = ["run", SOLUTION, "--once", "--state", state, "--out", out, "--format", "json"]
-    for _ in range(int(os.environ.get("FEC_KILLS", "4"))):
-        child = start([FEC, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.001, 0.03))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+    killed_at_random([FEC, *words], int(os.environ.get("FEC_KILLS", "4")), chance, (0.001, 0.03))
     done = fec(*words)
     if not layer.check("the cases run to their end", done.returncode == 0, done.stderr[-600:], command_line(done)):
         return

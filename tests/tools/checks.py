@@ -97,6 +97,19 @@ def start(arguments, **options):
     return child
 
 
+def killed_at_random(words, times, chance, ages, **options):
+    """Starts a process so many times and kills it each time at a random age between two; how many kills met it running."""
+    struck = 0
+    for _ in range(times):
+        child = start(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+        time.sleep(chance.uniform(*ages))
+        struck += child.poll() is None
+        child.kill()
+        child.wait()
+        _children.remove(child)
+    return struck
+
+
 def fec(*arguments, timeout=600, stdin=None):
     """Runs `fec` to its end; `stdout` and `stderr` are text."""
     command = [FEC, *map(str, arguments)]

@@ -19,7 +19,7 @@ import time
 import urllib.error
 import urllib.request
 
-from checks import FEC, ROOT, SEED, TARGET, Layer, fec, free_port, lines, scratch, shown, start, wait_for
+from checks import FEC, ROOT, SEED, TARGET, Layer, fec, free_port, killed_at_random, lines, scratch, shown, start, wait_for
 from server import Server
 
 SOLUTION = "examples/fraud"
@@ -116,11 +116,7 @@ def killed(name, wanted):
     chance = random.Random(SEED)
     state, own = scratch("crates-killed") / "state", scratch("crates-killed") / "out"
     words = [binary(name), "--root", ROOT / SOLUTION, "--once", "--state", state]
-    for _ in range(KILLS):
-        process = start(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.02, 0.6))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    killed_at_random(words, KILLS, chance, (0.02, 0.6))
     done = once(name, state, own)
     if layer.check(f"{name} ends after {KILLS} kills", done.returncode == 0, done.stderr[-600:]):
         layer.equal("kills change nothing", differing(files(own), wanted), [])
@@ -173,11 +169,7 @@ def models(state):
 
 def killed_now_and_then(words, env, chance):
     """Runs a process to its end, after it was killed some times at random moments."""
-    for _ in range(KILLS if KILLS > 4 else 1):
-        process = start(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.01, 0.5))
-        process.kill()
-        process.wait()
+    killed_at_random(words, KILLS if KILLS > 4 else 1, chance, (0.01, 0.5), env=env)
     return subprocess.run(words, env=env, capture_output=True, text=True, timeout=600)
 
 

@@ -7,11 +7,10 @@ import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import time
 
-from checks import FEC, ROOT, SEED, TARGET, Layer, fec, scratch, shown, start
+from checks import FEC, ROOT, SEED, TARGET, Layer, fec, killed_at_random, scratch, shown
 from server import Server
 
 KILLS = int(os.environ.get("FEC_KILLS", "4"))
@@ -88,11 +87,7 @@ class Program:
         codes = set()
         for worker in [*self.jobs, *self.workers]:
             words = [str(BUILT / "release" / worker), "--root", str(self.folder), "--once", "--state", str(state), "--out", str(out)]
-            for _ in range(kills):
-                child = start(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                time.sleep(chance.uniform(0.001, 0.05))
-                child.send_signal(signal.SIGKILL)
-                child.wait()
+            killed_at_random(words, kills, chance, (0.001, 0.05))
             done = subprocess.run(words, capture_output=True, text=True, timeout=300)
             if done.returncode not in ((0, 1) if worker in self.jobs else (0,)):
                 return f"{worker} ended with {done.returncode}: {done.stderr[-600:]}"

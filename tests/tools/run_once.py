@@ -4,11 +4,10 @@ import base64
 import json
 import os
 import random
-import signal
 import subprocess
 import time
 
-from checks import FEC, ROOT, SEED, Layer, command_line, fec, lines, scratch, shown, start
+from checks import FEC, ROOT, SEED, Layer, command_line, fec, killed_at_random, lines, scratch, shown
 
 SOLUTION = "examples/fraud"
 REASONS = {"late", "ahead", "malformed", "overflow", "not_finite", "precision", "conversion", "too_large"}
@@ -75,17 +74,10 @@ def written(summary, out, repeat):
 def killed(reference):
     """A run that is killed at random moments ends where an undisturbed one does."""
     kills = int(os.environ.get("FEC_KILLS", "4"))
-    random.seed(SEED)
     base = scratch("killed")
     state, out = base / "state", base / "out"
     command = [FEC, "run", SOLUTION, "--once", "--state", state, "--out", out, "--format", "json"]
-    struck = 0
-    for _ in range(kills):
-        child = start(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(random.uniform(0.02, 1.5))
-        struck += child.poll() is None
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+    struck = killed_at_random(command, kills, random.Random(SEED), (0.02, 1.5), cwd=ROOT)
     done = once(state, out)
     print(f"      {struck} of {kills} kills met a running process")
     layer.equal("after kills it comes to its end", done.returncode, 0, command_line(done))

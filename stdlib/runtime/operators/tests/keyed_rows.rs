@@ -6,7 +6,8 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    LATENESS, Row, SECOND, Stored, accepted, column, events, join_spec, kinds, micro_batches, rows, schema, store,
+    Joined, LATENESS, Row, Stored, accepted, column, events, join_spec, joined, kinds, micro_batches, rows, schema,
+    store,
 };
 use flow_core::batch::{Batch, Origin};
 use flow_core::builder::ColumnBuilder;
@@ -15,7 +16,6 @@ use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_core::value::{Cell, Value};
 use flow_operators::expression::Environment;
 use flow_operators::graph::{Feed, Graph};
-use flow_operators::interval_join::{Interval, IntervalJoin};
 use flow_operators::join::{JoinKind, JoinSpec, Pick};
 use flow_operators::keyed_rows::{KeptRows, KeyedRows, RowReader};
 use flow_operators::operator::{Context, Operator, Reason};
@@ -56,16 +56,11 @@ proptest! {
     fn a_row_finds_what_its_key_held_before_it(events in events(), (kind, pick) in kinds(), size in 1_usize..9) {
         let (accepted, _) = accepted(&events, LATENESS);
         let mut graph = Graph::new(Environment::default());
-        let (left, right) = (graph.source(0, schema()), graph.source(1, schema()));
-        let (low, high) = (-5 * SECOND, 15 * SECOND);
-        let interval = Interval { low, high, left_lateness: LATENESS, right_lateness: LATENESS };
-        let join = IntervalJoin::new(join_spec(kind, pick, schema()), interval);
-        let output = join.schema();
-        let joined = Feed::Output(graph.add(Box::new(join), vec![left, right]).unwrap(), 0);
+        let Joined { right, feed: joined, schema: output, settle } = joined(&mut graph, kind, pick);
         let kept = KeptRows {
             schema: Arc::clone(&output),
             key: column(0),
-            settle: Some(high + LATENESS),
+            settle: Some(settle),
             flow: "view".into(),
         };
         let read = join_spec(JoinKind::Left, Pick::All, schema());

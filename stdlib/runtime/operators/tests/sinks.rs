@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{LATENESS, Row, SECOND, accepted, events, join_spec, kinds, micro_batches, rows, schema};
+use common::{Joined, LATENESS, Row, accepted, events, joined, kinds, micro_batches, rows};
 use flow_core::batch::{Batch, Origin};
 use flow_core::column::Column;
 use flow_core::fault::Fault;
@@ -14,7 +14,6 @@ use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_core::value::{Cell, Value};
 use flow_operators::expression::Environment;
 use flow_operators::graph::{Feed, Graph};
-use flow_operators::interval_join::{Interval, IntervalJoin};
 use flow_operators::operator::{Context, Operator, Reason};
 use flow_operators::upsert::{Upsert, held};
 use flow_operators::whole::Whole;
@@ -42,13 +41,8 @@ proptest! {
     fn a_key_holds_the_last_of_its_rows(events in events(), (kind, pick) in kinds(), size in 1_usize..9) {
         let (accepted, _) = accepted(&events, LATENESS);
         let mut graph = Graph::new(Environment::default());
-        let (left, right) = (graph.source(0, schema()), graph.source(1, schema()));
-        let (low, high) = (-5 * SECOND, 15 * SECOND);
-        let interval = Interval { low, high, left_lateness: LATENESS, right_lateness: LATENESS };
-        let join = IntervalJoin::new(join_spec(kind, pick, schema()), interval);
-        let output = join.schema();
-        let joined = Feed::Output(graph.add(Box::new(join), vec![left, right]).unwrap(), 0);
-        let upsert = Upsert::new(Arc::clone(&output), vec![0], Some(high + LATENESS));
+        let Joined { feed: joined, schema: output, settle, .. } = joined(&mut graph, kind, pick);
+        let upsert = Upsert::new(Arc::clone(&output), vec![0], Some(settle));
         let upsert = Feed::Output(graph.add(Box::new(upsert), vec![joined]).unwrap(), 0);
         let sinks = [joined, upsert].map(|feed| graph.sink(feed).unwrap());
         let mut given = [Vec::new(), Vec::new()];

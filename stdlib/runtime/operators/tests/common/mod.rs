@@ -12,7 +12,8 @@ use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_core::value::{Cell, Value};
 use flow_operators::accept::{Arriving, Gate, GateSpec};
 use flow_operators::expression::{Expr, Input};
-use flow_operators::graph::{Graph, NodeId, Outputs, SinkId};
+use flow_operators::graph::{Feed, Graph, NodeId, Outputs, SinkId};
+use flow_operators::interval_join::{Interval, IntervalJoin};
 use flow_operators::join::{JoinKind, JoinSpec, Pick};
 use flow_operators::merge::{Merger, MicroBatch};
 use flow_operators::operator::DeadLetter;
@@ -254,6 +255,25 @@ pub fn join_spec(kind: JoinKind, pick: Pick, left: Arc<Schema>) -> JoinSpec {
     };
     spec.residual = Some(less(&spec.pair(), 1, spec.left.fields.len() + 1));
     spec
+}
+
+/// Two sources of [`schema`], joined where the right row is from 5 s before to 15 s after the left one.
+pub struct Joined {
+    pub right: Feed,
+    pub feed: Feed,
+    pub schema: Arc<Schema>,
+    /// How long after its time a row can still be taken back.
+    pub settle: i64,
+}
+
+pub fn joined(graph: &mut Graph, kind: JoinKind, pick: Pick) -> Joined {
+    let (left, right) = (graph.source(0, schema()), graph.source(1, schema()));
+    let (low, high) = (-5 * SECOND, 15 * SECOND);
+    let interval = Interval { low, high, left_lateness: LATENESS, right_lateness: LATENESS };
+    let join = IntervalJoin::new(join_spec(kind, pick, schema()), interval);
+    let schema = join.schema();
+    let feed = Feed::Output(graph.add(Box::new(join), vec![left, right]).unwrap(), 0);
+    Joined { right, feed, schema, settle: high + LATENESS }
 }
 
 pub fn kinds() -> impl Strategy<Value = (JoinKind, Pick)> {
