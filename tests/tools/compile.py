@@ -1,10 +1,12 @@
 """`fec compile` writes whole trees, the same ones from everywhere, without a socket or a secret, and knows each line."""
 
 import ctypes
+import difflib
 import json
 import os
 import platform
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from checks import FEC, ROOT, SEED, Layer, command_line, fec, scratch, shown, st
 
 layer = Layer("compile")
 FRAUD = ROOT / "examples/fraud"
+REVIEWED = ROOT / "tests/corpus/compiled"
 CANARY = "canary-b7f3a91c55"
 ROUNDS = 40 if os.environ.get("FEC_SOAK") else 12
 
@@ -106,6 +109,25 @@ def the_same_everywhere():
         layer.check(f"{solution.name}: two folders give one tree", fine and not different, f"{first.stderr[-300:]} {different[:5]}", command_line(first))
         again = compile(solution, here / "out", *more)
         layer.check(f"{solution.name}: a second compile changes nothing", again.returncode == 0 and tree(here / "out") == one, again.stderr)
+
+
+def reviewed():
+    """What a platform is told, line by line: the files of `corpus/compiled` are what somebody has read and found right.
+
+    Where a change is meant, the command of the failure writes it into the reviewed file, and its diff is read.
+    """
+    for solution, target in ((FRAUD, "prod"), (ROOT / "tests/solutions/flights", None), (ROOT / "tests/solutions/names", "prod")):
+        out, right = scratch("reviewed") / "out", REVIEWED / solution.name
+        done = compile(solution, out, *(["--target", target] if target else []))
+        if not layer.check(f"{solution.name}: compiles", done.returncode == 0, done.stderr[-600:], command_line(done)):
+            continue
+        if solution == FRAUD:
+            layer.equal("fraud: every object was reviewed", *(sorted(path for path in tree(folder) if path.endswith(".yaml")) for folder in (out, right)))
+        for path, wanted in tree(right).items():
+            got = (out / path).read_bytes() if (out / path).is_file() else b""
+            lines = list(difflib.unified_diff(wanted.decode().splitlines(), got.decode().splitlines(), "reviewed", "written", lineterm="", n=2))
+            repeat = shlex.join([*map(str, done.args), "&&", "cp", str(out / path), str(right / path)]).replace("'&&'", "&&")
+            layer.check(f"{solution.name}: {path} is as it was reviewed", not lines, "\n      ".join(lines[:30]), repeat)
 
 
 class Filter(ctypes.Structure):
@@ -208,6 +230,7 @@ def kills():
 
 def main():
     listed()
+    reviewed()
     the_same_everywhere()
     no_socket()
     no_secret()
