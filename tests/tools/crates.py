@@ -210,6 +210,9 @@ def trained():
         if step == "rows":
             other = subprocess.run(call(step, "--param", "x=1"), env=env, capture_output=True, text=True, timeout=600)
             layer.check("a parameter that is not there is refused", other.returncode == 3 and "no such parameter" in other.stderr, other.stderr)
+        if step == "rows":
+            moved = subprocess.run(call(step, "--now=2000-01-01T00:00:00Z"), env=env, capture_output=True, text=True, timeout=600)
+            layer.check("a run keeps the instant that it was begun with", moved.returncode == 3 and "another --now" in moved.stderr, moved.stderr)
         if step == "evaluate-report":
             layer.equal("it says that the model is published", {path: text.decode() for path, text in files(outputs).items()}, {"publish-scorer": "true"})
             layer.equal("nothing is published before that", models(own), {})

@@ -46,6 +46,8 @@ fn the_example_becomes_few_short_crates_and_always_the_same() {
     assert_eq!(told, [""; 0]);
     let job = text(&generated, "crates/scoring-train/src/main.rs");
     assert!(job.contains("\"train-model\"") && job.contains("fn history(given: &Given)"), "{job}");
+    assert!(job.contains("retry: (3, Duration::from_secs(60))"), "{job}");
+    assert!(job.contains("timeout: Some(Duration::from_secs(7200))"), "{job}");
     assert_eq!(generated.files, generate("fraud.asol", &solution).files);
     if let Some(keep) = std::env::var_os("KEEP") {
         for file in &generated.files {

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use flow_http::{Metrics, Server, Status};
 use flow_log::{Log, PartitionId};
+use flow_operators::accept::Counters;
 use flow_task::spec::{SourceSpec, streams};
 use flow_task::stream::StreamTask;
 use flow_task::{Freshness, RunError};
@@ -57,13 +58,8 @@ impl Health {
         text.push_str("# TYPE fec_records_total counter\n");
         let mut applied = 0;
         for (source, counts) in task.counters() {
-            applied += counts.accepted + counts.late + counts.ahead + counts.repeated;
-            for (outcome, count) in [
-                ("accepted", counts.accepted),
-                ("late", counts.late),
-                ("ahead", counts.ahead),
-                ("repeated", counts.repeated),
-            ] {
+            for (outcome, count) in outcomes(counts) {
+                applied += count;
                 let _ = writeln!(text, "fec_records_total{{source=\"{source}\",outcome=\"{outcome}\"}} {count}");
             }
         }
@@ -86,6 +82,12 @@ impl Health {
         *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = text;
         Ok(())
     }
+}
+
+/// What became of the records of a source: each of them counts once.
+fn outcomes(counts: Counters) -> [(&'static str, u64); 5] {
+    let Counters { accepted, late, ahead, repeated, malformed } = counts;
+    [("accepted", accepted), ("late", late), ("ahead", ahead), ("repeated", repeated), ("malformed", malformed)]
 }
 
 impl Status for Health {
@@ -111,5 +113,35 @@ impl Status for Health {
 
     fn metrics(&self) -> String {
         self.metrics.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_ready_says_how_far_it_is() {
+        let health = Health::default();
+        let told = |applied, waiting| {
+            health.applied.store(applied, Ordering::Relaxed);
+            health.waiting.store(waiting, Ordering::Relaxed);
+            let (ready, body) = health.ready();
+            (ready, body["reason"].as_str().unwrap_or_default().to_owned())
+        };
+        assert_eq!(told(0, 0), (false, "history is being read".to_owned()));
+        assert_eq!(told(7, 0), (false, "history is being applied: 7 records so far".to_owned()));
+        let wanted = "history is being applied: 7 records so far, and at least 5 to come";
+        assert_eq!(told(7, 5), (false, wanted.to_owned()));
+        health.set_ready();
+        assert_eq!(health.ready(), (true, json!({ "ready": true })));
+    }
+
+    #[test]
+    fn each_record_counts_whatever_became_of_it() {
+        let counts = Counters { accepted: 1, late: 2, ahead: 3, repeated: 4, malformed: 5 };
+        let told = outcomes(counts);
+        let wanted = [("accepted", 1), ("late", 2), ("ahead", 3), ("repeated", 4), ("malformed", 5)];
+        assert_eq!(told, wanted);
     }
 }

@@ -306,3 +306,30 @@ fn judge(label: &str, runs: bool) -> Result<(), RunError> {
     let Some(folder) = std::env::var_os(OUTPUTS).map(PathBuf::from) else { return Ok(()) };
     flow_task::state::replace(&folder.join(label), runs.to_string().as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Works until it is asked to end, or for so long; tells whether it was asked.
+    fn works(long: Duration) -> impl FnOnce(&Halt) -> Result<bool, RunError> {
+        move |halt| {
+            let begun = Instant::now();
+            while !halt.asked() && begun.elapsed() < long {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(halt.asked())
+        }
+    }
+
+    #[test]
+    fn a_job_ends_when_its_time_is_over_or_somebody_stops_it() {
+        let (long, short) = (Duration::from_secs(60), Duration::from_millis(100));
+        let stop = AtomicBool::new(false);
+        assert!(!halted(&stop, None, works(short)).unwrap());
+        assert!(!halted(&stop, Some(long), works(short)).unwrap(), "it was done in time");
+        assert!(halted(&stop, Some(short), works(long)).unwrap(), "it was late");
+        stop.store(true, Ordering::Relaxed);
+        assert!(halted(&stop, None, works(long)).unwrap(), "it was stopped");
+    }
+}
