@@ -127,6 +127,45 @@ mod tests {
         assert_eq!(paths, expected);
     }
 
+    /// Permission bits and content of each entry of a layer that is no folder above another.
+    fn held(layer: &Layer) -> BTreeMap<String, (u32, String)> {
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(layer.bytes.as_slice()));
+        let held = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let (path, mode) = (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap());
+            let mut text = String::new();
+            io::Read::read_to_string(&mut entry, &mut text).unwrap();
+            (path, (mode, text))
+        });
+        held.collect()
+    }
+
+    #[test]
+    fn who_is_no_root_can_read_and_start_what_is_there() {
+        let mut common = Common { certificates: b"PEM".to_vec(), ..Common::default() };
+        common.needs.loaders.insert("/lib64/ld.so".to_owned(), b"ld".to_vec());
+        common.zones.insert("Asia/Shanghai".to_owned(), b"TZif".to_vec());
+        common.files.insert("data/items.csv".to_owned(), b"id\n1\n".to_vec());
+        let system = held(&common.system().unwrap());
+        let entry = |mode, text: &str| Some((mode, text.to_owned()));
+        assert_eq!(system.get("etc/ssl/certs/ca-certificates.crt").cloned(), entry(0o644, "PEM"));
+        assert_eq!(system.get("usr/share/zoneinfo/Asia/Shanghai").cloned(), entry(0o644, "TZif"));
+        assert_eq!(system.get("lib64/ld.so").cloned(), entry(0o755, "ld"));
+        assert_eq!(
+            system.get("tmp/").cloned(),
+            entry(0o1777, ""),
+            "everybody may write there, and remove only their own"
+        );
+        let (_, users) = system.get("etc/passwd").unwrap();
+        assert!(users.lines().any(|line| line.starts_with("nonroot:x:65532:65532:")), "{users}");
+        let solution = held(&common.solution().unwrap());
+        assert_eq!(solution.get("solution/data/items.csv").cloned(), entry(0o644, "id\n1\n"));
+        assert_eq!(solution.get("solution/").cloned(), entry(0o755, ""));
+        let image = image("shop/api:1".to_owned(), ("api", b"elf"), &[], "amd64", BTreeMap::new()).unwrap();
+        let own = image.layers.last().map(|layer| held(layer)).unwrap();
+        assert_eq!(own.get("usr/local/bin/api").cloned(), entry(0o755, "elf"));
+    }
+
     #[test]
     fn a_binary_is_started_by_number_and_not_as_root() {
         let image = image("shop/api:1".to_owned(), ("api", b"elf"), &[], "amd64", BTreeMap::new()).unwrap();

@@ -231,6 +231,38 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_says_who_starts_what_where() {
+        let layers = image("a").layers;
+        let shop = Image { folder: "/solution".to_owned(), ..image("a") };
+        let config: Value = serde_json::from_slice(&shop.documents().config).unwrap();
+        let wanted = json!({
+            "created": "1970-01-01T00:00:00Z",
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {
+                "User": "65532:65532",
+                "Entrypoint": ["/usr/local/bin/a"],
+                "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
+                "WorkingDir": "/solution",
+                "Labels": { "org.opencontainers.image.title": "a" },
+            },
+            "rootfs": { "type": "layers", "diff_ids": [layers[0].diff_id, layers[1].diff_id] },
+            "history": [{ "created": "1970-01-01T00:00:00Z" }, { "created": "1970-01-01T00:00:00Z" }],
+        });
+        assert_eq!(config, wanted);
+        let files = layout(&[image("a")]);
+        assert_eq!(parsed(&files, "oci-layout"), json!({ "imageLayoutVersion": "1.0.0" }));
+        let listed = &parsed(&files, "index.json")["manifests"][0];
+        assert_eq!(listed["platform"], json!({ "architecture": "amd64", "os": "linux" }));
+        assert_eq!(listed["annotations"]["org.opencontainers.image.ref.name"], "1.0.0");
+        let manifest: Value = serde_json::from_slice(&image("a").documents().manifest).unwrap();
+        assert_eq!(manifest["annotations"], json!({ "org.opencontainers.image.title": "a" }));
+        for (reference, tag) in [("host:5000/shop/a", "latest"), ("host:5000/shop/a:2", "2"), ("a", "latest")] {
+            assert_eq!(Image { reference: reference.to_owned(), ..image("a") }.tag(), tag, "{reference}");
+        }
+    }
+
+    #[test]
     fn an_archive_is_reproducible_and_names_its_image_for_both_kinds_of_readers() {
         let bytes = archive(&image("a")).unwrap();
         assert_eq!(bytes, archive(&image("a")).unwrap());

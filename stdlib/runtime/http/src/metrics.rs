@@ -117,6 +117,9 @@ mod tests {
         assert!(text.contains("fec_request_seconds_bucket{endpoint=\"/score\",le=\"0.0001\"} 2\n"), "{text}");
         assert!(text.contains("fec_request_seconds_bucket{endpoint=\"/score\",le=\"1\"} 3\n"), "{text}");
         assert!(text.contains("fec_request_seconds_bucket{endpoint=\"/score\",le=\"+Inf\"} 4\n"), "{text}");
+        assert!(text.contains("fec_request_seconds_bucket{endpoint=\"/score\",le=\"0.00025\"} 2\n"), "{text}");
+        assert!(text.contains("fec_request_seconds_bucket{endpoint=\"/score\",le=\"0.0005\"} 3\n"), "{text}");
+        assert!(text.contains("fec_request_seconds_sum{endpoint=\"/score\"} 9.000403\n"), "{text}");
         assert!(!text.contains("/quiet"), "{text}");
         assert!(text.contains("fec_request_seconds_count{endpoint=\"/score\"} 4\n"), "{text}");
     }

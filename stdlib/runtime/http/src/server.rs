@@ -435,6 +435,22 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_does_not_end_holds_a_stop_for_ten_seconds_and_no_longer() {
+        let server = serving(&[("POST", "/score")]);
+        let mut asking = TcpStream::connect(server.address()).unwrap();
+        asking.write_all(b"POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nab").unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        let (stopped, hears) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let began = Instant::now();
+            server.stop();
+            stopped.send(began.elapsed())
+        });
+        let took = hears.recv_timeout(Duration::from_secs(30)).unwrap();
+        assert!(took >= Duration::from_secs(9), "{took:?}");
+    }
+
+    #[test]
     fn a_server_answers_its_routes_and_speaks_of_itself() {
         let route = Route { method: "GET", path: "/home/:user".to_owned(), endpoint: Arc::new(Echo) };
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -445,8 +461,14 @@ mod tests {
         assert!(home.starts_with("HTTP/1.1 200"), "{home}");
         assert!(home.contains("fec-time: now") && home.contains(r#"[("user", "a b")] [("page", "x+y z")]"#), "{home}");
         assert!(get("/healthz").starts_with("HTTP/1.1 200"));
-        assert!(get("/readyz").starts_with("HTTP/1.1 503"));
-        assert!(get("/metrics").contains("own 1"));
+        let waits = get("/readyz");
+        assert!(waits.starts_with("HTTP/1.1 503") && waits.ends_with(r#"{"models":{}}"#), "{waits}");
+        let metrics = get("/metrics");
+        assert!(metrics.contains("content-type: text/plain; version=0.0.4\r\n"), "{metrics}");
+        assert!(metrics.contains(r#"fec_requests_total{endpoint="/home/:user",status="200"} 1"#), "{metrics}");
+        assert!(metrics.ends_with("own 1\n"), "{metrics}");
+        assert!(get("/openapi.json").ends_with(r#"{"openapi":"3.1.0"}"#));
+        assert!(!home.to_lowercase().contains("access-control"), "no other origin is let in: {home}");
         let error = |answer: &str, status: u16, code: &str| {
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
             assert!(answer.contains("content-type: application/json"), "{answer}");

@@ -170,6 +170,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_certain_counts_in_the_last_range_and_costs_no_infinity() {
+        let x = Feature { name: "x".into(), kind: FeatureKind::Numeric, gain: 0.0 };
+        let fixed = |objective, base| Ensemble::new(objective, base, vec![x.clone()], &[]).unwrap();
+        let data = |rows: usize| {
+            let mut data = Matrix::new([("x", ColumnKind::Numeric)]);
+            (0..rows).for_each(|_| data.push(&[Input::Missing]).unwrap());
+            data
+        };
+        let report = evaluate(&fixed(Objective::Logistic, 50.0), &data(2), &[1.0, 0.0]).unwrap();
+        let [bin] = report.calibration.as_slice() else { panic!("{report:?}") };
+        assert_eq!((bin.low, bin.high, bin.count, bin.mean_predicted, bin.observed), (0.9, 1.0, 2, 1.0, 0.5));
+        let loss = -(libm::log(1e-15) + libm::log(1.0 - 1e-15)) / 2.0;
+        assert_eq!(report.log_loss, Some(loss));
+        assert_eq!(report.importance, [("x".to_owned(), 0.0)], "nothing was split");
+        let report = evaluate(&fixed(Objective::Squared, 2.0), &data(2), &[1.0, 5.0]).unwrap();
+        assert_eq!((report.rmse, report.calibration.len()), (Some(libm::sqrt(5.0)), 0));
+        let error = evaluate(&fixed(Objective::Squared, 2.0), &data(1), &[f64::NAN]).unwrap_err().to_string();
+        assert!(error.contains("a finite number"), "{error}");
+    }
+
+    #[test]
     fn one_class_has_no_auc_and_no_rows_have_no_means() {
         let report = evaluate(&steps(), &data(&[0, 1]), &[1.0, 1.0]).unwrap();
         assert_eq!(report.auc, None);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flow_log::embedded::{EmbeddedLog, Options};
@@ -357,4 +358,119 @@ fn large_records_and_many_chunks_are_read_whole() {
     }
     let values: Vec<Vec<u8>> = out.iter().flat_map(|b| b.iter().map(|(_, _, v)| v.to_vec())).collect();
     assert_eq!(values, sizes.iter().enumerate().map(|(i, n)| vec![i as u8; *n]).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_owner_is_named_whatever_its_file_said_before() {
+    let folder = TempDir::new().unwrap();
+    let task = TaskId::new("alerts", 0);
+    let mut one = open(&folder);
+    one.own(&task).unwrap();
+    let own = std::process::id().to_string();
+    let mut held = files_below(folder.path()).into_iter();
+    let file = held.find(|path| fs::read(path).is_ok_and(|text| text == own.as_bytes())).unwrap();
+    drop(one);
+    fs::write(&file, format!("{own}7777")).unwrap();
+    let (mut one, mut two) = (open(&folder), open(&folder));
+    one.own(&task).unwrap();
+    assert_eq!(two.own(&task), Err(LogError::Owned { task, by: Some(std::process::id()) }));
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn of_two_that_make_a_topic_of_other_numbers_at_once_one_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let start = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        let make = |partitions: u32| {
+            let (folder, start) = (&folder, &start);
+            scope.spawn(move || {
+                let mut log = open(folder);
+                let made = (0..300).map(|n| {
+                    start.wait();
+                    log.create(&format!("topic-{n}"), partitions).is_ok()
+                });
+                made.collect::<Vec<bool>>()
+            })
+        };
+        let (one, two) = (make(1), make(2));
+        let (one, two) = (one.join().unwrap(), two.join().unwrap());
+        assert!(one.iter().zip(&two).all(|(one, two)| one != two), "{one:?} {two:?}");
+    });
+}
+
+#[test]
+fn a_block_a_segment_goes_as_soon_as_nobody_needs_it() {
+    let folder = TempDir::new().unwrap();
+    let task = TaskId::new("alerts", 0);
+    let options = Options { segment_bytes: 1, ..Options::default() };
+    let mut log = EmbeddedLog::open(folder.path(), options).unwrap();
+    log.own(&task).unwrap();
+    let block = |n: u64| Block { sequence: Sequence(n), ..Block::default() };
+    for n in 1..=4 {
+        let mut t = log.begin().unwrap();
+        t.block(&task, &block(n)).unwrap();
+        let gap = LogError::Gap { task: task.clone(), expected: Sequence(n + 1), found: Sequence(n + 1) };
+        assert_eq!(t.block(&task, &block(n + 1)), Err(gap), "the next one follows what is there");
+        assert_eq!(t.commit(), Outcome::Committed);
+    }
+    for (through, first) in [(0, 1), (1, 2), (3, 4), (4, 4)] {
+        log.forget(&task, Sequence(through)).unwrap();
+        let mut blocks = Vec::new();
+        let read = log.blocks(&task, Sequence(first - 1), 1 << 20, &mut blocks);
+        assert_eq!((read, blocks.len() as u64), (Ok(Restored::Complete(Sequence(4))), 5 - first), "through {through}");
+        if first > 1 {
+            let gone = LogError::Forgotten { task: task.clone(), first: Sequence(first) };
+            assert_eq!(log.blocks(&task, Sequence(first - 2), 1 << 20, &mut blocks), Err(gone), "through {through}");
+        }
+    }
+}
+
+#[test]
+fn a_large_state_is_not_written_anew_with_each_commit() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = TempDir::new().unwrap();
+    let options = Options { commits_bytes: 64, ..Options::default() };
+    let mut log = EmbeddedLog::open(folder.path(), options).unwrap();
+    (0..100).for_each(|n| log.create(&format!("topic-{n}"), 1).unwrap());
+    log.create("payments", 4).unwrap();
+    let mut files = std::collections::BTreeSet::new();
+    for n in 0..100 {
+        assert_eq!(append(&mut log, &[(0, "a", n)]), Outcome::Committed);
+        let file = fs::metadata(folder.path().join("commits.log")).unwrap();
+        files.insert((file.ino(), file.ctime_nsec()));
+    }
+    let replaced = files.iter().map(|(ino, _)| ino).collect::<std::collections::BTreeSet<_>>().len();
+    assert!(replaced < 10, "{replaced} files for 100 commits");
+}
+
+#[test]
+fn partitions_take_turns_where_a_read_has_room_for_one_record() {
+    let folder = TempDir::new().unwrap();
+    let mut log = open(&folder);
+    let records: Vec<_> = (0..20).map(|n| (n % 2, "value", i64::from(n))).collect();
+    append(&mut log, &records);
+    let mut source = log.source().unwrap();
+    source.assign(&[(p(0), Start::Earliest), (p(1), Start::Earliest)], &[]).unwrap();
+    let mut out = Vec::new();
+    for _ in 0..10 {
+        source.poll(Limits { records: 1, bytes: 1 << 20 }, Duration::ZERO, &mut out).unwrap();
+    }
+    let of = |index| out.iter().filter(|batch| batch.partition == p(index)).count();
+    assert_eq!((of(0), of(1)), (5, 5));
+}
+
+#[test]
+fn each_topic_of_each_folder_is_another() {
+    let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (mut one, mut two) = (open(&here), open(&there));
+    one.create("clicks", 1).unwrap();
+    let payments = one.topic_id("payments").unwrap();
+    assert_ne!(payments, one.topic_id("clicks").unwrap());
+    assert_ne!(payments, two.topic_id("payments").unwrap());
+    assert_eq!(payments, open(&here).topic_id("payments").unwrap());
 }

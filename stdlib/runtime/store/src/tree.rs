@@ -236,3 +236,34 @@ impl Tree {
         StoreError::Corrupt { folder: self.folder.clone(), why: why.to_owned() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dying_process_has_begun_to_delete_is_gone_when_it_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Tree::open(folder.path(), LsmOptions::default()).unwrap();
+        let mut tree = open();
+        let mut writes = Writes::new();
+        writes.put(TableId(1), b"key", b"value");
+        tree.apply(&writes, b"applied", b"7".to_vec()).unwrap();
+        tree.flush().unwrap();
+        drop(tree);
+        let tree = open();
+        assert_eq!(tree.about(b"applied").unwrap(), Some(b"7".to_vec()), "it was whole until here");
+        tree.about.insert(WIPING, []).unwrap();
+        drop(tree);
+        for _ in 0..2 {
+            let tree = open();
+            let mut left = 0;
+            tree.range(TableId(1), KeyRange::ALL, &mut |_, _| {
+                left += 1;
+                true
+            })
+            .unwrap();
+            assert_eq!((left, tree.all_about().unwrap().len()), (0, 0), "neither the state nor what it says of itself");
+        }
+    }
+}

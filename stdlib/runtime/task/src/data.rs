@@ -513,4 +513,74 @@ mod tests {
         assert_eq!(arriving.offsets, [4, 4, 5, 6]);
         assert_eq!(arriving.refused.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), [1]);
     }
+
+    #[test]
+    fn rows_lie_where_they_say_and_what_cannot_be_read_lies_beside_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sales.jsonl");
+        let lines = [
+            r#"{"x":10,"_partition":1,"_offset":7,"_arrived":70}"#,
+            "{torn",
+            r#"{"x":11,"_partition":0,"_offset":3,"_arrived":30}"#,
+            r#"{"x":12,"_partition":1,"_offset":5,"_arrived":50}"#,
+        ];
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let columns = Schema::of([Field::required("x", Kind::Int)]);
+        let source = SourceSpec::new("sales", crate::spec::Shape::Stream, columns);
+        let chunks = read_stream(&source, 4, &path, None).unwrap();
+        let places: Vec<_> = chunks
+            .iter()
+            .map(|chunk| {
+                let arriving = &chunk.arriving;
+                (chunk.source, arriving.partition, arriving.offsets.clone(), arriving.stamps.clone())
+            })
+            .collect();
+        let expected = [
+            (4, 0, vec![3], vec![Some(30)]),
+            (4, 1, vec![5, 7], vec![Some(50), Some(70)]),
+            (4, UNPLACED, vec![1], vec![None]),
+        ];
+        assert_eq!(places, expected);
+        let history = History { chunks };
+        let raw = |partition, offset| history.raw(Origin { source: 4, partition }, offset);
+        assert_eq!(raw(1, 7), Some(lines[0].as_bytes()));
+        assert_eq!(raw(UNPLACED, 1), Some(lines[1].as_bytes()));
+        assert_eq!(raw(0, 7), None);
+        assert_eq!(history.chunks[2].arriving.refused.len(), 1);
+        assert_eq!(history.arrived(std::slice::from_ref(&source)), None, "its number is 0, and not 4");
+        let sources = vec![source; 5];
+        assert_eq!(history.arrived(&sources), Some(70));
+    }
+
+    #[test]
+    fn a_table_with_a_row_that_cannot_be_read_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("items.jsonl");
+        std::fs::write(&path, "{\"id\":1}\n{\"id\":2}\n[3]\n").unwrap();
+        let columns = Schema::of([Field::required("id", Kind::Int)]);
+        let source = SourceSpec::new("items", crate::spec::Shape::Table, columns);
+        let told = read_table(&source, Some(&path), None).err().unwrap().to_string();
+        assert!(told.contains("table `items`: row 2 of `") && told.contains("items.jsonl`"), "{told}");
+    }
+
+    #[test]
+    fn what_is_bound_comes_before_a_file_and_a_file_before_what_was_archived() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let mut source = SourceSpec::new("sales", crate::spec::Shape::Stream, Schema::of([]));
+        let mut places = Places { root: root.to_owned(), ..Places::default() };
+        assert_eq!(places.at_rest(&source), None);
+        source.history = Some("lake/sales".to_owned());
+        assert_eq!(places.at_rest(&source), None, "a solution that was not deployed has archived nothing");
+        std::fs::create_dir_all(root.join("lake/sales")).unwrap();
+        assert_eq!(places.at_rest(&source), Some(root.join("lake/sales")));
+        source.file = Some("sales.csv".to_owned());
+        assert_eq!(places.at_rest(&source), Some(root.join("sales.csv")), "it is missed where it is not there");
+        places.simulated.insert("sales".to_owned());
+        assert_eq!(places.at_rest(&source), None, "what is simulated need not be there");
+        std::fs::write(root.join("sales.csv"), "").unwrap();
+        assert_eq!(places.at_rest(&source), Some(root.join("sales.csv")));
+        places.bound.insert("sales".to_owned(), root.join("other.csv"));
+        assert_eq!(places.at_rest(&source), Some(root.join("other.csv")));
+    }
 }

@@ -123,3 +123,57 @@ impl Compactor {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use flow_log::archive::MemoryLake;
+    use flow_log::{Outcome, Sequence, TableId};
+
+    use super::*;
+
+    /// A task with one block of so many bytes in its changelog, and how many snapshots were begun.
+    fn compactor(bytes: usize) -> (tempfile::TempDir, Compactor, Arc<AtomicUsize>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, task) = (folder.path().to_owned(), TaskId::new("shop", 0));
+        let mut log = EmbeddedLog::open(&root, Options::default()).unwrap();
+        log.own(&task).unwrap();
+        let mut block = Block { sequence: Sequence(1), ..Block::default() };
+        block.writes.put(TableId(0), b"key", &vec![0; bytes]);
+        let mut transaction = log.begin().unwrap();
+        transaction.block(&task, &block).unwrap();
+        assert_eq!(transaction.commit(), Outcome::Committed);
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (counted, lake) = (Arc::clone(&begun), MemoryLake::default());
+        let open = move || -> Result<Handles, RunError> {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok((Box::new(EmbeddedLog::open(&root, Options::default())?), Box::new(lake.clone())))
+        };
+        (folder, Compactor::new(Snapshots::new(open, 100), task), begun)
+    }
+
+    #[test]
+    fn a_snapshot_is_made_after_so_many_changes_or_twice_the_size_of_the_state() {
+        let (_folder, mut compactor, begun) = compactor(500);
+        let mut committed = |bytes: usize| {
+            compactor.committed(bytes).unwrap();
+            compactor.finish().unwrap();
+            begun.load(Ordering::SeqCst)
+        };
+        assert_eq!([99, 1].map(&mut committed), [0, 1], "100 bytes are due");
+        // The state has more than 500 bytes, so that the next one waits for more than 1,000.
+        assert_eq!([999, 1].map(&mut committed), [1, 1]);
+        assert_eq!(committed(1_000), 2);
+        // What was read to restore a task counts, too.
+        compactor.restored(60, 30);
+        assert_eq!(compactor.limit, 120);
+        compactor.committed(89).unwrap();
+        assert_eq!(begun.load(Ordering::SeqCst), 2);
+        compactor.committed(1).unwrap();
+        compactor.finish().unwrap();
+        assert_eq!(begun.load(Ordering::SeqCst), 3);
+        compactor.restored(10, 0);
+        assert_eq!(compactor.limit, 100);
+    }
+}

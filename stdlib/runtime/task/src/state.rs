@@ -235,4 +235,30 @@ mod tests {
         });
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
+
+    #[test]
+    fn another_plan_begins_a_generation_and_forgets_the_jobs_but_not_the_log() {
+        let root = tempfile::tempdir().unwrap();
+        let open = |plan: &str| StateFolder::open(root.path(), "shop", plan).unwrap();
+        let (mut folder, found) = open("a");
+        assert_eq!((found, folder.generation().as_str()), (Found::Empty, "shop.g1"));
+        folder.set_done("train", "inputs").unwrap();
+        folder.set_simulated("cards(1)").unwrap();
+        folder.set_simulated_whole().unwrap();
+        let (folder, found) = open("a");
+        assert_eq!((found, folder.done("train"), folder.done("other")), (Found::Same, Some("inputs"), None));
+        let (folder, found) = open("b");
+        assert_eq!((found, folder.generation().as_str(), folder.done("train")), (Found::Changed, "shop.g2", None));
+        assert_eq!((folder.simulated(), folder.simulated_whole()), (Some("cards(1)"), true));
+        // It has begun once that is written.
+        assert_eq!(open("a").1, Found::Same);
+        folder.save().unwrap();
+        assert_eq!((open("a").0.generation().as_str(), open("a").1), ("shop.g3", Found::Changed));
+        assert_eq!((folder.again("b").unwrap().1, folder.again("c").unwrap().1), (Found::Same, Found::Changed));
+        let other = StateFolder::open(root.path(), "bank", "b").unwrap_err().to_string();
+        assert!(other.contains("`shop`") && other.contains("--state"), "{other}");
+        std::fs::write(root.path().join("solution.json"), "{").unwrap();
+        let damaged = StateFolder::open(root.path(), "shop", "b").unwrap_err().to_string();
+        assert!(damaged.contains("is damaged") && damaged.contains("remove the state folder"), "{damaged}");
+    }
 }

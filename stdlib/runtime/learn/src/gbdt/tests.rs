@@ -183,6 +183,30 @@ fn what_cannot_be_trained_is_named() {
     assert_eq!(refuse(&data, &[2.0; 10], small()), "the label of row 0 is 2, but the model needs 0 or 1");
     assert_eq!(refuse(&data, &labels, GbdtOptions { depth: 17, ..small() }), "`depth` must be from 1 to 16");
     assert_eq!(refuse(&data, &labels, GbdtOptions { bins: 256, ..small() }), "`bins` must be from 2 to 255");
+    let wrong = [
+        ("trees", GbdtOptions { trees: 0, ..small() }),
+        ("depth", GbdtOptions { depth: 0, ..small() }),
+        ("bins", GbdtOptions { bins: 1, ..small() }),
+        ("min_leaf", GbdtOptions { min_leaf: 0, ..small() }),
+        ("learning_rate", GbdtOptions { learning_rate: 0.0, ..small() }),
+        ("learning_rate", GbdtOptions { learning_rate: 1.01, ..small() }),
+        ("l2", GbdtOptions { l2: -0.5, ..small() }),
+        ("l2", GbdtOptions { l2: f64::INFINITY, ..small() }),
+    ];
+    for (name, options) in wrong {
+        let told = refuse(&data, &labels, options);
+        assert!(told.starts_with(&format!("`{name}` must be")), "{told}");
+    }
+    let squared = GbdtOptions { objective: Objective::Squared, ..small() };
+    assert!(refuse(&data, &[1.1e100; 10], squared.clone()).contains("between -1e100 and 1e100"));
+    let edges = [
+        GbdtOptions { trees: 1, depth: 16, bins: 255, min_leaf: 1, learning_rate: 1.0, l2: 0.0, ..small() },
+        GbdtOptions { trees: 1, depth: 1, bins: 2, min_leaf: 1, learning_rate: 1e-9, ..squared },
+    ];
+    for options in edges {
+        let labels = if options.objective == Objective::Squared { vec![1e100; 10] } else { labels.clone() };
+        gbdt(&data, &labels, &options, |_, _| true).unwrap();
+    }
     let nan = GbdtOptions { learning_rate: f64::NAN, ..small() };
     assert_eq!(refuse(&data, &labels, nan), "`learning_rate` must be above 0 and at most 1");
     let mut bare = Matrix::new::<String>([]);

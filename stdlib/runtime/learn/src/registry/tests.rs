@@ -82,6 +82,9 @@ fn every_torn_file_is_passed_over_and_named() {
     fs::write(&path, whole.replace("0.93", "0.94")).unwrap();
     let message = registry.latest("scorer").unwrap().ignored[0].to_string();
     assert!(message.contains("its checksum does not fit its content"), "{message}");
+    fs::write(&path, whole.replace("\"format\":1", "\"format\":2")).unwrap();
+    let message = registry.latest("scorer").unwrap().ignored[0].to_string();
+    assert!(message.contains("its format is 2, and this program reads 1"), "{message}");
     assert_eq!(registry.publish(&publication("scorer", 2.0)).unwrap(), 3, "a torn version keeps its number");
     assert!(registry.latest("scorer").unwrap().ignored.is_empty(), "what is older than the latest is no matter");
 }

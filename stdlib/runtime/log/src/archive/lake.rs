@@ -168,4 +168,24 @@ mod tests {
             writers.into_iter().for_each(|writer| writer.join().unwrap().unwrap());
         });
     }
+
+    #[test]
+    fn what_many_write_over_what_they_have_read_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let add = || {
+            let mut lake = FolderLake::open(folder.path()).unwrap();
+            let mut added = 0;
+            while added < 40 {
+                let found = lake.get("count").unwrap();
+                let count = found.as_ref().map_or(0, |(bytes, _)| bytes.len());
+                let version = found.map(|(_, version)| version);
+                added += usize::from(lake.put_if("count", &vec![b'+'; count + 1], version).unwrap());
+            }
+        };
+        std::thread::scope(|scope| {
+            (0..4).for_each(|_| drop(scope.spawn(add)));
+        });
+        let (count, _) = FolderLake::open(folder.path()).unwrap().get("count").unwrap().unwrap();
+        assert_eq!(count.len(), 160);
+    }
 }

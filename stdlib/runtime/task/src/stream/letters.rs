@@ -35,3 +35,32 @@ pub fn letter(letter: &DeadLetter, source: &str, raw: Option<&[u8]>) -> Vec<u8> 
     out.push(b'}');
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use flow_core::batch::Origin;
+    use flow_core::fault::Fault;
+    use flow_operators::operator::Reason;
+    use flow_operators::order::Order;
+
+    use super::*;
+
+    fn written(partition: u32, detail: &str, raw: Option<&[u8]>) -> String {
+        let order = Order { arrived: 5, origin: Origin { source: 0, partition }, offset: 7 };
+        let dead =
+            DeadLetter { flow: "sales".into(), order, reason: Reason::Fault(Fault::Malformed), detail: detail.into() };
+        String::from_utf8(letter(&dead, "sales", raw)).unwrap()
+    }
+
+    #[test]
+    fn a_letter_says_what_is_wrong_with_which_bytes_where() {
+        assert_eq!(
+            written(2, "expected `}` at byte \"1\"", Some(b"{\xff")),
+            r#"{"reason":"malformed","detail":"expected `}` at byte \"1\"","flow":"sales","partition":2,"offset":7,"raw":"e/8="}"#
+        );
+        assert_eq!(
+            written(UNPLACED, "", None),
+            r#"{"reason":"malformed","detail":"sales","flow":"sales","partition":0,"offset":7,"raw":null}"#
+        );
+    }
+}
