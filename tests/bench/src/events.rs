@@ -101,7 +101,8 @@ pub(crate) fn tapped(produced: &Produced, tap: NodeId) -> Result<Vec<(String, Fe
     Ok(rows)
 }
 
-/// Runs the plan over all records, as `fec run` does after it has polled them; only the records' way is timed.
+/// Runs the plan over all records, as `fec run` does after it has polled them; only the records' way is timed, not that what
+/// came out of it is kept here.
 pub(crate) fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<Given, String> {
     let message = |error: fec_local::LocalError| error.to_string();
     let environment = Environment::new(ir).map_err(message)?;
@@ -118,7 +119,8 @@ pub(crate) fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<G
     pipeline.partition(origin);
     let mut produced = Produced::default();
     let mut state = HashMap::new();
-    let (result, took) = timed(|| {
+    let mut paused = 0.0;
+    let (result, mut took) = timed(|| {
         let mut uncommitted = 0;
         for start in (0..payments.rows()).step_by(CHUNK) {
             let end = payments.rows().min(start + CHUNK);
@@ -137,11 +139,12 @@ pub(crate) fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<G
             uncommitted += end - start;
             if kept == Kept::Committed && (uncommitted >= COMMIT || end == payments.rows()) {
                 uncommitted = 0;
-                for entry in pipeline.freeze() {
-                    if !entry.node.starts_with("source/") {
-                        state.insert(entry.key, entry.value);
-                    }
-                }
+                let frozen = pipeline.freeze();
+                let keep = || {
+                    let kept = frozen.into_iter().filter(|entry| !entry.node.starts_with("source/"));
+                    state.extend(kept.map(|entry| (entry.key, entry.value)));
+                };
+                paused += timed(keep).1.cpu;
                 pipeline.commit();
             }
         }
@@ -149,6 +152,7 @@ pub(crate) fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<G
         pipeline.drain(usize::MAX, MICRO_BATCH, &mut produced)
     });
     result.map_err(message)?;
+    took.cpu -= paused;
     if kept == Kept::Committed {
         // What went through after the last commit, untimed.
         state.extend(
