@@ -1,6 +1,6 @@
 //! What an interval join remembers: the rows of both sides, by key and time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::operator::OperatorError;
@@ -28,7 +28,8 @@ pub(crate) struct RowId {
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) id: RowId,
-    pub(crate) key: Box<[u8]>,
+    /// One for all rows with it.
+    pub(crate) key: Arc<[u8]>,
     pub(crate) row: Arc<[u8]>,
     /// What it was made of.
     pub(crate) lineage: u64,
@@ -36,19 +37,42 @@ pub(crate) struct Stored {
     pub(crate) matches: Vec<RowId>,
 }
 
-/// The rows with one key.
+/// The rows with one key. Each side is sorted by the ids of its rows, which stand with the rows alone: mostly there are
+/// few rows of a key and many keys, new rows come at the end, and old ones go at the front.
 #[derive(Debug, Default)]
 struct Group {
-    left: BTreeMap<RowId, Slot>,
-    right: BTreeMap<RowId, Slot>,
+    left: VecDeque<Slot>,
+    right: VecDeque<Slot>,
+}
+
+impl Group {
+    fn side(&self, side: Side) -> &VecDeque<Slot> {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    fn side_mut(&mut self, side: Side) -> &mut VecDeque<Slot> {
+        match side {
+            Side::Left => &mut self.left,
+            Side::Right => &mut self.right,
+        }
+    }
+}
+
+/// Where in one side of a group the rows from `id` on begin.
+fn place(group: &VecDeque<Slot>, rows: &Keyed<Stored>, id: RowId) -> usize {
+    group.partition_point(|slot| rows.get(*slot).is_some_and(|stored| stored.id < id))
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct IntervalState {
     rows: Keyed<Stored>,
-    groups: HashMap<Box<[u8]>, Group>,
-    left: BTreeSet<(RowId, Slot)>,
-    right: BTreeSet<(RowId, Slot)>,
+    groups: HashMap<Arc<[u8]>, Group>,
+    /// The rows of each side by time.
+    left: BTreeSet<(i64, Slot)>,
+    right: BTreeSet<(i64, Slot)>,
 }
 
 impl IntervalState {
@@ -68,7 +92,7 @@ impl IntervalState {
         self.rows.get(slot)?;
         let unreachable = || Stored {
             id: RowId { time: 0, order: Order::default(), number: 0 },
-            key: Box::default(),
+            key: Arc::default(),
             row: Arc::default(),
             lineage: 0,
             matches: Vec::new(),
@@ -78,46 +102,51 @@ impl IntervalState {
 
     /// Remembers a row, which later rows find.
     pub(crate) fn insert(&mut self, side: Side, stored: Stored) -> Slot {
+        let stored = self.shared(stored);
         let slot = self.rows.intern(&state_key(side, stored.id));
-        self.index(side, &stored, slot);
         self.rows.change(slot, || stored);
+        self.index(side, slot);
         slot
     }
 
-    fn index(&mut self, side: Side, stored: &Stored, slot: Slot) {
+    /// The row, with the key that others with it have.
+    fn shared(&self, stored: Stored) -> Stored {
+        match self.groups.get_key_value(&stored.key) {
+            Some((key, _)) => Stored { key: Arc::clone(key), ..stored },
+            None => stored,
+        }
+    }
+
+    /// Has a row that is there found by its key and its time.
+    fn index(&mut self, side: Side, slot: Slot) {
+        let Some(stored) = self.rows.get(slot) else { return };
+        let by_time = if side == Side::Left { &mut self.left } else { &mut self.right };
+        by_time.insert((stored.id.time, slot));
         if !self.groups.contains_key(&stored.key) {
-            self.groups.insert(stored.key.clone(), Group::default());
+            self.groups.insert(Arc::clone(&stored.key), Group::default());
         }
         let Some(group) = self.groups.get_mut(&stored.key) else { return };
-        match side {
-            Side::Left => {
-                group.left.insert(stored.id, slot);
-                self.left.insert((stored.id, slot));
-            }
-            Side::Right => {
-                group.right.insert(stored.id, slot);
-                self.right.insert((stored.id, slot));
-            }
+        let group = group.side_mut(side);
+        let at = place(group, &self.rows, stored.id);
+        if group.get(at) != Some(&slot) {
+            group.insert(at, slot);
         }
     }
 
     /// Makes a row invisible to later rows; [`IntervalState::remove`] forgets it.
     pub(crate) fn hide(&mut self, side: Side, slot: Slot) {
         let Some(stored) = self.rows.get(slot) else { return };
-        let id = stored.id;
-        if let Some(group) = self.groups.get_mut(&stored.key) {
-            match side {
-                Side::Left => group.left.remove(&id),
-                Side::Right => group.right.remove(&id),
-            };
-            if group.left.is_empty() && group.right.is_empty() {
-                self.groups.remove(&stored.key);
-            }
+        let by_time = if side == Side::Left { &mut self.left } else { &mut self.right };
+        by_time.remove(&(stored.id.time, slot));
+        let Some(group) = self.groups.get_mut(&stored.key) else { return };
+        let rows = group.side_mut(side);
+        let at = place(rows, &self.rows, stored.id);
+        if rows.get(at) == Some(&slot) {
+            rows.remove(at);
         }
-        match side {
-            Side::Left => self.left.remove(&(id, slot)),
-            Side::Right => self.right.remove(&(id, slot)),
-        };
+        if group.left.is_empty() && group.right.is_empty() {
+            self.groups.remove(&stored.key);
+        }
     }
 
     pub(crate) fn remove(&mut self, slot: Slot) {
@@ -126,14 +155,10 @@ impl IntervalState {
 
     /// The rows of a side with this key and a time between `low` and `high`, both included, by (time, place).
     pub(crate) fn range(&self, side: Side, key: &[u8], low: i64, high: i64) -> impl Iterator<Item = Slot> + '_ {
-        let group = self.groups.get(key).filter(|_| low <= high).map(|group| match side {
-            Side::Left => &group.left,
-            Side::Right => &group.right,
-        });
         let first = RowId { time: low, order: Order::first(), number: 0 };
-        group
-            .into_iter()
-            .flat_map(move |rows| rows.range(first..).take_while(move |(id, _)| id.time <= high).map(|(_, slot)| *slot))
+        let group = self.groups.get(key).filter(|_| low <= high).map(|group| group.side(side));
+        let group = group.into_iter().flat_map(move |group| group.range(place(group, &self.rows, first)..).copied());
+        group.take_while(move |slot| self.rows.get(*slot).is_some_and(|stored| stored.id.time <= high))
     }
 
     /// The row of a side that equals the given one and was made of the same.
@@ -146,7 +171,7 @@ impl IntervalState {
     pub(crate) fn expire(&mut self, side: Side, oldest: i64) {
         loop {
             let rows = if side == Side::Left { &self.left } else { &self.right };
-            let Some((_, slot)) = rows.first().copied().filter(|(id, _)| id.time < oldest) else { break };
+            let Some((_, slot)) = rows.first().copied().filter(|(time, _)| *time < oldest) else { break };
             self.hide(side, slot);
             self.remove(slot);
         }
@@ -175,9 +200,7 @@ impl IntervalState {
         let slots: Vec<Slot> = self.rows.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             let (side, _) = read_key(self.rows.key(slot))?;
-            if let Some(stored) = self.rows.get(slot).cloned() {
-                self.index(side, &stored, slot);
-            }
+            self.index(side, slot);
         }
         Ok(())
     }
@@ -191,9 +214,10 @@ impl IntervalState {
         while !from.0.is_empty() {
             stored.matches.push(read_id(&mut from)?);
         }
-        self.rows.restore(key, stored.clone());
+        let stored = self.shared(stored);
+        self.rows.restore(key, stored);
         if let Some(slot) = self.rows.lookup(key) {
-            self.index(side, &stored, slot);
+            self.index(side, slot);
         }
         Ok(())
     }
