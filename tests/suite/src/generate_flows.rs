@@ -8,8 +8,8 @@ use crate::random::Random;
 /// A feature set that flows may read.
 pub(crate) struct Set {
     pub name: String,
-    /// Name of its only key, a text.
-    key: String,
+    /// Name of its only key, a text; none of one global record.
+    pub key: Option<String>,
     /// Name of the source whose events it has, where its rows are plain events.
     source: Option<String>,
     pub columns: Vec<Col>,
@@ -162,8 +162,10 @@ impl<'r> Flows<'r> {
             lines.push(format!("  {column} = {}", present(self.random, &columns, &ty, 2)));
             columns.push(Col::new(&column, ty, false));
         }
-        let key = by.rsplit('.').next().unwrap_or(&by).to_owned();
-        let text = format!("features {name} by {by} from {} {{\n{}\n}}\n", input.text, lines.join("\n"));
+        let is_global = self.random.is_rich() && self.random.chance(20);
+        let key = (!is_global).then(|| by.rsplit('.').next().unwrap_or(&by).to_owned());
+        let by = if is_global { String::new() } else { format!(" by {by}") };
+        let text = format!("features {name}{by} from {} {{\n{}\n}}\n", input.text, lines.join("\n"));
         self.sets.push(Set { name, key, source: input.events.then(|| left.name.clone()), columns });
         text
     }
@@ -258,7 +260,9 @@ impl<'r> Flows<'r> {
         let set = self.random.below(i64::try_from(self.sets.len()).unwrap_or(1));
         let Some(set) = self.sets.get(usize::try_from(set).unwrap_or(0)) else { return };
         let mut text = format!("with {}", set.name);
-        if !pipeline.scope.iter().any(|c| c.name == set.key && c.ty == Ty::Text) || self.random.chance(30) {
+        if let Some(key) = &set.key
+            && (!pipeline.scope.iter().any(|c| c.name == *key && c.ty == Ty::Text) || self.random.chance(30))
+        {
             text.push_str(&format!(" on {}", left.key));
         }
         let prefix = if pipeline.text.contains(&format!("with {}", set.name)) || self.random.chance(30) {

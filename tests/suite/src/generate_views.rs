@@ -98,7 +98,7 @@ impl Flows<'_> {
             };
             values.push(format!("extra: {extra}"));
         }
-        let mut statements = format!("  f = {name}[k]\n");
+        let mut statements = if set.key.is_some() { format!("  f = {name}[k]\n") } else { format!("  f = {name}\n") };
         if self.random.is_rich() {
             let tables: Vec<SourcePlan> = self.sources.iter().filter(|plan| plan.table).cloned().collect();
             for (table, cell) in tables.iter().zip(["t", "v"]) {

@@ -12,6 +12,7 @@ use crate::expression::{Environment, Expr, evaluate_all};
 #[derive(Debug)]
 pub struct Keys {
     columns: Vec<Column>,
+    rows: usize,
 }
 
 /// What stands where a key should.
@@ -29,7 +30,7 @@ impl Keys {
     /// Computes the key of every row.
     #[must_use]
     pub fn of(keys: &[Expr], batch: &Batch, env: &Environment) -> Self {
-        Self { columns: evaluate_all(keys, batch, env) }
+        Self { columns: evaluate_all(keys, batch, env), rows: batch.rows }
     }
 
     /// Replaces `out` by the key of row `row`. Absent cells are encoded too: `group by` gives them their own group.
@@ -51,10 +52,12 @@ impl Keys {
         state
     }
 
-    /// Whether these are the cells of the other keys too, as far as can be told without looking at them.
+    /// Whether each row has the key that it has in the other ones, as far as can be told without looking at cells. Without
+    /// columns all keys are the one that there is, and only the numbers of rows tell two batches apart.
     #[must_use]
     pub fn shares(&self, other: &Self) -> bool {
-        self.columns.len() == other.columns.len()
+        self.rows == other.rows
+            && self.columns.len() == other.columns.len()
             && self.columns.iter().zip(&other.columns).all(|(mine, theirs)| mine.shares(theirs))
     }
 

@@ -53,8 +53,8 @@ fn features(name: &str, head: i64) -> FeatureSet {
     .unwrap()
 }
 
-/// Every operator that a stream has: two joins in a row, `final`, an upsert sink, a feature set over the join's changes and one over events,
-/// both read as of each row, what views keep of the join's changes and of final rows, joined as of each row, a filter, a union.
+/// Every operator that a stream has: two joins in a row, `final`, an upsert sink, a feature set over the join's changes, one over events and one
+/// without a key, all read as of each row, what views keep of the join's changes and of final rows, joined as of each row, a filter, a union.
 fn graph(kind: JoinKind, pick: Pick) -> Graph {
     let mut graph = Graph::new(Environment::default());
     let (left, right) = (graph.source(0, schema()), graph.source(1, schema()));
@@ -90,6 +90,11 @@ fn graph(kind: JoinKind, pick: Pick) -> Graph {
     let over_joined = graph.add(Box::new(over_joined), vec![first, right]).unwrap();
     let over_final = Features::new(features("over final", LATENESS), updates(), vec![read(false, None)]);
     let over_final = graph.add(Box::new(over_final), vec![settled, right]).unwrap();
+    // One record of all rows: those that change it and those that read it are as many only by chance.
+    let global = Updates { keys: vec![], arguments: column(1) };
+    let read_global = Read { keys: vec![], ..read(false, None) };
+    let over_all = Features::new(features("over all", LATENESS), global, vec![read_global]);
+    let over_all = graph.add(Box::new(over_all), vec![first, right]).unwrap();
     let kept = |settle, schema: &Arc<Schema>| KeptRows {
         schema: Arc::clone(schema),
         key: column(0),
@@ -113,6 +118,7 @@ fn graph(kind: JoinKind, pick: Pick) -> Graph {
         Feed::Output(over_events, 1),
         Feed::Output(over_events, 2),
         Feed::Output(over_joined, 0),
+        Feed::Output(over_all, 0),
         Feed::Output(over_final, 0),
     ] {
         graph.sink(feed).unwrap();
