@@ -37,3 +37,60 @@ pub fn argument(job: &Job<'_>, name: &str, text: &str) -> Result<Value, RunError
 fn wrong(path: &str, name: &str, text: &str, why: &str) -> RunError {
     RunError::Environment(format!("--param {name}={text}: this is no value of the parameter of job `{path}`: {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(kinds: &[(&str, Kind)]) -> Job<'static> {
+        let param = |(slot, (name, kind)): (usize, &(&str, Kind))| Parameter {
+            name: (*name).to_owned(),
+            slot,
+            kind: kind.clone(),
+            value: None,
+        };
+        Job {
+            path: "nightly".to_owned(),
+            tolerate: 0,
+            slots: kinds.len(),
+            params: kinds.iter().enumerate().map(param).collect(),
+            history: Box::new(|_| Err(RunError::Stopped)),
+            relations: Vec::new(),
+            statements: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn texts_stand_as_they_are_and_all_else_as_in_json() {
+        let job = job(&[
+            ("day", Kind::Date),
+            ("word", Kind::String),
+            ("n", Kind::Int),
+            ("share", Kind::Float),
+            ("amount", Kind::Decimal { precision: 4, scale: 2 }),
+            ("on", Kind::Bool),
+        ]);
+        let given = [
+            ("day", "1970-01-02", Value::Int(1)),
+            ("word", "a \"b\"", Value::String("a \"b\"".into())),
+            ("word", "7", Value::String("7".into())),
+            ("n", "-7", Value::Int(-7)),
+            ("share", "0.5", Value::Float(0.5)),
+            ("amount", "1.50", Value::Decimal(150)),
+            ("on", "true", Value::Bool(true)),
+        ];
+        for (name, text, value) in given {
+            assert_eq!(argument(&job, name, text).ok(), Some(value), "{name}={text}");
+        }
+        for (name, text) in
+            [("day", "soon"), ("n", "1.5"), ("n", "null"), ("n", "\"7\""), ("amount", "1.505"), ("on", "1")]
+        {
+            let told = argument(&job, name, text).unwrap_err().to_string();
+            assert!(told.contains(&format!("--param {name}={text}: this is no value")), "{told}");
+        }
+        let told = argument(&job, "days", "1").unwrap_err().to_string();
+        assert!(told.contains("`nightly` has no such parameter; there are day, word, n, share, amount, on"), "{told}");
+        let told = argument(&self::job(&[]), "day", "1").unwrap_err().to_string();
+        assert!(told.contains("it has none"), "{told}");
+    }
+}

@@ -90,3 +90,44 @@ impl BadRows {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(bad: &BadRows, tolerate: u64) -> String {
+        bad.check("nightly", tolerate).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn as_many_bad_rows_as_are_tolerated_are_tolerated_and_not_one_more() {
+        let bad = |rows| Bad { rows, first: Some(format!("offset {rows} of `sales`, why")), ..Bad::default() };
+        let mut rows = BadRows { accepted: 1_000, ..BadRows::default() };
+        assert_eq!(told(&rows, 0), "", "none is bad");
+        rows.add("history", bad(3));
+        rows.add("history", bad(90));
+        rows.add("rows-1", bad(2));
+        // Five of a thousand are 5,000 of a million.
+        assert_eq!(told(&rows, 5_000), "");
+        let said = told(&rows, 4_999);
+        assert!(said.contains("job `nightly`: 5 of 1000 rows cannot be computed, the first: offset 3 of"), "{said}");
+        assert!(said.contains("@tolerate"), "{said}");
+    }
+
+    #[test]
+    fn what_several_parts_leave_out_for_one_statement_counts_once() {
+        let bad = |statement, places: &[i64]| Bad {
+            rows: 9,
+            first: None,
+            statement: Some(statement),
+            places: places.iter().map(|offset| (0, 0, 0, *offset)).collect(),
+        };
+        let mut rows = BadRows { accepted: 10, ..BadRows::default() };
+        rows.add("training", bad(4, &[1, 2]));
+        rows.add("evaluation", bad(4, &[2, 3]));
+        assert_eq!(told(&rows, 300_000), "", "three places");
+        assert!(told(&rows, 299_999).contains("3 of 10"));
+        rows.add("other training", bad(5, &[1]));
+        assert!(told(&rows, 300_000).contains("4 of 10"), "of another statement it counts again");
+    }
+}

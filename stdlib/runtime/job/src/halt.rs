@@ -45,3 +45,22 @@ impl Halt {
         if self.asked() { Err(RunError::Stopped) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_writes_comes_to_its_end_and_who_was_asked_before_writes_nothing() {
+        let halt = Halt::default();
+        assert!(halt.check().is_ok() && halt.begin_writing());
+        halt.ask();
+        assert!(!halt.asked() && halt.check().is_ok());
+        let halt = Halt::default();
+        halt.ask();
+        assert!(halt.asked() && !halt.begin_writing());
+        assert!(matches!(halt.check(), Err(RunError::Stopped)));
+        halt.ask();
+        assert!(halt.asked());
+    }
+}

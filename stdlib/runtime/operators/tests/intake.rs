@@ -37,6 +37,8 @@ fn both_bounds_are_inside() {
     assert_eq!(batch.arrived, [100 * SECOND; 3]);
     let reasons: Vec<(i64, Reason)> = dead.iter().map(|dead| (dead.order.offset, dead.reason)).collect();
     assert_eq!(reasons, [(1, Reason::Late), (3, Reason::Ahead)]);
+    assert_eq!(dead[0].detail, "1000000 microseconds later than its lateness");
+    assert!(dead[1].detail.contains("further ahead of its arrival"), "{}", dead[1].detail);
     assert_eq!(gate.counters(), Counters { accepted: 3, late: 1, ahead: 1, ..Counters::default() });
 }
 

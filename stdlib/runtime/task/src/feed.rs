@@ -216,4 +216,37 @@ mod tests {
             "what is bound stands instead of what is simulated"
         );
     }
+
+    #[test]
+    fn a_log_that_holds_other_simulated_events_is_not_filled_further() {
+        use flow_log::embedded::{EmbeddedLog, Options};
+        let root = tempfile::tempdir().unwrap();
+        let field = |name: &str, kind| Field { name: name.to_owned(), ty: DataType::required(kind) };
+        let fields = vec![field("id", Kind::String), field("at", Kind::Timestamp)];
+        let mut payments = SourceSpec::new("payments", Shape::Stream, Schema { fields });
+        payments.time = Some("at".to_owned());
+        let sources = [payments];
+        let fills = |seed, rows| {
+            let settings = Simulation { generator: "cards".to_owned(), seed, rows, rate: 0.0 };
+            let mut feed = Feed::open(&sources, Some(&settings), &Places::default()).unwrap();
+            let mut folder = StateFolder::open(root.path(), "shop", "a").unwrap().0;
+            let mut log = EmbeddedLog::open(folder.log(), Options::default()).unwrap();
+            let filled = feed.history(&mut log, &mut folder, &mut |_, _| {}).map_err(|error| error.to_string());
+            let ends = (0..PARTITIONS).map(|index| log.end(&PartitionId::new("payments", index)).unwrap().next);
+            (filled, ends.sum::<i64>())
+        };
+        let (filled, whole) = fills(1, 500);
+        assert!(filled.is_ok() && whole > 0);
+        assert_eq!(fills(1, 500), (Ok(()), whole), "all of it is there already");
+        for (seed, rows) in [(2, 500), (1, 501)] {
+            let (refused, there) = fills(seed, rows);
+            let told = refused.unwrap_err();
+            assert!(told.contains("cards(1, 500, 0)") && told.contains(&format!("cards({seed}, {rows}, 0)")), "{told}");
+            assert_eq!(there, whole);
+        }
+        let settings = Simulation { generator: "cards".to_owned(), seed: 1, rows: 10, rate: 0.0 };
+        let other = [SourceSpec::new("clicks", Shape::Stream, Schema { fields: Vec::new() })];
+        let told = Feed::open(&other, Some(&settings), &Places::default()).err().unwrap().to_string();
+        assert!(told.contains("`cards` fills ") && told.contains("`payments`"), "{told}");
+    }
 }
