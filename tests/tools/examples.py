@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
+import urllib.request
 
-from checks import FEC, ROOT, Layer, command_line, fec, lines, scratch
+from checks import FEC, ROOT, Layer, command_line, fec, lines, scratch, start
 
 layer = Layer("examples")
 
@@ -68,11 +71,43 @@ def graph(folder, flow, repeat):
 def first_solution():
     """`init` writes a solution that checks and passes its tests as it is."""
     folder = scratch("init") / "mine"
-    ended("init", fec("init", folder))
+    done = fec("init", folder, "--format", "json")
+    if ended("init", done):
+        layer.equal("init says what it wrote", json.loads(done.stdout)["files"], [str(folder / name) for name in ("solution.asol", "clicks.jsonl")])
     ended("init: what it wrote is right", fec("check", folder))
     ended("init: what it wrote is formatted", fec("fmt", folder, "--check"))
     ended("init: what it wrote passes its tests", fec("test", folder))
     ended("init: a folder that is not empty is refused", fec("init", folder), 2)
+    done = fec("run", folder, "--once", "--format", "json", "--state", scratch("init-once"))
+    if ended("init: what it wrote runs", done):
+        summary = json.loads(done.stdout.splitlines()[-1])
+        layer.equal("init: all of its events are taken", summary["sources"]["clicks"], {"accepted": 10, "late": 0, "ahead": 0, "repeated": 0, "dead": 0})
+        layer.equal("init: there is something to see", summary["sinks"], {"busy_users": 1})
+
+
+def offered():
+    """What `run` offers to try can be tried: path and query of a GET are filled in."""
+    folder = scratch("offered") / "asked"
+    folder.mkdir(parents=True)
+    (folder / "asked.asol").write_text("""solution asked { version: "1.0.0" }
+engine e {
+  @get("/of/:name/at")
+  service told(name: string, day: date, much: decimal(4, 1), on: bool) -> Told {
+    return { name, day, much, on }
+  }
+}
+type Told { name: string, day: date, much: decimal(4, 1), on: bool }
+""", encoding="utf-8")
+    server = start([FEC, "run", folder, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        offer = next((line for line in server.stdout if line.startswith("try: ")), "")
+        address = re.search(r"'(http://[^']*)'", offer)
+        if layer.check("run offers a request in quotes", address, offer):
+            with urllib.request.urlopen(address[1], timeout=10) as answer:
+                layer.equal("what run offers is answered", json.load(answer), {"name": "a", "day": "2026-01-01", "much": "1.0", "on": True})
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
 
 
 def the_command():
@@ -100,6 +135,7 @@ def main():
     for folder in found:
         one(folder)
     first_solution()
+    offered()
     the_command()
 
 

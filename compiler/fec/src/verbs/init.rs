@@ -7,7 +7,11 @@ use serde_json::json;
 use crate::args::{Format, Init};
 use crate::output::{Failure, line};
 
-const STARTER: &str = include_str!("../../templates/starter.asol");
+/// The files of a new solution: names and contents.
+const STARTER: [(&str, &str); 2] = [
+    ("solution.asol", include_str!("../../templates/starter.asol")),
+    ("clicks.jsonl", include_str!("../../templates/clicks.jsonl")),
+];
 
 /// Writes a solution that runs as it is.
 pub fn run(args: &Init, format: Format) -> Result<(), Failure> {
@@ -23,15 +27,18 @@ pub fn run(args: &Init, format: Format) -> Result<(), Failure> {
         return Err(Failure::usage(format!("`{}` is not empty; name a new folder", folder.display())));
     }
     std::fs::create_dir_all(folder).map_err(|error| refused(folder, error))?;
-    let file = folder.join("solution.asol");
-    std::fs::write(&file, STARTER).map_err(|error| refused(&file, error))?;
+    let mut files = Vec::new();
+    for (name, content) in STARTER {
+        let file = folder.join(name);
+        std::fs::write(&file, content).map_err(|error| refused(&file, error))?;
+        files.push(file);
+    }
     match format {
-        Format::Json => line(json!({ "files": [file] })),
-        Format::Human => line(format!(
-            "wrote {}\nnext: fec test {}\n      fec run {}",
-            file.display(),
-            folder.display(),
-            folder.display()
-        )),
+        Format::Json => line(json!({ "files": files })),
+        Format::Human => {
+            let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            let folder = folder.display();
+            line(format!("wrote {}\nnext: fec test {folder}\n      fec run {folder}", files.join(" and ")))
+        }
     }
 }

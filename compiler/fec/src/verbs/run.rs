@@ -98,11 +98,12 @@ impl Teller {
         let Some(url) = url else { return };
         for flow in &Arc::clone(&self.ir).flows {
             let Some((method, path)) = &flow.settings.route else { continue };
+            let address = format!("{url}{}", sample_path(&self.ir, flow, path));
             if method == "POST" {
                 let body = sample(&self.ir, flow);
-                self.line(format!("try: curl -s {url}{path} -H 'content-type: application/json' -d '{body}'"));
+                self.line(format!("try: curl -s {address} -H 'content-type: application/json' -d '{body}'"));
             } else {
-                self.line(format!("try: curl -s {url}{path}"));
+                self.line(format!("try: curl -s '{address}{}'", sample_query(&self.ir, flow, path)));
             }
         }
     }
@@ -152,6 +153,30 @@ fn sample(ir: &Ir, flow: &fec_ir::ir::FlowPlan) -> Value {
     Value::Object(parameters.into_iter().collect())
 }
 
+/// The path of a service with values in the places of its parameters.
+fn sample_path(ir: &Ir, flow: &fec_ir::ir::FlowPlan, path: &str) -> String {
+    let parameter = |name: &str| flow.params.iter().find(|(column, _)| *column.name == *name);
+    let part = |part: &str| match part.strip_prefix(':').and_then(parameter) {
+        Some((column, _)) => text(&value(ir, &column.ty)),
+        None => part.to_owned(),
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// The query of a service: its parameters that are not in its path.
+fn sample_query(ir: &Ir, flow: &fec_ir::ir::FlowPlan, path: &str) -> String {
+    let in_path = |name: &str| path.split('/').any(|part| part.strip_prefix(':') == Some(name));
+    let parameters = flow.params.iter().filter(|(column, _)| !in_path(&column.name));
+    let pairs = parameters.map(|(column, _)| format!("{}={}", column.name, text(&value(ir, &column.ty))));
+    let query = pairs.collect::<Vec<_>>().join("&");
+    if query.is_empty() { query } else { format!("?{query}") }
+}
+
+/// A value as it stands in a path or a query.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 fn value(ir: &Ir, ty: &fec_model::types::Type) -> Value {
     use fec_model::types::Kind;
     match &ty.kind {
@@ -167,6 +192,7 @@ fn value(ir: &Ir, ty: &fec_model::types::Type) -> Value {
         Kind::Record(record) => {
             Value::Object(record.fields.iter().map(|field| (field.name.to_string(), value(ir, &field.ty))).collect())
         }
-        Kind::String | Kind::Bytes | Kind::Error | Kind::Null => json!("a"),
+        Kind::Bytes => json!("YQ=="),
+        Kind::String | Kind::Error | Kind::Null => json!("a"),
     }
 }
