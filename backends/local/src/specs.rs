@@ -20,7 +20,7 @@ use crate::error::LocalError;
 use crate::types::{Enums, names};
 
 /// How state and output lie in the log: another layout begins a new generation, as another plan does.
-const LAYOUT: &[u8] = b"a task for each worker, tiles behind their totals";
+const LAYOUT: &[u8] = b"a task for each worker, parts of blocks behind their lengths";
 
 /// Where the rows of a node are tapped.
 #[must_use]

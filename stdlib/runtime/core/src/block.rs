@@ -7,6 +7,7 @@
 //! one passed so far; tiles that no such read can reach are dropped.
 
 mod head;
+mod parts;
 mod plan;
 mod rows;
 mod state;
@@ -15,11 +16,12 @@ mod tests;
 mod view;
 
 use crate::aggregate::{Order, Total};
-use crate::bytes::{DecodeError, Reader};
+use crate::bytes::DecodeError;
 use crate::fault::Fault;
 use crate::few::Few;
 use crate::value::{Cell, Value};
-use head::Head;
+use head::{Head, HeadRef};
+use parts::{Parts, Writer};
 pub use plan::{SetSpec, WindowedAggregate, default_step};
 use rows::Rows;
 use state::{Encoded, State};
@@ -93,17 +95,15 @@ impl Block {
         scratch: &mut Scratch,
         take: &mut impl FnMut(Result<&Cell<'_>, Fault>),
     ) {
-        scratch.totals.resize_with(spec.totals.len(), Total::default);
-        for (used, total) in spec.totals.iter().zip(&mut scratch.totals) {
-            self.rows.total(spec, used, t, total);
-        }
+        self.rows.totals(spec, t, &mut scratch.totals);
         View { head: &self.head, states: self.states.as_ref() }.read(spec, t, &mut scratch.totals, take);
     }
 
-    /// As [`Block::read_each`], from what [`Block::encode`] wrote, without making a block of it.
+    /// As [`Block::read_each`], from what [`Block::encode`] wrote, without making a block of it. What lies in its parts is
+    /// believed: [`Block::decode`] is who looks whether it is sound.
     ///
     /// # Errors
-    /// Where the bytes are not the encoding of a block of this set; nothing is given to `take` then.
+    /// Where the bytes are not the parts of a block of this set; nothing is given to `take` then.
     pub fn read_encoded(
         bytes: &[u8],
         spec: &SetSpec,
@@ -112,16 +112,12 @@ impl Block {
         take: &mut impl FnMut(Result<&Cell<'_>, Fault>),
     ) -> Result<(), DecodeError> {
         ask_for(bytes);
-        let mut from = Reader::new(bytes);
-        Rows::encoded_totals(spec, &mut from, t, scratch)?;
-        let mut head = Few::new();
-        head::encoded(spec, &mut from, &mut head)?;
+        let mut parts = Parts::read(bytes, spec.parts())?;
+        Rows::encoded_totals(spec, parts.next()?, parts.next()?, t, &mut scratch.totals)?;
+        let head = HeadRef(parts.next()?);
         let mut states: Few<Encoded<'_>, 4> = Few::new();
         for suffix in &spec.suffixes {
-            states.push(Encoded::read(suffix, &mut from)?);
-        }
-        if !from.is_empty() {
-            return Err(DecodeError);
+            states.push(Encoded::read(suffix, parts.next()?)?);
         }
         View { head: &head, states: &states }.read(spec, t, &mut scratch.totals, take);
         Ok(())
@@ -154,12 +150,14 @@ impl Block {
 
     /// Appends the canonical encoding: the same set of changes and the same last frontier give the same bytes.
     pub fn encode(&self, spec: &SetSpec, out: &mut Vec<u8>) {
-        self.rows.encode(spec, out);
-        self.head.encode(out);
+        let mut parts = Writer::new(out, spec.parts());
+        parts.part(|out| self.rows.encode_words(spec, out));
+        parts.part(|out| self.rows.encode_rest(spec, out));
+        parts.part(|out| self.head.encode(out));
         if self.states.is_empty() {
-            spec.suffixes.iter().for_each(|suffix| State::new(suffix).encode(out));
+            spec.suffixes.iter().for_each(|suffix| parts.part(|out| State::new(suffix).encode(out)));
         }
-        self.states.iter().for_each(|state| state.encode(out));
+        self.states.iter().for_each(|state| parts.part(|out| state.encode(out)));
     }
 
     /// Reads what [`Block::encode`] wrote.
@@ -167,12 +165,12 @@ impl Block {
     /// # Errors
     /// Where the bytes are not the encoding of a block of this set.
     pub fn decode(spec: &SetSpec, bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut from = Reader::new(bytes);
-        let rows = Rows::decode(spec, &mut from)?;
-        let head = Head::decode(spec, &mut from)?;
-        let states =
-            spec.suffixes.iter().map(|suffix| State::decode(suffix, &mut from)).collect::<Result<Box<[_]>, _>>()?;
-        if from.is_empty() { Ok(Self { rows, head, states }) } else { Err(DecodeError) }
+        let mut parts = Parts::read(bytes, spec.parts())?;
+        let rows = Rows::decode(spec, parts.next()?, parts.next()?)?;
+        let head = Head::decode(spec, parts.next()?)?;
+        let state = |suffix| State::decode(suffix, parts.next()?);
+        let states = spec.suffixes.iter().map(state).collect::<Result<Box<[_]>, _>>()?;
+        Ok(Self { rows, head, states })
     }
 
     /// Bytes of memory: the block itself and what it holds on the heap, without the allocator's own.
@@ -255,6 +253,4 @@ fn put_text(value: &str, out: &mut Vec<Result<Value, Fault>>) {
 pub struct Scratch {
     /// One for each of the set's.
     totals: Vec<Total>,
-    /// The tile in which the window of each begins.
-    firsts: Vec<i64>,
 }

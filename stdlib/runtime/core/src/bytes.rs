@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::types::Kind;
 use crate::value::{Cell, Value};
 
 /// Bytes that are not an encoding of what was expected.
@@ -81,24 +80,8 @@ mod tag {
 pub(crate) struct Sort(u8);
 
 impl Sort {
-    /// That of no value.
-    pub(crate) const ABSENT: Self = Self(tag::ABSENT);
     /// That of a bool that holds.
     pub(crate) const TRUE: Self = Self(tag::TRUE);
-
-    /// Whether it is a scalar of this kind.
-    #[inline]
-    pub(crate) fn fits(self, kind: &Kind) -> bool {
-        match kind {
-            Kind::Bool => matches!(self.0, tag::FALSE | tag::TRUE),
-            Kind::Int | Kind::Date | Kind::Timestamp | Kind::Duration | Kind::Enum(_) => self.0 == tag::INT,
-            Kind::Float => self.0 == tag::FLOAT,
-            Kind::Decimal { .. } => self.0 == tag::DECIMAL,
-            Kind::String => self.0 == tag::STRING,
-            Kind::Bytes => self.0 == tag::BYTES,
-            Kind::List(_) | Kind::Record(_) => false,
-        }
-    }
 }
 
 /// Appends a cell with its kind: equal cells give equal bytes, different cells of one type different ones.
@@ -263,17 +246,6 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn signed(&mut self) -> Result<i64, DecodeError> {
         self.unsigned().map(with_sign)
-    }
-
-    /// A signed integer of 32 bits; `None` (and nothing read) for anything else.
-    #[inline]
-    pub(crate) fn narrow(&mut self) -> Option<i32> {
-        let start = self.rest;
-        let narrow = self.short().and_then(|value| i32::try_from(with_sign(value)).ok());
-        if narrow.is_none() {
-            self.rest = start;
-        }
-        narrow
     }
 
     /// What [`write_wide`] wrote.

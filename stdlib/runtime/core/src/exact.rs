@@ -15,6 +15,9 @@ use crate::wide::I256;
 pub(crate) use natural::{Natural, round_ratio, round_scaled};
 use spill::Spill;
 
+/// No exponent of a sum is farther from 0: twice the span of any sum of squares. One that is comes of damaged bytes.
+pub(crate) const FARTHEST: u32 = 8192;
+
 /// A fixed-width signed integer that can carry the mantissa of an [`Exact`] sum.
 pub trait Mantissa: Copy + PartialEq + Default {
     /// `self + other` where it fits.
@@ -247,8 +250,7 @@ impl<M: Mantissa> Exact<M> {
             return Ok(Self::default());
         }
         let exponent = i32::try_from(from.signed()?).map_err(|_| DecodeError)?;
-        // Twice the span of any sum of squares: beyond it the bytes are not ours.
-        if head >> 1 > 2048 || exponent.unsigned_abs() > 8192 {
+        if head >> 1 > 2048 || exponent.unsigned_abs() > FARTHEST {
             return Err(DecodeError);
         }
         let bytes = from.bytes(usize::try_from(head >> 1).map_err(|_| DecodeError)?)?;

@@ -32,18 +32,6 @@ impl<T, const N: usize> Few<T, N> {
             None => self.more.get(at - N),
         }
     }
-
-    /// The last one.
-    #[inline]
-    pub(crate) fn last(&self) -> Option<&T> {
-        self.get(self.count.checked_sub(1)?)
-    }
-
-    /// All, in order.
-    #[inline]
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.some.iter().flatten().chain(&self.more)
-    }
 }
 
 #[cfg(test)]
@@ -55,11 +43,8 @@ mod tests {
         for count in 0..6 {
             let mut few: Few<usize, 3> = Few::new();
             (0..count).for_each(|item| few.push(item));
-            let there: Vec<usize> = few.iter().copied().collect();
-            assert_eq!(there, (0..count).collect::<Vec<_>>());
-            assert!(few.iter().rev().copied().eq((0..count).rev()));
-            assert_eq!(few.last(), there.last());
-            assert_eq!((few.get(2), few.get(4), few.get(count)), (there.get(2), there.get(4), None));
+            assert!((0..count).all(|at| few.get(at) == Some(&at)));
+            assert_eq!((few.get(count), few.get(count + 4)), (None, None));
         }
     }
 }

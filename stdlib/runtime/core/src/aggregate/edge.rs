@@ -60,34 +60,44 @@ fn read_place(from: &mut Reader<'_>) -> Result<(i64, Order), DecodeError> {
     Ok((time, Order { arrived, source, partition, offset: from.signed()? }))
 }
 
-/// A row with its place, its value encoded somewhere.
+/// Bytes of a row's time and place in arrival order.
+const PLACE: usize = 32;
+
+/// A row as it lies in a [`PackedEdge`] and in its encoding: time, arrived, offset (8 bytes each), source, partition (4
+/// each), its encoded value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EdgeRef<'a> {
-    time: i64,
-    order: Order,
+    place: &'a [u8; PLACE],
     cell: &'a [u8],
 }
 
 impl<'a> EdgeRef<'a> {
-    /// Reads what [`Edge::encode`] wrote, as it lies there.
-    #[inline(always)]
-    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let (time, order) = read_place(from)?;
-        let start = *from;
-        from.skip_cell()?;
-        Ok(Self { time, order, cell: from.since(&start) })
+    /// The row of some bytes; `None` where they are none.
+    #[inline]
+    pub(crate) fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (place, cell) = bytes.split_first_chunk::<PLACE>()?;
+        Some(Self { place, cell })
     }
 
     /// Time and place in arrival order.
     #[inline]
     pub(crate) fn place(&self) -> (i64, Order) {
-        (self.time, self.order)
+        let (words, _) = self.place.as_chunks::<8>();
+        let [time, arrived, offset, [a, b, c, d, e, f, g, h]] = words else { return Default::default() };
+        let order = Order {
+            arrived: i64::from_le_bytes(*arrived),
+            source: u32::from_le_bytes([*a, *b, *c, *d]),
+            partition: u32::from_le_bytes([*e, *f, *g, *h]),
+            offset: i64::from_le_bytes(*offset),
+        };
+        (i64::from_le_bytes(*time), order)
     }
 
     /// The row, owned.
     pub(crate) fn edge(&self) -> Option<Edge> {
         let value = Reader::new(self.cell).value().ok()?;
-        Some(Edge { time: self.time, order: self.order, value })
+        let (time, order) = self.place();
+        Some(Edge { time, order, value })
     }
 
     /// Puts the row's value where it is wanted: whether it could, as it is a scalar.
@@ -96,9 +106,6 @@ impl<'a> EdgeRef<'a> {
         Reader::new(self.cell).scalar_to(to) == Ok(true)
     }
 }
-
-/// Bytes of a row's time and place in arrival order.
-const PLACE: usize = 32;
 
 /// The last row so far, or none, in one run of bytes: it is replaced at every row, and then mostly by one as long. A short
 /// one stands in place.
@@ -153,19 +160,9 @@ impl PackedEdge {
     }
 
     /// The row as it lies here.
+    #[inline]
     pub(crate) fn row(&self) -> Option<EdgeRef<'_>> {
-        let (time, rest) = self.bytes().split_first_chunk::<8>()?;
-        let (arrived, rest) = rest.split_first_chunk::<8>()?;
-        let (offset, rest) = rest.split_first_chunk::<8>()?;
-        let (source, rest) = rest.split_first_chunk::<4>()?;
-        let (partition, cell) = rest.split_first_chunk::<4>()?;
-        let order = Order {
-            arrived: i64::from_le_bytes(*arrived),
-            source: u32::from_le_bytes(*source),
-            partition: u32::from_le_bytes(*partition),
-            offset: i64::from_le_bytes(*offset),
-        };
-        Some(EdgeRef { time: i64::from_le_bytes(*time), order, cell })
+        EdgeRef::of(self.bytes())
     }
 
     /// Time and place in arrival order.
@@ -173,22 +170,20 @@ impl PackedEdge {
         self.row().map(|row| row.place())
     }
 
-    /// Appends what [`Edge::encode`] does for the row.
+    /// Appends the canonical encoding: the row as it lies here, if there is one.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        if let Some(EdgeRef { time, order, cell }) = self.row() {
-            write_place(time, order, out);
-            out.extend_from_slice(cell);
-        }
+        out.extend_from_slice(self.bytes());
     }
 
-    /// Reads what [`PackedEdge::encode`] wrote of a row.
-    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (time, order) = read_place(from)?;
-        let mut packed = Self::default();
-        let start = *from;
+    /// Reads what [`PackedEdge::encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        let EdgeRef { cell, .. } = EdgeRef::of(bytes).ok_or(DecodeError)?;
+        let mut from = Reader::new(cell);
         from.skip_cell()?;
-        packed.offer(time, order, from.since(&start));
-        Ok(packed)
+        if from.is_empty() { Ok(Self::of(bytes.to_vec())) } else { Err(DecodeError) }
     }
 
     /// Looks at the memory of the row; the number means nothing.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Numeric, mean_scale};
-use crate::bytes::{DecodeError, Reader, write_signed, write_wide};
+use crate::bytes::{DecodeError, Reader, write_wide};
 use crate::exact::{FloatSum, Natural, SquareSum, round_quotient, round_ratio, sample_variance, with_sign};
 use crate::fault::Fault;
 use crate::value::{Cell, Value};
@@ -147,20 +147,12 @@ impl Total {
         }
     }
 
-    /// Takes a whole of 32 bits back from a total of wholes.
+    /// Becomes a whole of 64 bits. One of wholes mostly was one before, and is then changed where it stands.
     #[inline]
-    pub(crate) fn less(&mut self, value: i32) {
-        if let Self::Whole(sum) = self {
-            *sum = *sum - I256::from(i64::from(value));
-        }
-    }
-
-    /// Becomes a whole of 32 bits. One of wholes mostly was one before, and is then changed where it stands.
-    #[inline]
-    pub(crate) fn set_narrow(&mut self, value: i32) {
+    pub(crate) fn set_whole(&mut self, value: i64) {
         match self {
-            Self::Whole(sum) => *sum = I256::from(i64::from(value)),
-            other => *other = Self::Whole(I256::from(i64::from(value))),
+            Self::Whole(sum) => *sum = I256::from(value),
+            other => *other = Self::Whole(I256::from(value)),
         }
     }
 
@@ -265,25 +257,6 @@ impl Total {
             Self::Float(sum) => sum.encode(out),
             Self::Squares(sum) => sum.encode(out),
         }
-    }
-
-    /// Appends what [`Total::encode`] does for a whole of 32 bits.
-    pub(crate) fn encode_narrow(value: i32, out: &mut Vec<u8>) {
-        write_signed(out, i64::from(value));
-    }
-
-    /// Reads a whole of 32 bits other than `except`; `None` (and nothing read) for any other total.
-    #[inline]
-    pub(crate) fn decode_narrow(measure: Measure, from: &mut Reader<'_>, except: i32) -> Option<i32> {
-        if !matches!(measure, Measure::Rows | Measure::Trues(_) | Measure::Whole(_)) {
-            return None;
-        }
-        let start = *from;
-        let narrow = from.narrow().filter(|value| *value != except);
-        if narrow.is_none() {
-            *from = start;
-        }
-        narrow
     }
 
     /// Reads what [`Total::encode`] wrote for this measure.

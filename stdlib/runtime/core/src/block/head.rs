@@ -6,9 +6,8 @@ use super::SetSpec;
 use super::plan::Suffix;
 use super::view::Changes;
 use crate::aggregate::Order;
-use crate::bytes::{DecodeError, Reader, Sort, write_cell, write_signed, write_unsigned};
+use crate::bytes::{DecodeError, Reader, Sort, write_cell};
 use crate::fault::Fault;
-use crate::few::Few;
 use crate::value::{Cell, Value};
 
 /// Each change is its length, its fixed part, its cells, and its length again, so that it can be read from either end.
@@ -93,6 +92,13 @@ impl<'a> Row<'a> {
 
     fn compare(&self, other: &Self) -> Ordering {
         (self.time, self.order, self.weight, self.args).cmp(&(other.time, other.order, other.weight, other.args))
+    }
+
+    /// Whether its cells are those that the aggregates need, and nothing else.
+    fn is_sound(&self, spec: &SetSpec) -> bool {
+        let mut from = Reader::new(self.args);
+        let is_whole = spec.arguments.iter().all(|_| from.skip_cell().is_ok()) && from.is_empty();
+        is_whole && self.with_cells(spec.arguments.len(), |cells| spec.check(cells, self.weight)).is_ok()
     }
 
     fn size(&self) -> usize {
@@ -190,33 +196,33 @@ impl Head {
         self.start = 0;
     }
 
+    /// Appends the canonical encoding: the changes as they lie there.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        write_unsigned(out, self.oldest().count() as u64);
-        for row in self.oldest() {
-            write_signed(out, row.time);
-            // Mostly small: a row arrives soon after its time.
-            write_signed(out, row.order.arrived.wrapping_sub(row.time));
-            write_unsigned(out, u64::from(row.order.source));
-            write_unsigned(out, u64::from(row.order.partition));
-            write_signed(out, row.order.offset);
-            write_signed(out, i64::from(row.weight));
-            out.extend_from_slice(row.args);
-        }
+        out.extend_from_slice(self.held().0);
     }
 
-    pub(super) fn decode(spec: &SetSpec, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut head = Self::default();
-        let mut rows = Few::new();
-        encoded(spec, from, &mut rows)?;
-        for row in rows.iter() {
-            let inserted = row.with_cells(spec.arguments.len(), |cells| {
-                head.insert(row.time, row.order, row.weight, cells);
-                Ok(())
-            });
-            inserted.map_err(|_| DecodeError)?;
+    /// Reads what [`Head::encode`] wrote.
+    pub(super) fn decode(spec: &SetSpec, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (mut rest, mut before) = (bytes, None);
+        while !rest.is_empty() {
+            let (row, after) = first(rest).ok_or(DecodeError)?;
+            let told = rest.first_chunk::<LENGTH>();
+            let again = rest.get(row.size() - LENGTH..row.size());
+            if again != told.map(<[u8; LENGTH]>::as_slice) || !row.is_sound(spec) {
+                return Err(DecodeError);
+            }
+            if before.is_some_and(|before: Row<'_>| before.compare(&row).is_gt()) {
+                return Err(DecodeError);
+            }
+            (rest, before) = (after, Some(row));
         }
-        head.bytes.shrink_to_fit();
-        Ok(head)
+        Ok(Self { bytes: bytes.to_vec(), start: 0 })
+    }
+
+    /// The changes that were not drained.
+    #[inline]
+    fn held(&self) -> HeadRef<'_> {
+        HeadRef(self.bytes.get(self.start..).unwrap_or_default())
     }
 
     pub(super) fn heap(&self) -> usize {
@@ -226,7 +232,22 @@ impl Head {
 
 impl Changes for Head {
     fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
-        let mut rest = self.bytes.get(self.start..).unwrap_or_default();
+        self.held().oldest()
+    }
+
+    fn newest(&self) -> impl Iterator<Item = Row<'_>> {
+        self.held().newest()
+    }
+}
+
+/// The changes of a head as they lie in its memory and in its encoding.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeadRef<'a>(pub(super) &'a [u8]);
+
+impl<'a> HeadRef<'a> {
+    #[inline]
+    fn oldest(self) -> impl Iterator<Item = Row<'a>> {
+        let Self(mut rest) = self;
         std::iter::from_fn(move || {
             let (row, after) = first(rest)?;
             rest = after;
@@ -234,59 +255,20 @@ impl Changes for Head {
         })
     }
 
+    #[inline]
+    fn newest(self) -> impl Iterator<Item = Row<'a>> {
+        newest(self.0)
+    }
+}
+
+impl Changes for HeadRef<'_> {
+    fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
+        (*self).oldest()
+    }
+
     fn newest(&self) -> impl Iterator<Item = Row<'_>> {
-        newest(self.bytes.get(self.start..).unwrap_or_default())
+        (*self).newest()
     }
-}
-
-/// The changes that [`Head::encode`] wrote, oldest first, as they lie there: put behind those of `rows`.
-pub(super) fn encoded<'a>(
-    spec: &SetSpec,
-    from: &mut Reader<'a>,
-    rows: &mut Few<Row<'a>, 2>,
-) -> Result<(), DecodeError> {
-    for _ in 0..from.count()? {
-        let time = from.signed()?;
-        let arrived = time.wrapping_add(from.signed()?);
-        let narrow = |value: u64| u32::try_from(value).map_err(|_| DecodeError);
-        let (source, partition) = (narrow(from.unsigned()?)?, narrow(from.unsigned()?)?);
-        let offset = from.signed()?;
-        let weight = i8::try_from(from.signed()?).map_err(|_| DecodeError)?;
-        let order = Order { arrived, source, partition, offset };
-        let row = Row { time, order, weight, args: sound_cells(spec, from, weight)? };
-        if rows.last().is_some_and(|before| before.compare(&row).is_gt()) {
-            return Err(DecodeError);
-        }
-        rows.push(row);
-    }
-    Ok(())
-}
-
-/// The cells of a change as they lie there, of the kinds that the aggregates need.
-fn sound_cells<'a>(spec: &SetSpec, from: &mut Reader<'a>, weight: i8) -> Result<&'a [u8], DecodeError> {
-    const FEW: usize = 12;
-    let start = *from;
-    let mut sorts = [Sort::ABSENT; FEW];
-    let mut is_scalar = spec.arguments.len() <= FEW;
-    if let Some(sorts) = sorts.get_mut(..spec.arguments.len()) {
-        for to in sorts.iter_mut() {
-            let Some(sort) = from.skip_scalar()? else {
-                is_scalar = false;
-                break;
-            };
-            *to = sort;
-        }
-        if is_scalar {
-            spec.check_sorts(sorts, weight).map_err(|_| DecodeError)?;
-        }
-    }
-    if !is_scalar {
-        *from = start;
-        let cells = spec.arguments.iter().map(|_| from.value()).collect::<Result<Vec<Value>, _>>()?;
-        let cells: Vec<Cell<'_>> = cells.iter().map(Value::as_cell).collect();
-        spec.check(&cells, weight).map_err(|_| DecodeError)?;
-    }
-    Ok(from.since(&start))
 }
 
 /// The changes of some bytes from the last back.

@@ -1,7 +1,6 @@
 //! A feature set's definition and what follows from it: rings, columns, suffix states, and who reads them.
 
 use crate::aggregate::{Aggregate, AggregateError, AggregateFunc, Measure, check};
-use crate::bytes::Sort;
 use crate::fault::Fault;
 use crate::types::{DataType, Kind};
 use crate::value::Cell;
@@ -257,6 +256,12 @@ impl SetSpec {
         self.suffixes.len() - 1
     }
 
+    /// Of how many parts an encoded block consists: the words of the tiles, the rest of the tiles, the head, and the states.
+    #[inline]
+    pub(super) fn parts(&self) -> usize {
+        3 + self.suffixes.len()
+    }
+
     /// Up to which time changes are settled.
     #[inline]
     pub(super) fn boundary(&self, frontier: i64) -> i64 {
@@ -278,19 +283,6 @@ impl SetSpec {
             }
         }
         Ok(())
-    }
-
-    /// As [`SetSpec::check`], of scalar cells of which the kinds alone are known: those of each slot.
-    pub(super) fn check_sorts(&self, sorts: &[Sort], weight: i8) -> Result<(), Fault> {
-        let fits = |slot: usize, kind: &Kind| sorts.get(slot).is_some_and(|sort| sort.fits(kind));
-        let counts = |filter: Option<usize>| filter.is_none_or(|filter| sorts.get(filter) == Some(&Sort::TRUE));
-        let is_sound = sorts.len() == self.arguments.len()
-            && (weight == 1 || weight == -1 && self.invertible)
-            && self.filters.iter().all(|filter| fits(*filter, &Kind::Bool))
-            && self.uses.iter().all(|(filter, slot)| {
-                !counts(*filter) || self.arguments.get(*slot).is_some_and(|ty| fits(*slot, &ty.kind))
-            });
-        if is_sound { Ok(()) } else { Err(Fault::Malformed) }
     }
 }
 

@@ -7,13 +7,15 @@
 #![expect(clippy::indexing_slicing, reason = "places in the words follow from the plan that laid them out")]
 
 mod encoding;
+mod totals;
 
 use std::collections::BTreeMap;
 
-use super::plan::{Column, Ring, TotalUse, tail};
+use super::plan::{Column, Ring, tail};
 use super::{Fault, SetSpec};
 use crate::aggregate::{Measure, Total};
-use crate::exact::{Exact, Mantissa};
+use crate::bytes::DecodeError;
+use crate::exact::{Exact, FARTHEST, Mantissa};
 use crate::value::Cell;
 use crate::wide::I256;
 
@@ -155,27 +157,19 @@ impl Rows {
         self.words[at + 1] = (sum >> 32) as u32;
     }
 
-    /// A column's total over the tiles of its window at `t`, in the place of `out`.
-    pub(super) fn total(&self, spec: &SetSpec, used: &TotalUse, t: i64, out: &mut Total) {
-        let column = &spec.columns[used.column];
-        let ring = column.ring;
-        let first = tail(t, used.size, spec.rings[ring].step);
-        if let Some(sum) = column.sum
-            && used.size == spec.rings[ring].keep
-            && self.aside.is_none()
-        {
-            let mut rows = self.ring(spec, ring);
-            if rows.clone().next_back().is_none_or(|newest| index(newest) < first) {
-                *out = Total::default();
-                return;
-            }
-            // Mostly little has left the window since the last change.
-            let gone: i64 =
-                rows.by_ref().take_while(|row| index(row) < first).map(|row| in_place(&row[column.at..])).sum();
-            *out = Total::Whole(I256::from(two_words(&self.words[sum..]) - gone));
+    /// The totals of a set at `t`, into `out`.
+    pub(super) fn totals(&self, spec: &SetSpec, t: i64, out: &mut Vec<Total>) {
+        out.resize_with(spec.totals.len(), Total::default);
+        if self.aside.is_none() {
+            let done = totals::totals(spec, &self.words, |_| Ok(None), t, out);
+            debug_assert_eq!(done, Ok(()));
             return;
         }
-        *out = self.sum(spec, used.column, self.ring_from(spec, ring, first));
+        for (used, total) in spec.totals.iter().zip(out) {
+            let ring = spec.columns[used.column].ring;
+            let first = tail(t, used.size, spec.rings[ring].step);
+            *total = self.sum(spec, used.column, self.ring_from(spec, ring, first));
+        }
     }
 
     /// A column's total over some rows of its ring.
@@ -285,21 +279,54 @@ impl Rows {
     }
 }
 
+/// A word of 32 bits, as it lies in memory or encoded.
+trait Word: Copy {
+    fn bits(self) -> u32;
+}
+
+impl Word for u32 {
+    #[inline]
+    fn bits(self) -> u32 {
+        self
+    }
+}
+
+impl Word for [u8; 4] {
+    #[inline]
+    fn bits(self) -> u32 {
+        u32::from_le_bytes(self)
+    }
+}
+
 /// The tile of a row.
-fn index(row: &[u32]) -> i64 {
+#[inline]
+fn index<W: Word>(row: &[W]) -> i64 {
     two_words(row)
 }
 
-fn two_words(words: &[u32]) -> i64 {
-    (u64::from(words[0]) | u64::from(words[1]) << 32).cast_signed()
+#[inline]
+fn two_words<W: Word>(words: &[W]) -> i64 {
+    (u64::from(words[0].bits()) | u64::from(words[1].bits()) << 32).cast_signed()
 }
 
 /// The whole that stands in a column's word; 0 where it stands aside.
-fn in_place(words: &[u32]) -> i64 {
-    match words[0].cast_signed() {
+#[inline]
+fn in_place<W: Word>(words: &[W]) -> i64 {
+    match words[0].bits().cast_signed() {
         ASIDE => 0,
         value => i64::from(value),
     }
+}
+
+/// Whether the words are those of a total that stands aside.
+fn is_aside<W: Word>(words: &[W]) -> bool {
+    words[0].bits().cast_signed() == ASIDE
+}
+
+/// Whether an exponent is that of a sum: one of damaged bytes could ask for any amount of memory.
+fn is_near<W: Word>(words: &[W]) -> Result<(), DecodeError> {
+    let exponent = words[0].bits().cast_signed();
+    if exponent == ASIDE || exponent.unsigned_abs() <= FARTHEST { Ok(()) } else { Err(DecodeError) }
 }
 
 /// The first of `count` rows of which `before` does not hold, which holds for a prefix.
@@ -326,9 +353,9 @@ fn add_narrow(word: &mut u32, value: i64, weight: i8) -> Option<i64> {
 }
 
 /// The total that the words hold; `None` where it stands aside.
-fn load(measure: Measure, words: &[u32]) -> Option<Total> {
+fn load<W: Word>(measure: Measure, words: &[W]) -> Option<Total> {
     Some(match measure.zero() {
-        Total::Whole(_) => match words[0].cast_signed() {
+        Total::Whole(_) => match words[0].bits().cast_signed() {
             ASIDE => return None,
             value => Total::Whole(I256::from(i64::from(value))),
         },
@@ -343,15 +370,15 @@ fn load(measure: Measure, words: &[u32]) -> Option<Total> {
     })
 }
 
-fn load_exact<M: Mantissa>(words: &[u32]) -> Option<(M, i32)> {
-    let exponent = words[0].cast_signed();
+fn load_exact<W: Word, M: Mantissa>(words: &[W]) -> Option<(M, i32)> {
+    let exponent = words[0].bits().cast_signed();
     if exponent == ASIDE {
         return None;
     }
     let mut limbs = [0u64; 4];
     let halves = &words[1..];
     for (limb, pair) in limbs.iter_mut().zip(halves.chunks_exact(2)) {
-        *limb = u64::from(pair[0]) | u64::from(pair[1]) << 32;
+        *limb = two_words(pair).cast_unsigned();
     }
     if halves.len() == 4 && limbs[1] >> 63 == 1 {
         limbs[2..].fill(u64::MAX);
@@ -380,12 +407,33 @@ fn store(total: &Total, words: &mut [u32]) -> bool {
 
 fn store_exact<M: Mantissa>(sum: &Exact<M>, words: &mut [u32]) -> bool {
     let Some((mantissa, exponent)) = sum.narrowed() else { return false };
+    put_exact(mantissa, exponent, words);
+    true
+}
+
+fn put_exact<M: Mantissa>(mantissa: M, exponent: i32, words: &mut [u32]) {
     // A row of zeros is dropped, so zero is all zeros.
-    words[0] = if sum.is_zero() { 0 } else { exponent.cast_unsigned() };
-    let limbs = mantissa.limbs();
-    for (pair, limb) in words[1..].chunks_exact_mut(2).zip(limbs) {
+    words[0] = if mantissa == M::default() { 0 } else { exponent.cast_unsigned() };
+    for (pair, limb) in words[1..].chunks_exact_mut(2).zip(mantissa.limbs()) {
         pair[0] = limb as u32;
         pair[1] = (limb >> 32) as u32;
     }
-    true
+}
+
+/// Gives a total in its words the form that every way to it has: without zeros at the mantissa's end.
+fn tidy(measure: Measure, words: &mut [u32]) {
+    match measure.zero() {
+        Total::Whole(_) => {}
+        Total::Float(_) => tidy_exact::<i128>(words),
+        Total::Squares(_) => tidy_exact::<I256>(words),
+    }
+}
+
+fn tidy_exact<M: Mantissa>(words: &mut [u32]) {
+    if let Some((mantissa, exponent)) = load_exact::<u32, M>(words)
+        && mantissa != M::default()
+    {
+        let zeros = mantissa.trailing_zeros();
+        put_exact(mantissa.shift_right(zeros), exponent.saturating_add_unsigned(zeros), words);
+    }
 }

@@ -61,25 +61,23 @@ impl<'a> StateRef<'a> {
 #[derive(Debug)]
 pub(super) enum Encoded<'a> {
     There(StateRef<'a>),
-    Decoded(State),
+    Decoded(Box<State>),
 }
 
 impl<'a> Encoded<'a> {
     /// Looks at what [`State::encode`] wrote.
-    #[inline(always)]
-    pub(super) fn read(suffix: &Suffix, from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    #[inline]
+    pub(super) fn read(suffix: &Suffix, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         match suffix.func {
-            AggregateFunc::Last => match from.count()? {
-                0 => Ok(Self::There(StateRef::Last(None))),
-                1 => Ok(Self::There(StateRef::Last(Some(EdgeRef::read(from)?)))),
-                _ => Err(DecodeError),
-            },
-            AggregateFunc::CountDistinct { exact: false } => match DistinctRef::read(from)? {
-                Some(few) => Ok(Self::There(StateRef::Distinct(few))),
-                None => State::decode(suffix, from).map(Self::Decoded),
-            },
-            _ => State::decode(suffix, from).map(Self::Decoded),
+            AggregateFunc::Last => return Ok(Self::There(StateRef::Last(EdgeRef::of(bytes)))),
+            AggregateFunc::CountDistinct { exact: false } => {
+                if let Some(few) = DistinctRef::read(bytes)? {
+                    return Ok(Self::There(StateRef::Distinct(few)));
+                }
+            }
+            _ => {}
         }
+        State::decode(suffix, bytes).map(|state| Self::Decoded(Box::new(state)))
     }
 
     #[inline]
@@ -267,10 +265,7 @@ impl State {
                 write_unsigned(out, tiles.len() as u64);
                 tiles.iter().for_each(|(_, edge)| edge.encode(out));
             }
-            Self::Last(last) => {
-                write_unsigned(out, u64::from(!last.is_empty()));
-                last.encode(out);
-            }
+            Self::Last(last) => last.encode(out),
             Self::Distinct(distinct) => distinct.values.encode(out),
             Self::Top(tiles) => {
                 write_unsigned(out, tiles.len() as u64);
@@ -284,10 +279,18 @@ impl State {
         }
     }
 
-    pub(super) fn decode(suffix: &Suffix, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        if let AggregateFunc::CountDistinct { exact } = suffix.func {
-            return Ok(Self::distinct(SlidingDistinct::decode(exact, from)?));
-        }
+    /// Reads what [`State::encode`] wrote.
+    pub(super) fn decode(suffix: &Suffix, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes);
+        let state = match suffix.func {
+            AggregateFunc::CountDistinct { exact } => return SlidingDistinct::decode(exact, bytes).map(Self::distinct),
+            AggregateFunc::Last => return PackedEdge::decode(bytes).map(Self::Last),
+            _ => Self::decode_tiles(suffix, &mut from)?,
+        };
+        if from.is_empty() { Ok(state) } else { Err(DecodeError) }
+    }
+
+    fn decode_tiles(suffix: &Suffix, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let count = from.count()?;
         match suffix.func {
             AggregateFunc::First => {
@@ -295,11 +298,6 @@ impl State {
                 let tiles = (0..count).map(|_| Edge::decode(from).map(edge)).collect::<Result<Vec<_>, _>>()?;
                 if tiles.is_sorted_by(|a, b| a.0 < b.0) { Ok(Self::First(tiles)) } else { Err(DecodeError) }
             }
-            AggregateFunc::Last => match count {
-                0 => Ok(Self::Last(PackedEdge::default())),
-                1 => PackedEdge::decode(from).map(Self::Last),
-                _ => Err(DecodeError),
-            },
             AggregateFunc::TopK { .. } => {
                 let mut tiles = BTreeMap::new();
                 for _ in 0..count {

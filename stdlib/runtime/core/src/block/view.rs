@@ -17,16 +17,6 @@ pub(super) trait Changes {
     fn newest(&self) -> impl Iterator<Item = Row<'_>>;
 }
 
-impl<const N: usize> Changes for Few<Row<'_>, N> {
-    fn oldest(&self) -> impl Iterator<Item = Row<'_>> {
-        self.iter().copied()
-    }
-
-    fn newest(&self) -> impl Iterator<Item = Row<'_>> {
-        self.iter().rev().copied()
-    }
-}
-
 /// The suffix states of a set, by their place.
 pub(super) trait States {
     /// One of them; none before the first update.

@@ -34,31 +34,30 @@ pub(crate) enum DistinctRef<'a> {
     /// In memory.
     Held(&'a SlidingDistinct),
     /// At most [`EXACT_LIMIT`] hashes with their tiles, as [`SlidingDistinct::encode`] writes them.
-    Few { count: usize, hashes: Reader<'a> },
+    Few(&'a [[u8; ENTRY]]),
+}
+
+/// Bytes of a hash and its tile, little-endian.
+const ENTRY: usize = 16;
+
+#[inline]
+fn entry(bytes: &[u8; ENTRY]) -> (u64, i64) {
+    let both = u128::from_le_bytes(*bytes);
+    (both as u64, ((both >> 64) as u64).cast_signed())
 }
 
 impl<'a> DistinctRef<'a> {
-    /// Looks at what [`SlidingDistinct::encode`] wrote for a sketch, without making one of it; `None` (and nothing read)
-    /// where there are more values than can be looked at one by one.
-    #[inline(always)]
-    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
-        let start = *from;
-        let count = from.count()?;
-        if count > EXACT_LIMIT {
-            *from = start;
+    /// Looks at what [`SlidingDistinct::encode`] wrote for a sketch, without making one of it; `None` where there are more
+    /// values than can be looked at one by one.
+    #[inline]
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Option<Self>, DecodeError> {
+        if bytes.len() > EXACT_LIMIT * ENTRY {
             return Ok(None);
         }
-        let hashes = *from;
-        let mut before = None;
-        for _ in 0..count {
-            let hash = from.word()?;
-            from.skip_variable()?;
-            if before.is_some_and(|before| before >= hash) {
-                return Err(DecodeError);
-            }
-            before = Some(hash);
+        match bytes.as_chunks::<ENTRY>() {
+            (hashes, []) => Ok(Some(Self::Few(hashes))),
+            _ => Err(DecodeError),
         }
-        Ok(Some(Self::Few { count, hashes }))
     }
 
     pub(crate) fn is_exact(&self) -> bool {
@@ -69,21 +68,17 @@ impl<'a> DistinctRef<'a> {
     pub(crate) fn count(&self, first: i64, more: &mut Distincts) -> u64 {
         match (self, more) {
             (Self::Held(state), more) => state.count(first, more),
-            (Self::Few { count, hashes }, Distincts::Sketch(more)) => count_few(*count, *hashes, first, more.sorted()),
-            (Self::Few { .. }, Distincts::Exact(_)) => 0,
+            (Self::Few(hashes), Distincts::Sketch(more)) => count_few(hashes, first, more.sorted()),
+            (Self::Few(_), Distincts::Exact(_)) => 0,
         }
     }
 }
 
 /// As [`count`], of hashes as they are encoded.
-fn count_few(count: usize, hashes: Reader<'_>, first: i64, more: &[u64]) -> u64 {
-    let (mut from, mut exact, mut others) = (hashes, more.len(), more);
-    for _ in 0..count {
-        // INVARIANT: they were read once, so that all of them are there.
-        let (Ok(hash), Ok(tile)) = (from.word(), from.signed()) else { break };
-        if tile < first {
-            continue;
-        }
+fn count_few(hashes: &[[u8; ENTRY]], first: i64, more: &[u64]) -> u64 {
+    let inside = || hashes.iter().map(entry).filter(|(_, tile)| *tile >= first);
+    let (mut exact, mut others) = (more.len(), more);
+    for (hash, _) in inside() {
         while let [other, rest @ ..] = others
             && *other < hash
         {
@@ -94,13 +89,8 @@ fn count_few(count: usize, hashes: Reader<'_>, first: i64, more: &[u64]) -> u64 
     if exact <= EXACT_LIMIT {
         return exact as u64;
     }
-    let (mut from, mut registers) = (hashes, Registers::new());
-    for _ in 0..count {
-        let (Ok(hash), Ok(tile)) = (from.word(), from.signed()) else { break };
-        if tile >= first {
-            registers.add(hash);
-        }
-    }
+    let mut registers = Registers::new();
+    inside().for_each(|(hash, _)| registers.add(hash));
     more.iter().for_each(|hash| registers.add(*hash));
     registers.estimate()
 }
@@ -269,19 +259,16 @@ impl SlidingDistinct {
         }
     }
 
+    /// Appends the canonical encoding, which ends with the bytes: of a sketch its hashes with their tiles, and behind
+    /// [`FULL`] of them the ranks; else the values with their tiles.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let put = |out: &mut Vec<u8>, hash: u64, tile: i64| {
+            out.extend_from_slice(&(u128::from(hash) | u128::from(tile.cast_unsigned()) << 64).to_le_bytes());
+        };
         match self {
-            Self::One(hash, tile) => {
-                write_unsigned(out, 1);
-                out.extend_from_slice(&hash.to_le_bytes());
-                write_signed(out, *tile);
-            }
+            Self::One(hash, tile) => put(out, *hash, *tile),
             Self::Sketch { kept, ranks } => {
-                write_unsigned(out, kept.len() as u64);
-                for (hash, tile) in kept {
-                    out.extend_from_slice(&hash.to_le_bytes());
-                    write_signed(out, *tile);
-                }
+                kept.iter().for_each(|(hash, tile)| put(out, *hash, *tile));
                 if let Some(ranks) = ranks {
                     write_unsigned(out, ranks.len() as u64);
                     for (register, tile, rank) in ranks.iter() {
@@ -292,7 +279,6 @@ impl SlidingDistinct {
                 }
             }
             Self::Exact(values) => {
-                write_unsigned(out, values.len() as u64);
                 for (value, tile) in values {
                     write_unsigned(out, value.len() as u64);
                     out.extend_from_slice(value);
@@ -302,30 +288,30 @@ impl SlidingDistinct {
         }
     }
 
-    pub(crate) fn decode(exact: bool, from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let count = from.count()?;
+    /// Reads what [`SlidingDistinct::encode`] wrote.
+    pub(crate) fn decode(exact: bool, bytes: &[u8]) -> Result<Self, DecodeError> {
         if exact {
-            let mut values = BTreeMap::new();
-            for _ in 0..count {
+            let (mut from, mut values) = (Reader::new(bytes), BTreeMap::new());
+            while !from.is_empty() {
                 let length = from.count()?;
                 let value = from.bytes(length)?.into();
                 values.insert(value, from.signed()?);
             }
             return Ok(Self::Exact(values));
         }
-        if count == 1 {
-            return Ok(Self::One(from.word()?, from.signed()?));
-        }
-        let mut kept = Vec::with_capacity(count.min(FULL));
-        for _ in 0..count {
-            kept.push((from.word()?, from.signed()?));
-        }
-        if count > FULL || !kept.is_sorted_by(|a, b| a.0 < b.0) {
+        let (hashes, rest) = bytes.split_at(bytes.len().min(FULL * ENTRY));
+        let (hashes, cut) = hashes.as_chunks::<ENTRY>();
+        let kept: Vec<(u64, i64)> = hashes.iter().map(entry).collect();
+        if !cut.is_empty() || !kept.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(DecodeError);
         }
-        if count < FULL {
+        if let [(hash, tile)] = kept.as_slice() {
+            return Ok(Self::One(*hash, *tile));
+        }
+        if kept.len() < FULL {
             return Ok(Self::Sketch { kept, ranks: None });
         }
+        let mut from = Reader::new(rest);
         let entries = from.count()?;
         let mut ranks = Ranks::with_capacity(entries);
         for _ in 0..entries {
@@ -334,7 +320,7 @@ impl SlidingDistinct {
         }
         let sound =
             ranks.iter().all(|(register, _, rank)| usize::from(*register) < REGISTERS && *rank <= GREATEST_RANK);
-        if !sound || !ranks.is_sorted() {
+        if !sound || !ranks.is_sorted() || !from.is_empty() {
             return Err(DecodeError);
         }
         Ok(Self::Sketch { kept, ranks: Some(Box::new(ranks)) })
@@ -465,12 +451,12 @@ mod tests {
             prop_assert_eq!(&again, &sliding);
             let mut bytes = Vec::new();
             sliding.encode(&mut bytes);
-            if !exact && let Some(few) = DistinctRef::read(&mut Reader::new(&bytes)).unwrap() {
+            if !exact && let Some(few) = DistinctRef::read(&bytes).unwrap() {
                 let mut besides = Distincts::new(exact);
                 more.iter().for_each(|value| besides.push(&Cell::Int(*value)));
                 prop_assert_eq!(few.count(from, &mut besides), alone.count());
             }
-            prop_assert_eq!(SlidingDistinct::decode(exact, &mut Reader::new(&bytes)), Ok(sliding));
+            prop_assert_eq!(SlidingDistinct::decode(exact, &bytes), Ok(sliding));
         }
     }
 }
