@@ -290,6 +290,7 @@ pub const CONSTRUCTS: &[&str] = &[
     ".c.e",
     ".a ",
     "\n  f = f",
+    "[k, ",
     "\n  t = ",
     "\n  v = kept",
     "@fallback(",

@@ -8,8 +8,8 @@ use crate::random::Random;
 /// A feature set that flows may read.
 pub(crate) struct Set {
     pub name: String,
-    /// Name of its only key, a text; none of one global record.
-    pub key: Option<String>,
+    /// Its keys, the first one a text; none of one global record.
+    pub keys: Vec<Col>,
     /// Name of the source whose events it has, where its rows are plain events.
     source: Option<String>,
     pub columns: Vec<Col>,
@@ -134,6 +134,7 @@ impl<'r> Flows<'r> {
             .cloned()
             .collect();
         let by = if self.random.chance(70) { left.key.clone() } else { self.random.pick(&keys).name.clone() };
+        let mut by = vec![Col::new(&by, Ty::Text, false)];
         let name = format!("f{number}");
         let mut columns: Vec<Col> = Vec::new();
         let mut lines = Vec::new();
@@ -162,12 +163,31 @@ impl<'r> Flows<'r> {
             lines.push(format!("  {column} = {}", present(self.random, &columns, &ty, 2)));
             columns.push(Col::new(&column, ty, false));
         }
-        let is_global = self.random.is_rich() && self.random.chance(20);
-        let key = (!is_global).then(|| by.rsplit('.').next().unwrap_or(&by).to_owned());
-        let by = if is_global { String::new() } else { format!(" by {by}") };
-        let text = format!("features {name}{by} from {} {{\n{}\n}}\n", input.text, lines.join("\n"));
-        self.sets.push(Set { name, key, source: input.events.then(|| left.name.clone()), columns });
+        if self.random.is_rich() {
+            match self.random.below(10) {
+                0 | 1 => by.clear(),
+                2..5 => by.extend(self.another_key(&input.scope, &by)),
+                _ => {}
+            }
+        }
+        let names: Vec<&str> = by.iter().map(|key| key.name.as_str()).collect();
+        let head = if by.is_empty() { String::new() } else { format!(" by {}", names.join(", ")) };
+        let text = format!("features {name}{head} from {} {{\n{}\n}}\n", input.text, lines.join("\n"));
+        let last = |key: &Col| Col { name: key.name.rsplit('.').next().unwrap_or(&key.name).to_owned(), ..key.clone() };
+        let keys = by.iter().map(last).collect();
+        self.sets.push(Set { name, keys, source: input.events.then(|| left.name.clone()), columns });
         text
+    }
+
+    /// A column that may stand as a key beside others.
+    fn another_key(&mut self, scope: &[Col], others: &[Col]) -> Option<Col> {
+        let fits = |c: &&Col| {
+            matches!(c.ty, Ty::Int | Ty::Money | Ty::Text | Ty::Bool | Ty::Mood)
+                && !c.name.contains('.')
+                && others.iter().all(|other| other.name.rsplit('.').next() != Some(c.name.as_str()))
+        };
+        let fitting: Vec<Col> = scope.iter().filter(fits).cloned().collect();
+        if fitting.is_empty() { None } else { Some(self.random.pick(&fitting).clone()) }
     }
 
     /// An aggregate's call, its type and whether it may be absent.
@@ -242,28 +262,53 @@ impl<'r> Flows<'r> {
         let within = self.within();
         // `join first on …` reads as a relation called `first` and its condition.
         let relation = if right.name == "on" { "(on)" } else { &right.name };
-        pipeline
-            .step(&format!("{kind} {relation} as {alias} on {} == {alias}.{} within {within}", left.key, right.key));
+        let theirs: Vec<Col> = right.scope().iter().map(|c| c.of(alias)).collect();
+        let more = self.more_conditions(&pipeline.scope, &theirs);
+        let on = format!("{} == {alias}.{}{more}", left.key, right.key);
+        pipeline.step(&format!("{kind} {relation} as {alias} on {on} within {within}"));
         pipeline.events = false;
         pipeline.changes |= !matches!(kind, "join" | "semi join");
         if !kind.contains("semi") && !kind.contains("anti") {
             let optional = kind.starts_with("left");
-            let columns = right.scope();
-            let columns = columns.iter();
-            pipeline.scope.extend(
-                columns.map(|c| Col::new(&format!("{alias}.{}", c.name), c.ty.clone(), c.optional || optional)),
-            );
+            pipeline.scope.extend(theirs.into_iter().map(|c| Col { optional: c.optional || optional, ..c }));
         }
+    }
+
+    /// What a join asks of two rows besides equal keys.
+    fn more_conditions(&mut self, ours: &[Col], theirs: &[Col]) -> String {
+        let mut text = String::new();
+        if !self.random.is_rich() {
+            return text;
+        }
+        if self.random.chance(25) {
+            let shared = [Ty::Int, Ty::Money, Ty::Text, Ty::Bool, Ty::Mood];
+            let both = |ty: &Ty| [ours, theirs].iter().all(|side| side.iter().any(|c| c.ty == *ty));
+            let shared: Vec<Ty> = shared.into_iter().filter(both).collect();
+            if !shared.is_empty() {
+                let ty = self.random.pick(&shared).clone();
+                let (left, right) = (present(self.random, ours, &ty, 0), present(self.random, theirs, &ty, 0));
+                let op = if matches!(ty, Ty::Int | Ty::Money) { *self.random.pick(&["==", "<=", "!="]) } else { "==" };
+                text.push_str(&format!(" and {left} {op} {right}"));
+            }
+        }
+        if self.random.chance(25) {
+            text.push_str(&format!(" and {}", condition(self.random, theirs, 1)));
+        }
+        text
     }
 
     fn with_features(&mut self, pipeline: &mut Pipeline, left: &SourcePlan, alias: &str) {
         let set = self.random.below(i64::try_from(self.sets.len()).unwrap_or(1));
         let Some(set) = self.sets.get(usize::try_from(set).unwrap_or(0)) else { return };
         let mut text = format!("with {}", set.name);
-        if let Some(key) = &set.key
-            && (!pipeline.scope.iter().any(|c| c.name == *key && c.ty == Ty::Text) || self.random.chance(30))
+        let there = |key: &Col| pipeline.scope.iter().any(|c| c.name == key.name && c.ty == key.ty);
+        if let Some((_, more)) = set.keys.split_first()
+            && (!set.keys.iter().all(there) || self.random.chance(30))
         {
             text.push_str(&format!(" on {}", left.key));
+            for key in more {
+                text.push_str(&format!(", {}", present(self.random, &pipeline.scope, &key.ty, 1)));
+            }
         }
         let prefix = if pipeline.text.contains(&format!("with {}", set.name)) || self.random.chance(30) {
             text.push_str(&format!(" as {alias}"));
@@ -407,7 +452,10 @@ impl<'r> Flows<'r> {
                     lines.push(format!("{column} = {call}{filter}"));
                     scope.push(Col { name: column, ty, optional });
                 }
-                rows.step(&format!("group by {} {{ {} }}", key.name, lines.join(", ")));
+                let more = if self.random.chance(30) { self.another_key(&rows.scope, &scope) } else { None };
+                let keys: Vec<&str> = [&key].into_iter().chain(&more).map(|key| key.name.as_str()).collect();
+                rows.step(&format!("group by {} {{ {} }}", keys.join(", "), lines.join(", ")));
+                scope.splice(1..1, more);
                 rows.scope = scope;
             }
             1 => rows.step(&format!("sort by {by}{way}, {}", key.name)),

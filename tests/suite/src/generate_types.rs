@@ -61,6 +61,11 @@ impl Col {
         Self { name: name.into(), ty, optional }
     }
 
+    /// As it is read of the relation with that alias.
+    pub fn of(&self, alias: &str) -> Self {
+        Self { name: format!("{alias}.{}", self.name), ..self.clone() }
+    }
+
     /// Its type as declared.
     pub fn declared(&self) -> String {
         format!("{}{}", self.ty.name(), if self.optional { "?" } else { "" })

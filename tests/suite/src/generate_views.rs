@@ -98,7 +98,13 @@ impl Flows<'_> {
             };
             values.push(format!("extra: {extra}"));
         }
-        let mut statements = if set.key.is_some() { format!("  f = {name}[k]\n") } else { format!("  f = {name}\n") };
+        let mut statements = match set.keys.split_first() {
+            Some((_, more)) => {
+                let more: String = more.iter().map(|key| format!(", {}", literal(self.random, &key.ty))).collect();
+                format!("  f = {name}[k{more}]\n")
+            }
+            None => format!("  f = {name}\n"),
+        };
         if self.random.is_rich() {
             let tables: Vec<SourcePlan> = self.sources.iter().filter(|plan| plan.table).cloned().collect();
             for (table, cell) in tables.iter().zip(["t", "v"]) {
