@@ -6,12 +6,14 @@
 pub mod error;
 pub mod lsm;
 pub mod memory;
+mod shards;
 pub mod simulated;
 pub mod traits;
 mod tree;
 
 pub use error::StoreError;
 pub use lsm::{LsmFeatureStore, LsmStore};
-pub use memory::{MemoryFeatureStore, MemoryStore};
+pub use memory::MemoryStore;
+pub use shards::MemoryFeatureStore;
 pub use traits::{Applied, FeatureStore, KeyRange, SetId, SnapshotSink, Store, Visit};
 pub use tree::LsmOptions;

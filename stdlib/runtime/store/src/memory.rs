@@ -1,12 +1,11 @@
 //! State in memory: gone with the process, and rebuilt from the changelog.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
 
-use flow_log::{Block, Cut, KEY_BYTES, Sequence, TableId, TaskId, Writes};
+use flow_log::{Block, KEY_BYTES, Sequence, TableId, Writes};
 
 use crate::error::StoreError;
-use crate::traits::{Applied, FeatureStore, KeyRange, SetId, SnapshotSink, Store, Visit, in_turn, is_empty};
+use crate::traits::{Applied, KeyRange, SnapshotSink, Store, Visit, in_turn, is_empty};
 
 /// Refuses a block with a key that not every store takes, before any of it is applied.
 pub(crate) fn check_keys(writes: &Writes) -> Result<(), StoreError> {
@@ -102,86 +101,6 @@ impl Store for MemoryStore {
 
     fn wipe(&mut self) -> Result<(), StoreError> {
         *self = Self::default();
-        Ok(())
-    }
-}
-
-/// What a feature store in memory holds.
-#[derive(Debug, Default)]
-struct Features {
-    // Never iterated: keys are read one by one.
-    sets: BTreeMap<TableId, HashMap<Vec<u8>, Vec<u8>>>,
-    positions: BTreeMap<TaskId, Sequence>,
-    cut: Arc<Cut>,
-}
-
-/// A [`FeatureStore`] in memory.
-#[derive(Debug, Default)]
-pub struct MemoryFeatureStore(RwLock<Features>);
-
-impl MemoryFeatureStore {
-    /// An empty store.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Forgets everything, as if nothing had ever been applied.
-    pub fn clear(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Features::default();
-    }
-}
-
-impl FeatureStore for MemoryFeatureStore {
-    fn position(&self, task: &TaskId) -> Result<Sequence, StoreError> {
-        let features = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(features.positions.get(task).copied().unwrap_or_default())
-    }
-
-    fn apply(
-        &self,
-        task: &TaskId,
-        from: Sequence,
-        to: Sequence,
-        writes: &Writes,
-        cut: &Cut,
-    ) -> Result<Applied, StoreError> {
-        check_keys(writes)?;
-        let mut features = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let turn = in_turn(features.positions.get(task).copied().unwrap_or_default(), from, to);
-        if turn != Applied::Done {
-            return Ok(turn);
-        }
-        for write in writes.iter() {
-            let set = features.sets.entry(write.table).or_default();
-            match (write.value, set.get_mut(write.key)) {
-                (Some(value), Some(present)) => {
-                    present.clear();
-                    present.extend_from_slice(value);
-                }
-                (Some(value), None) => {
-                    set.insert(write.key.to_vec(), value.to_vec());
-                }
-                (None, _) => {
-                    set.remove(write.key);
-                }
-            }
-        }
-        features.positions.insert(task.clone(), to);
-        Arc::make_mut(&mut features.cut).advance_to(cut);
-        Ok(Applied::Done)
-    }
-
-    fn read(&self, set: SetId, keys: &[&[u8]], visit: &mut Visit<'_>) -> Result<Arc<Cut>, StoreError> {
-        let features = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let set = features.sets.get(&set.table());
-        for (i, key) in keys.iter().enumerate() {
-            visit(i, set.and_then(|set| set.get(*key)).map(Vec::as_slice));
-        }
-        Ok(Arc::clone(&features.cut))
-    }
-
-    fn flush(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }

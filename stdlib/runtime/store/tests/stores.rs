@@ -235,3 +235,58 @@ fn a_feature_store_takes_each_range_of_blocks_once() {
     assert_eq!(read(&store, &[&[0]]), (vec![Some(b"five".to_vec())], "payments/0@5,payments/1@1".to_owned()));
     assert_eq!(store.position(&tasks[0]), Ok(s(5)));
 }
+
+#[test]
+fn who_reads_while_a_commit_is_applied_sees_the_state_of_one_cut() {
+    const KEYS: u32 = 2_000;
+    const BLOCKS: u64 = 120;
+    let store = MemoryFeatureStore::new();
+    let task = TaskId::new("card_activity", 0);
+    let at = |next: u64| Cut([(PartitionId::new("payments", 0), Mark { next: next as i64, arrived: 0 })].into());
+    // Every key holds the number of the block that wrote it last, which is also how far the task has read.
+    let told = |values: &[Option<Vec<u8>>], cut: &str| -> u64 {
+        let mut numbers = values.iter().map(|value| value.as_ref().map_or(0, |value| value[0].into()));
+        let first: u64 = numbers.next().unwrap();
+        assert!(numbers.all(|number| number == first), "{values:?} of {cut}");
+        assert_eq!(cut, if first == 0 { String::new() } else { format!("payments/0@{first}") });
+        first
+    };
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = [1, 1, 3, 300]
+            .map(|together: u32| {
+                let (store, told) = (&store, &told);
+                scope.spawn(move || {
+                    let (mut number, mut last) = (0, 0);
+                    while last < BLOCKS {
+                        let keys: Vec<[u8; 4]> =
+                            (0..together).map(|one| ((number + one * 7) % KEYS).to_le_bytes()).collect();
+                        let keys: Vec<&[u8]> = keys.iter().map(<[u8; 4]>::as_slice).collect();
+                        let (values, cut) = read(store, &keys);
+                        let next = told(&values, &cut);
+                        // One key may be ahead of another, but a read of several never goes back.
+                        assert!(next >= last || together == 1, "{next} after {last}");
+                        (number, last) = (number + 1, next);
+                    }
+                    number
+                })
+            })
+            .into();
+        for number in 1..=BLOCKS {
+            let mut writes = Writes::new();
+            for key in 0..KEYS {
+                writes.put(SetId(3).table(), &key.to_le_bytes(), &[number as u8]);
+            }
+            let applied = store.apply(&task, Sequence(number), Sequence(number), &writes, &at(number));
+            assert_eq!(applied, Ok(Applied::Done));
+        }
+        for reader in readers {
+            assert!(reader.join().unwrap() > 0);
+        }
+    });
+    let mut other = false;
+    store.read(SetId(4), &[&0_u32.to_le_bytes()], &mut |_, value| other |= value.is_some()).unwrap();
+    assert!(!other, "a key of another set is another key");
+    store.clear();
+    assert_eq!(read(&store, &[&0_u32.to_le_bytes(), &1_u32.to_le_bytes()]), (vec![None, None], String::new()));
+    assert_eq!(store.position(&task), Ok(Sequence::NONE));
+}
