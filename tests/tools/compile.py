@@ -1,10 +1,8 @@
 """`fec compile` writes whole trees, the same ones from everywhere, without a socket or a secret, and knows each line."""
 
-import ctypes
 import difflib
 import json
 import os
-import platform
 import random
 import shlex
 import shutil
@@ -13,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import calls
 from checks import FEC, ROOT, SEED, Layer, command_line, fec, scratch, shown, start
 
 layer = Layer("compile")
@@ -130,29 +129,11 @@ def reviewed():
             layer.check(f"{solution.name}: {path} is as it was reviewed", not lines, "\n      ".join(lines[:30]), repeat)
 
 
-class Filter(ctypes.Structure):
-    _fields_ = [("code", ctypes.c_uint16), ("jt", ctypes.c_uint8), ("jf", ctypes.c_uint8), ("k", ctypes.c_uint32)]
-
-
-class Program(ctypes.Structure):
-    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.POINTER(Filter))]
-
-
-def without_sockets():
-    """From here on this process ends where it asks for a socket."""
-    number = {"x86_64": 41, "aarch64": 198}[platform.machine()]
-    # Load the call's number; is it socket()? Then end the process, else go on.
-    rules = (Filter * 4)(Filter(0x20, 0, 0, 0), Filter(0x15, 0, 1, number), Filter(0x06, 0, 0, 0x80000000), Filter(0x06, 0, 0, 0x7FFF0000))
-    libc = ctypes.CDLL(None, use_errno=True)
-    program = Program(4, rules)
-    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(program), 0, 0):
-        raise OSError(ctypes.get_errno(), "no filter of calls")
-
-
 def no_socket():
-    if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
-        layer.skip("compile opens no socket", f"there is no filter of calls for {sys.platform} on {platform.machine()}")
+    if calls.missing():
+        layer.skip("compile opens no socket", calls.missing())
         return
+    without_sockets = calls.refusing(["socket"], calls.ENDS)
     try:
         caught = subprocess.run([sys.executable, "-c", "import socket; socket.socket()"], preexec_fn=without_sockets, capture_output=True)
     except subprocess.SubprocessError as error:

@@ -7,6 +7,7 @@ import random
 import subprocess
 import time
 
+import calls
 from checks import FEC, ROOT, SEED, Layer, command_line, fec, killed_at_random, lines, scratch, shown
 
 SOLUTION = "examples/fraud"
@@ -119,6 +120,38 @@ def full_disk(reference):
         subprocess.run(["umount", disk], check=False)
 
 
+TRAINED = """solution kept { version: "1.0.0" }
+use std.ml.{ gbdt }
+source seen: stream<{ id: string, x: float, y: bool, at: timestamp }> { time: at, file: "seen.jsonl" }
+job train {
+  model = gbdt(seen, label: y, features: [x], trees: 2, depth: 2)
+  publish model as judge
+}
+"""
+
+
+def unsynced():
+    """A model that the disk does not take is published by nobody, and the next run publishes it."""
+    if calls.missing():
+        layer.skip("a model is on its disk when it is published", calls.missing())
+        return
+    base = scratch("unsynced")
+    (base / "kept.asol").write_text(TRAINED, encoding="utf-8")
+    rows = [{"id": str(number), "x": number / 7, "y": number % 3 == 0, "at": f"2026-01-01T00:00:{number:02}Z"} for number in range(60)]
+    (base / "seen.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    command = [FEC, "run", base, "--once", "--state", base / "state"]
+    versions = lambda: sorted(path.name for path in (base / "state" / "models" / "judge").glob("*.json"))
+    try:
+        done = subprocess.run(command, preexec_fn=calls.refusing(["fsync", "fdatasync"], calls.FAILS), capture_output=True, text=True, timeout=120)
+    except subprocess.SubprocessError as error:
+        layer.skip("a model is on its disk when it is published", f"the machine has no filter of calls: {error}")
+        return
+    layer.check("where a disk does not take a model, the run says so", done.returncode == 3 and "models/judge/.new-" in done.stderr, f"exit {done.returncode}: {done.stderr[-300:]}", command_line(done))
+    layer.equal("and nothing is published", versions(), [])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    layer.equal("the next run publishes it", (done.returncode, versions()), (0, ["000001.json"]), command_line(done))
+
+
 def planes():
     """One feature, one key, three planes, the same answer."""
     folder = scratch("simulated")
@@ -182,6 +215,7 @@ def main():
     layer.equal("the job does not run again for the same inputs", trained, [], repeat)
     killed(first)
     full_disk(first)
+    unsynced()
     planes()
     refusals()
 
