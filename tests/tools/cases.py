@@ -75,7 +75,7 @@ def refused():
         (["sean", "--key", "a"], "`seen`"),
     ):
         done = fec("show", SOLUTION, *words)
-        fits = done.returncode == 1 and told in done.stderr and "panicked" not in done.stderr
+        fits = done.returncode == 2 and told in done.stderr and "panicked" not in done.stderr
         layer.check(f"`fec show … {' '.join(words)}` says what is wrong", fits, f"{done.returncode}: {done.stderr[-300:]}", command_line(done))
 
 

@@ -1,5 +1,6 @@
 //! What `fec compile` gives: files of the backends, a list of them, and the folder that holds them.
 
+pub mod beside;
 pub mod build;
 pub mod built;
 pub mod images;

@@ -10,8 +10,8 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use fec_plan::OutputFile;
-use flow_core::unique::unique;
 
+use super::beside::{Held, recover};
 use super::manifest::{self, Manifest};
 use crate::output::Failure;
 
@@ -25,23 +25,22 @@ const BUILT: &[&str] = &["crates/target"];
 pub fn write(out: &Path, files: &[OutputFile]) -> Result<(), Failure> {
     check(out)?;
     let place = absolute(out).map_err(|error| refused(out, &error))?;
-    let (Some(parent), Some(name)) = (place.parent(), place.file_name()) else {
+    let (Some(parent), Some(_)) = (place.parent(), place.file_name()) else {
         return Err(Failure::usage(format!("`{}` is no folder to write", out.display())));
     };
     fs::create_dir_all(parent).map_err(|error| refused(parent, &error))?;
-    let own = unique();
-    let beside = |what: &str| parent.join(format!(".{}.{what}-{own}", name.to_string_lossy()));
-    let (staged, former) = (beside("new"), beside("old"));
-    let written = stage(&staged, &place, files).map_err(|error| refused(&staged, &error));
-    if let Err(failure) = written.and_then(|()| swap(&place, &staged, &former)) {
-        // What could not be finished is of no use; that it cannot be removed either changes nothing.
-        let _ = fs::remove_dir_all(&staged);
-        return Err(failure);
-    }
-    match fs::remove_dir_all(&former) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(refused(&former, &error)),
-        _ => Ok(()),
-    }
+    recover(&place, BUILT);
+    let staged = Held::begin(&place).map_err(|error| refused(&place, &error))?;
+    let written = stage(staged.path(), &place, files).map_err(|error| refused(staged.path(), &error));
+    let former = match written.and_then(|()| swap(&place, staged.path())) {
+        Ok(former) => former,
+        Err(failure) => {
+            // What could not be finished is of no use; that it cannot be removed either changes nothing.
+            let _ = fs::remove_dir_all(staged.path());
+            return Err(failure);
+        }
+    };
+    former.map_or(Ok(()), |former| fs::remove_dir_all(former.path()).map_err(|error| refused(former.path(), &error)))
 }
 
 /// Refuses a folder that holds anything that no compile wrote.
@@ -100,7 +99,6 @@ fn collect(folder: &Path, before: &str, found: &mut Vec<String>) -> io::Result<(
 }
 
 fn stage(staged: &Path, place: &Path, files: &[OutputFile]) -> io::Result<()> {
-    fs::create_dir(staged)?;
     for file in files {
         let path = staged.join(&file.path);
         if let Some(folder) = path.parent() {
@@ -116,27 +114,23 @@ fn stage(staged: &Path, place: &Path, files: &[OutputFile]) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts the new folder in its place, the former one beside it, and what was built into the new one.
-fn swap(place: &Path, staged: &Path, former: &Path) -> Result<(), Failure> {
-    let had_one = match fs::rename(place, former) {
-        Ok(()) => true,
-        Err(error) if error.kind() == ErrorKind::NotFound => false,
-        Err(error) => return Err(refused(place, &error)),
-    };
+/// Puts the new folder in its place, the former one, which is given, beside it, and what was built into the new one.
+fn swap(place: &Path, staged: &Path) -> Result<Option<Held>, Failure> {
+    let former = Held::moved(place).map_err(|error| refused(place, &error))?;
     if let Err(error) = fs::rename(staged, place) {
-        if had_one {
-            fs::rename(former, place).map_err(|error| refused(former, &error))?;
+        if let Some(former) = former {
+            fs::rename(former.path(), place).map_err(|error| refused(former.path(), &error))?;
         }
         return Err(refused(place, &error));
     }
     for built in BUILT {
-        let (from, to) = (former.join(built), place.join(built));
-        let there = had_one && from.is_dir() && to.parent().is_some_and(Path::is_dir);
-        if there {
+        let Some(former) = &former else { continue };
+        let (from, to) = (former.path().join(built), place.join(built));
+        if from.is_dir() && to.parent().is_some_and(Path::is_dir) {
             fs::rename(&from, &to).map_err(|error| refused(&to, &error))?;
         }
     }
-    Ok(())
+    Ok(former)
 }
 
 fn absolute(path: &Path) -> io::Result<PathBuf> {
@@ -202,16 +196,37 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_of_the_same_number_left_is_in_nobodys_way() {
+    fn what_killed_compiles_left_is_put_back_or_removed() {
         let scratch = tempfile::tempdir().expect("a folder");
-        for what in ["new", "old"] {
-            let left = scratch.path().join(format!(".out.{what}-{}", std::process::id()));
-            fs::create_dir_all(left.join("crates")).expect("a folder");
+        let (out, number) = (scratch.path().join("out"), "0123456789abcdef");
+        let left = |what: &str| scratch.path().join(format!(".out.{what}-{number}"));
+        let names = || {
+            let entries = fs::read_dir(scratch.path()).expect("a folder");
+            entries.map(|entry| entry.expect("an entry").file_name()).collect::<BTreeSet<_>>()
+        };
+        write(&out, &listed(&[("crates/a", "1")])).expect("written");
+        // Killed after the former folder had gone and before the new one was in its place.
+        fs::create_dir_all(out.join("crates/target")).expect("a folder");
+        fs::write(out.join("crates/target/a"), "built").expect("a file");
+        fs::rename(&out, left("old")).expect("moved");
+        fs::create_dir_all(left("new").join("crates")).expect("a folder");
+        let others = [".out.new-mine", ".out.old-0123", ".outer.new-0123456789abcdef"];
+        for other in others {
+            fs::create_dir(scratch.path().join(other)).expect("a folder");
         }
-        let out = scratch.path().join("out");
-        write(&out, &listed(&[("a", "1")])).expect("written");
-        write(&out, &listed(&[("a", "2")])).expect("written");
-        assert_eq!(fs::read_to_string(out.join("a")).expect("a file"), "2");
+        write(&out, &listed(&[("crates/a", "2")])).expect("written");
+        assert_eq!(fs::read_to_string(out.join("crates/target/a")).expect("a file"), "built");
+        // Killed before what was built was in the new folder.
+        fs::create_dir_all(left("old").join("crates")).expect("a folder");
+        fs::rename(out.join("crates/target"), left("old").join("crates/target")).expect("moved");
+        write(&out, &listed(&[("crates/a", "3")])).expect("written");
+        assert_eq!(fs::read_to_string(out.join("crates/target/a")).expect("a file"), "built");
+        let expected: BTreeSet<_> = others.iter().copied().chain(["out"]).map(Into::into).collect();
+        assert_eq!(names(), expected, "what others have called so is theirs");
+        // Somebody works on it.
+        let held = Held::begin(&out).expect("a folder");
+        write(&out, &listed(&[("crates/a", "4")])).expect("written");
+        assert!(held.path().is_dir());
     }
 
     #[test]

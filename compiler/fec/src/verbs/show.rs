@@ -15,8 +15,8 @@ pub fn run(args: &Show) -> Result<(), Failure> {
     let ir = &compiled.ir;
     let places = load::places(ir, &compiled.files, &args.bind)?;
     let environment = Environment::new(ir).map_err(local)?;
-    let key = parse_key(ir, &environment, &args.features, args.key.as_deref()).map_err(local)?;
-    let at = args.at.as_deref().map(parse_instant).transpose().map_err(local)?;
+    let key = parse_key(ir, &environment, &args.features, args.key.as_deref()).map_err(Failure::usage)?;
+    let at = args.at.as_deref().map(parse_instant).transpose().map_err(Failure::usage)?;
     let sources = &environment.names.sources;
     let (history, tables) = read_all(sources, &places).map_err(local)?;
     let (history, tables) =

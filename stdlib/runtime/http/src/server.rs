@@ -204,7 +204,13 @@ fn method(route: &Route, metrics: &Arc<Metrics>) -> MethodRouter {
 }
 
 async fn call(path: Vec<(String, String)>, request: Request) -> Result<Call, Answer> {
-    let query = request.uri().query().map(parse_query).unwrap_or_default();
+    let query = match request.uri().query().map(parse_query) {
+        None => Vec::new(),
+        Some(Some(query)) => query,
+        Some(None) => {
+            return Err(refusal(400, "malformed", "the query is not UTF-8 once its escapes (`%41`) are read"));
+        }
+    };
     let time = request.headers().get("fec-time").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let body = read(request.into_body(), BODY).await?;
     Ok(Call { path, query, body, time })
@@ -241,24 +247,26 @@ async fn whole(mut body: Body) -> Result<Bytes, Answer> {
     Ok(if pieces.is_empty() { only } else { pieces.into() })
 }
 
-fn parse_query(query: &str) -> Vec<(String, String)> {
+/// The parameters of a query; none where their escapes give what is no text.
+fn parse_query(query: &str) -> Option<Vec<(String, String)>> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
+            Some((decoded(name)?, decoded(value)?))
         })
         .collect()
 }
 
 /// `%41+b` as `A b`; what is not an escape stands for itself.
-fn decoded(text: &str) -> String {
+fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let escape = tail
             .get(..2)
+            .filter(|hex| hex.iter().all(u8::is_ascii_hexdigit))
             .and_then(|hex| std::str::from_utf8(hex).ok())
             .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match (first, escape) {
@@ -272,7 +280,7 @@ fn decoded(text: &str) -> String {
         }
         rest = tail;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8(bytes).ok()
 }
 
 /// An error as every error of a service is told.
@@ -478,6 +486,8 @@ mod tests {
         };
         error(&get("/nowhere"), 404, "not_found");
         error(&get("/home/%ff"), 400, "malformed");
+        error(&get("/home/a?x=%ff"), 400, "malformed");
+        error(&get("/home/a?%C3=1"), 400, "malformed");
         let post = "POST /home/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
         let wrong = ask(server.address(), post);
         error(&wrong, 405, "method_not_allowed");

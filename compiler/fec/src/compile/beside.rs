@@ -1,0 +1,142 @@
+//! Folders beside the output: the one that is being written, and the one that it replaces.
+//!
+//! Both have names that nobody else draws, and are locked by the process that works on them. What a killed compile has
+//! left is locked by nobody: the next one to the same place puts back what was moved away last, and removes the rest.
+
+use std::cmp::Reverse;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use flow_core::unique::unique;
+
+/// How names of folders end that are being written.
+const NEW: &str = "new";
+
+/// How names of folders end that have been replaced.
+const OLD: &str = "old";
+
+/// A folder beside the output, held for as long as this lives.
+#[derive(Debug)]
+pub struct Held {
+    path: PathBuf,
+    /// Holds the lock. None where the file system knows none, and so nobody removes anything either.
+    _lock: Option<File>,
+}
+
+impl Held {
+    /// Begins a folder beside `place`.
+    ///
+    /// # Errors
+    /// A parent that cannot be written.
+    pub fn begin(place: &Path) -> io::Result<Self> {
+        loop {
+            let path = beside(place, NEW);
+            fs::create_dir(&path)?;
+            let lock = lock(&path)?;
+            // Before the lock it looked like one that a killed compile has left.
+            if fs::symlink_metadata(&path).is_ok() {
+                return Ok(Self { path, _lock: lock });
+            }
+        }
+    }
+
+    /// Moves what is at `place` beside it; none where there is nothing.
+    ///
+    /// # Errors
+    /// A parent that cannot be written.
+    pub fn moved(place: &Path) -> io::Result<Option<Self>> {
+        let lock = match lock(place) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            lock => lock?,
+        };
+        let path = beside(place, OLD);
+        match fs::rename(place, &path) {
+            Ok(()) => Ok(Some(Self { path, _lock: lock })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where it is, until it is moved.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Puts right what killed compiles to `place` have left: a folder that was moved away and never replaced goes back, what
+/// was built (`built`, below the folder) goes to its successor, and all else is removed. What cannot be looked at or
+/// removed stays where it is: it is in nobody's way.
+pub fn recover(place: &Path, built: &[&str]) {
+    for path in left(place, OLD) {
+        let Some(_lock) = abandoned(&path) else { continue };
+        if fs::symlink_metadata(place).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            let _ = fs::rename(&path, place);
+            continue;
+        }
+        for part in built {
+            let (from, to) = (path.join(part), place.join(part));
+            if from.is_dir() && !to.exists() && to.parent().is_some_and(Path::is_dir) {
+                let _ = fs::rename(from, to);
+            }
+        }
+        let _ = fs::remove_dir_all(&path);
+    }
+    for path in left(place, NEW) {
+        if let Some(_lock) = abandoned(&path) {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+fn prefix(place: &Path, what: &str) -> String {
+    format!(".{}.{what}-", place.file_name().unwrap_or_default().to_string_lossy())
+}
+
+fn beside(place: &Path, what: &str) -> PathBuf {
+    place.with_file_name(prefix(place, what) + &unique())
+}
+
+/// The folders beside `place` that have such a name.
+fn left(place: &Path, what: &str) -> Vec<PathBuf> {
+    let prefix = prefix(place, what);
+    let is_drawn = |end: &str| end.len() == unique().len() && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let entries = place.parent().map(fs::read_dir);
+    let mut found: Vec<PathBuf> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().and_then(|name| name.strip_prefix(&prefix)).is_some_and(is_drawn))
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    // The one that was moved away last is put back.
+    let moved = |path: &PathBuf| fs::metadata(path).ok().map(|found| (found.ctime(), found.ctime_nsec()));
+    found.sort_by_key(|path| Reverse(moved(path)));
+    found
+}
+
+/// The lock of a folder that nobody works on.
+fn abandoned(path: &Path) -> Option<File> {
+    let folder = File::open(path).ok()?;
+    folder.try_lock().ok()?;
+    // Who held it may have moved it to its place, and gone, after it was found here.
+    let (held, named) = (folder.metadata().ok()?, fs::symlink_metadata(path).ok()?);
+    ((held.dev(), held.ino()) == (named.dev(), named.ino())).then_some(folder)
+}
+
+/// Waits for the lock of a folder.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let folder = File::open(path)?;
+    loop {
+        match folder.lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
