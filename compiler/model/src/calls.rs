@@ -148,6 +148,7 @@ impl<'a> Checker<'a> {
         } else {
             let found = Diagnostic::error(codes::E0208, function.span, format!("there is no function `{word}`"));
             let mut known: Vec<&str> = FUNCTIONS.to_vec();
+            known.extend(AGGREGATES);
             known.extend(self.published.keys().map(Symbol::as_str));
             known.extend(self.top.keys().map(Symbol::as_str));
             known.sort_unstable();

@@ -303,7 +303,10 @@ impl<'a> Checker<'a> {
                     } else {
                         let found =
                             Diagnostic::error(codes::E0105, function.span, format!("there is no operator `{name}`"));
-                        suggest(found, function.span, name, OPERATORS.iter().copied())
+                        match fec_syntax::foreign_operator(name) {
+                            Some(help) => found.help(help),
+                            None => suggest(found, function.span, name, OPERATORS.iter().copied()),
+                        }
                     });
                 }
                 Piped::wrong(op.span)

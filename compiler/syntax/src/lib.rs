@@ -18,6 +18,7 @@ mod symbol;
 mod token;
 
 pub use lexer::{Lexed, lex};
+pub use parser::foreign_operator;
 pub use symbol::Symbol;
 pub use token::{Kind, Token};
 

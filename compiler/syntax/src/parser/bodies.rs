@@ -82,7 +82,7 @@ impl Parser<'_> {
                 _ => return Some(line),
             };
             let given = slot.is_some();
-            let value = self.clause_value(given);
+            let value = if word == "where" { self.clause_condition(given) } else { self.clause_value(given) };
             match word {
                 "where" => line.filter = Some(value),
                 "over" => line.over = Some(value),

@@ -74,6 +74,14 @@ impl Parser<'_> {
         value
     }
 
+    /// An operand that is true or false.
+    pub fn condition(&mut self) -> Expr {
+        let outer = std::mem::replace(&mut self.conditions, true);
+        let value = self.operand();
+        self.conditions = outer;
+        value
+    }
+
     /// Operands separated by commas.
     pub fn expressions(&mut self) -> Vec<Expr> {
         let mut found = vec![self.operand()];
@@ -164,7 +172,12 @@ impl Parser<'_> {
                 break;
             }
             let compares = level == level::COMPARE;
-            if compares {
+            if self.kind() == Kind::Assign {
+                let found = Diagnostic::error(codes::E0109, self.span(), "a comparison is `a == b`");
+                self.report(found.fix("write `==`", self.span(), "=="));
+                // All of it could be read.
+                self.mended = true;
+            } else if compares {
                 self.check_chain(compared);
             }
             if op.is_none() {
@@ -205,6 +218,7 @@ impl Parser<'_> {
             Kind::Or => (BinaryOp::Or, level::OR),
             Kind::And => (BinaryOp::And, level::AND),
             Kind::Equal => (BinaryOp::Equal, level::COMPARE),
+            Kind::Assign if self.conditions && !self.line_ended() => (BinaryOp::Equal, level::COMPARE),
             Kind::NotEqual => (BinaryOp::NotEqual, level::COMPARE),
             Kind::Less => (BinaryOp::Less, level::COMPARE),
             Kind::LessEqual => (BinaryOp::LessEqual, level::COMPARE),
@@ -397,7 +411,7 @@ impl Parser<'_> {
 
     fn conditional(&mut self) -> ExprKind {
         let from = self.bump();
-        let condition = Box::new(self.operand());
+        let condition = Box::new(self.condition());
         if self.eat(Kind::Then).is_none() {
             let mut found = self.found("`then`");
             if self.kind() == Kind::LeftBrace {
@@ -473,6 +487,12 @@ impl Parser<'_> {
     pub fn clause_value(&mut self, given: bool) -> Expr {
         self.clause_word(given);
         self.operand()
+    }
+
+    /// The same of a clause whose value is a condition.
+    pub fn clause_condition(&mut self, given: bool) -> Expr {
+        self.clause_word(given);
+        self.condition()
     }
 
     /// The word of a clause; a second one of its kind is reported.

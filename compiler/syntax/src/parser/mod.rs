@@ -11,6 +11,8 @@ mod recovery;
 mod statements;
 mod types;
 
+pub use operators::foreign_operator;
+
 use crate::ast::{File, Name};
 use crate::symbol::Symbol;
 use crate::token::{Kind, Token};
@@ -90,6 +92,8 @@ struct Parser<'a> {
     entries: bool,
     /// Whether `|>` may follow the branches of an `if` here.
     pipes: bool,
+    /// Whether what is read is a condition: `=` in it is meant to compare.
+    conditions: bool,
     /// Column of the declaration whose body is being read.
     owner: Option<u32>,
     /// Whether the body that comes next lacks its `{`.
@@ -134,6 +138,7 @@ impl<'a> Parser<'a> {
             lines: true,
             entries: false,
             pipes: true,
+            conditions: false,
             owner: None,
             unopened: false,
             depth: 0,

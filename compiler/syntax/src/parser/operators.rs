@@ -50,7 +50,7 @@ impl Parser<'_> {
                 let found = Diagnostic::error(codes::E0105, from, format!("`{word}` is not an operator"));
                 match closest(word, OPERATORS.iter().copied()) {
                     Some(near) => found.fix(format!("write `{near}`"), from, near),
-                    None => match foreign(word) {
+                    None => match foreign_operator(word) {
                         Some(help) => found.help(help),
                         None => found.help(format!("a component or function is called: `{word}(…)`")),
                     },
@@ -91,7 +91,7 @@ impl Parser<'_> {
 
     fn operator_kind(&mut self, word: &str, from: Span) -> OperatorKind {
         match word {
-            "where" => OperatorKind::Where(self.operand()),
+            "where" => OperatorKind::Where(self.condition()),
             "select" => OperatorKind::Select(self.select_items()),
             "derive" => OperatorKind::Derive(self.derived()),
             "drop" => OperatorKind::Drop(self.names("a column")),
@@ -222,7 +222,7 @@ impl Parser<'_> {
                 self.clause_word(alias.is_some());
                 alias = self.name("a name for the right side");
             } else if self.clause("on") {
-                on = Some(self.clause_value(on.is_some()));
+                on = Some(self.clause_condition(on.is_some()));
             } else if self.clause("within") {
                 within = Some(self.clause_value(within.is_some()));
             } else {
@@ -274,7 +274,7 @@ impl Parser<'_> {
                 p.note_column(item);
                 p.assign("an aggregate");
                 let value = p.operand();
-                let filter = if p.clause("where") { Some(p.clause_value(false)) } else { None };
+                let filter = if p.clause("where") { Some(p.clause_condition(false)) } else { None };
                 lines.push(AggregateLine { name, value, filter });
             });
         }
@@ -375,7 +375,8 @@ impl Parser<'_> {
 }
 
 /// What another language's operator is called here.
-fn foreign(word: &str) -> Option<&'static str> {
+#[must_use]
+pub fn foreign_operator(word: &str) -> Option<&'static str> {
     Some(match word {
         "filter" => "rows are chosen with `where`",
         "map" | "extend" | "mutate" => "columns are computed with `derive` or `select`",

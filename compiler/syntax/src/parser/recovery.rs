@@ -111,8 +111,8 @@ impl Parser<'_> {
     pub fn body(&mut self, commas: bool, mut item: impl FnMut(&mut Self)) {
         let unopened = std::mem::take(&mut self.unopened);
         let open = if unopened { self.last_span() } else { self.bump() };
-        let outer = (self.lines, self.entries, self.pipes);
-        (self.lines, self.entries, self.pipes) = (true, commas, true);
+        let outer = (self.lines, self.entries, self.pipes, self.conditions);
+        (self.lines, self.entries, self.pipes, self.conditions) = (true, commas, true, false);
         if self.enter() {
             while !self.bail && !self.body_ended(open) {
                 let before = self.at;
@@ -126,7 +126,7 @@ impl Parser<'_> {
             }
         }
         self.leave();
-        (self.lines, self.entries, self.pipes) = outer;
+        (self.lines, self.entries, self.pipes, self.conditions) = outer;
     }
 
     fn body_ended(&mut self, open: Span) -> bool {

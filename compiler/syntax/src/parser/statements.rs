@@ -108,7 +108,7 @@ impl Parser<'_> {
             return StatementKind::Error;
         }
         let Some(name) = self.name("the name of a model") else { return StatementKind::Error };
-        let when = if self.eat_clause("when") { Some(self.operand()) } else { None };
+        let when = if self.eat_clause("when") { Some(self.condition()) } else { None };
         StatementKind::Publish { model, name, when }
     }
 
@@ -121,7 +121,7 @@ impl Parser<'_> {
     }
 
     fn branches(&mut self) -> StatementKind {
-        let condition = self.operand();
+        let condition = self.condition();
         if self.kind() == Kind::Then {
             let found = Diagnostic::error(codes::E0101, self.span(), "expected `{`, found `then`")
                 .help("`if … then … else …` is a value: bind it, `name = if …`");
