@@ -9,18 +9,45 @@ use crate::convert::{field_of, unify};
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::scope::{Scope, path};
 use crate::types::{Column, Kind, Record, Type};
+use Want::{Beside, Of};
+
+/// What is known of the type of a list's items or of a record.
+pub(crate) enum Want<'t, T> {
+    /// It has to fit this.
+    Of(&'t T),
+    /// It stands beside one of this type, where there is one.
+    Beside(Option<&'t T>),
+}
 
 impl<'a> Checker<'a> {
-    pub(crate) fn list(&mut self, items: &'a [ast::Expr], span: Span, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
-        let wanted = match want.map(|want| &want.kind) {
-            Some(Kind::List(item)) => Some((**item).clone()),
-            _ => None,
+    /// The value that stands beside one of another type, as the items of a list and the branches of a choice do: names
+    /// and numbers take their meaning from it, but nothing has to fit it, for the type of all of them is joined from each.
+    pub(crate) fn infer_beside(&mut self, e: &'a ast::Expr, scope: &Scope<'_>, other: &Type) -> Expr {
+        match (&e.kind, &other.kind) {
+            (ast::ExprKind::List(items), Kind::List(item)) => {
+                self.nested(e.span, |checker| checker.list(items, e.span, scope, Beside(Some(item))))
+            }
+            (ast::ExprKind::Record(entries), Kind::Record(record)) => {
+                self.nested(e.span, |checker| checker.record(entries, e.span, scope, Beside(Some(record))))
+            }
+            _ => self.infer(e, scope, Some(other)),
+        }
+    }
+
+    pub(crate) fn list(&mut self, items: &'a [ast::Expr], span: Span, scope: &Scope<'_>, want: Want<'_, Type>) -> Expr {
+        let (wanted, beside) = match want {
+            Of(item) => (Some(item), None),
+            Beside(item) => (None, item),
         };
         let mut common = Type::required(Kind::Null);
         let mut values: Vec<Expr> = Vec::with_capacity(items.len());
         for item in items {
-            let hint = wanted.as_ref().or(if common.kind == Kind::Null { None } else { Some(&common) });
-            let value = self.infer(item, scope, hint);
+            let before = if common.kind == Kind::Null { beside } else { Some(&common) };
+            let value = match (wanted, before) {
+                (Some(wanted), _) => self.infer(item, scope, Some(wanted)),
+                (None, Some(before)) => self.infer_beside(item, scope, before),
+                (None, None) => self.infer(item, scope, None),
+            };
             let next = if values.is_empty() { Some(value.ty.clone()) } else { unify(&common, &value.ty) };
             match (next, values.last()) {
                 (Some(next), _) => common = next,
@@ -36,7 +63,7 @@ impl<'a> Checker<'a> {
             return self.wrong(span);
         }
         let ty = match wanted {
-            Some(item) if values.iter().all(|value| crate::convert::misfit(value, &item).is_none()) => item,
+            Some(item) if values.iter().all(|value| crate::convert::misfit(value, item).is_none()) => item.clone(),
             _ => common,
         };
         let values = values.into_iter().map(|value| self.convert(value, &ty)).collect();
@@ -48,11 +75,11 @@ impl<'a> Checker<'a> {
         entries: &'a [ast::RecordEntry],
         span: Span,
         scope: &Scope<'_>,
-        want: Option<&Type>,
+        want: Want<'_, Record>,
     ) -> Expr {
-        let wanted = match want.map(|want| &want.kind) {
-            Some(Kind::Record(record)) => Some(record.clone()),
-            _ => None,
+        let (known, is_wanted) = match want {
+            Of(record) => (Some(record), true),
+            Beside(record) => (record, false),
         };
         let mut given: Vec<(Symbol, Expr)> = Vec::new();
         let mut explicit: Vec<&str> = Vec::new();
@@ -61,8 +88,8 @@ impl<'a> Checker<'a> {
         for entry in entries {
             match entry {
                 ast::RecordEntry::Field { name, value } => {
-                    let field = wanted.as_ref().and_then(|r| r.fields.iter().find(|field| field.name == name.text));
-                    if let (Some(record), None) = (&wanted, field) {
+                    let field = known.and_then(|r| r.fields.iter().find(|field| field.name == name.text));
+                    if let (Some(record), None) = (known, field) {
                         let what = record.name.as_ref().map_or("the record".to_owned(), |name| format!("`{name}`"));
                         let fields = record.fields.clone();
                         self.no_field(name, &what, &fields);
@@ -70,7 +97,10 @@ impl<'a> Checker<'a> {
                         continue;
                     }
                     let value = match field {
-                        Some(field) => self.demand(value, scope, &field.ty, format_args!("`{}`", field.name)),
+                        Some(field) if is_wanted => {
+                            self.demand(value, scope, &field.ty, format_args!("`{}`", field.name))
+                        }
+                        Some(field) => self.infer_beside(value, scope, &field.ty),
                         None => self.infer(value, scope, None),
                     };
                     failed |= value.ty.kind == Kind::Error;
@@ -135,7 +165,7 @@ impl<'a> Checker<'a> {
         };
         let values = given.into_iter().map(|(_, value)| value).collect();
         let mut expr = Expr { kind: ExprKind::Record(values), ty: Type::required(Kind::Record(ty)), span };
-        if let Some(record) = wanted {
+        if let (Some(record), true) = (known, is_wanted) {
             let missing: Vec<String> = record
                 .fields
                 .iter()
@@ -153,7 +183,7 @@ impl<'a> Checker<'a> {
                 ));
                 return self.wrong(span);
             }
-            let to = Type::required(Kind::Record(record));
+            let to = Type::required(Kind::Record(record.clone()));
             expr = self.fit(expr, &to, format_args!("this"));
             if expr.ty.kind != Kind::Error {
                 expr.ty = to;

@@ -45,7 +45,8 @@ pub(crate) fn unify(a: &Type, b: &Type) -> Option<Type> {
     let optional = a.optional || b.optional;
     let kind = match (&a.kind, &b.kind) {
         (Kind::Error, _) | (_, Kind::Error) => Kind::Error,
-        (Kind::Null, Kind::Null) => return Some(Type::maybe(Kind::Null)),
+        // Of the items of two empty lists none is absent.
+        (Kind::Null, Kind::Null) => Kind::Null,
         (Kind::Null, other) | (other, Kind::Null) => return Some(Type::maybe(other.clone())),
         (Kind::Decimal { precision: p, scale: s }, Kind::Decimal { precision: q, scale: t }) => {
             let scale = *s.max(t);
@@ -84,7 +85,6 @@ fn same_representation(from: &Type, to: &Type) -> bool {
         return false;
     }
     match (&from.kind, &to.kind) {
-        (Kind::Null, _) => true,
         (Kind::Decimal { precision: p, scale: s }, Kind::Decimal { precision: q, scale: t }) => s == t && p <= q,
         (Kind::List(a), Kind::List(b)) => same_representation(a, b),
         (Kind::Record(a), Kind::Record(b)) => {
@@ -108,7 +108,8 @@ pub(crate) fn type_misfit(from: &Type, to: &Type) -> Option<Misfit> {
         (Kind::Int, Kind::Float | Kind::Decimal { .. }) => None,
         (Kind::Float, Kind::Decimal { .. }) | (Kind::Decimal { .. }, Kind::Float) => Some(Misfit::DecimalFloat),
         (Kind::List(a), Kind::List(b)) => {
-            if same_representation(a, b) || matches!(a.kind, Kind::Null) {
+            let is_empty = a.kind == Kind::Null && (b.optional || !a.optional);
+            if same_representation(a, b) || is_empty {
                 None
             } else if a.optional && !b.optional {
                 Some(Misfit::Absent)
@@ -308,7 +309,18 @@ impl Checker<'_> {
             }
             _ => {}
         }
+        if expr.ty.kind == Kind::Null {
+            return null(Type::maybe(to.kind.clone()), span);
+        }
         let as_optional = Type { kind: to.kind.clone(), optional: expr.ty.optional };
+        if let Kind::List(item) = &expr.ty.kind
+            && item.kind == Kind::Null
+        {
+            // Such a list has no items, or none but absent ones.
+            let is_empty = !item.optional && !expr.ty.optional;
+            let kind = if is_empty { ExprKind::List(Vec::new()) } else { expr.kind };
+            return Expr { kind, ty: as_optional, span };
+        }
         if same_representation(&expr.ty, &as_optional) {
             return expr;
         }

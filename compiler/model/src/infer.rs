@@ -8,6 +8,7 @@ use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::check::Checker;
+use crate::composites::Want;
 use crate::convert::{null, unify};
 use crate::expr::{Expr, ExprKind, Function, Literal};
 use crate::names::Known;
@@ -17,10 +18,15 @@ use crate::types::{Column, Kind, Record, Type};
 impl<'a> Checker<'a> {
     /// The typed expression.
     pub(crate) fn infer(&mut self, e: &'a ast::Expr, scope: &Scope<'_>, want: Option<&Type>) -> Expr {
-        if !self.enter(e.span) {
-            return self.wrong(e.span);
+        self.nested(e.span, |checker| checker.infer_inside(e, scope, want))
+    }
+
+    /// What stands in another expression, as deep as expressions may be.
+    pub(crate) fn nested(&mut self, span: Span, infer: impl FnOnce(&mut Self) -> Expr) -> Expr {
+        if !self.enter(span) {
+            return self.wrong(span);
         }
-        let expr = self.infer_inside(e, scope, want);
+        let expr = infer(self);
         self.leave();
         expr
     }
@@ -44,12 +50,24 @@ impl<'a> Checker<'a> {
                 let condition = self.condition(condition, scope, "`if`");
                 let yes = scope.given(&condition, true);
                 let no = scope.given(&condition, false);
-                let (then, otherwise) = self.pair(then, &yes, otherwise, &no, want);
+                let (then, otherwise) = self.branches(then, &yes, otherwise, &no, want);
                 self.choice(condition, then, otherwise, span)
             }
             Ast::Match { subjects, arms } => self.match_value(subjects, arms, span, scope, want),
-            Ast::List(items) => self.list(items, span, scope, want),
-            Ast::Record(entries) => self.record(entries, span, scope, want),
+            Ast::List(items) => {
+                let item = match want.map(|want| &want.kind) {
+                    Some(Kind::List(item)) => Want::Of(&**item),
+                    _ => Want::Beside(None),
+                };
+                self.list(items, span, scope, item)
+            }
+            Ast::Record(entries) => {
+                let record = match want.map(|want| &want.kind) {
+                    Some(Kind::Record(record)) => Want::Of(record),
+                    _ => Want::Beside(None),
+                };
+                self.record(entries, span, scope, record)
+            }
             Ast::Interpolation(parts) => self.interpolation(parts, span, scope),
             Ast::Pipe { .. } => self.rows(e, scope),
             Ast::NotYet { keyword } => {
@@ -122,8 +140,7 @@ impl<'a> Checker<'a> {
         right_scope: &Scope<'_>,
         want: Option<&Type>,
     ) -> (Expr, Expr) {
-        let later = |checker: &Self, e: &ast::Expr, scope: &Scope<'_>| flexible(e) || checker.may_be_member(e, scope);
-        if later(self, left, left_scope) && !later(self, right, right_scope) {
+        if self.takes_type(left, left_scope) && !self.takes_type(right, right_scope) {
             let right = self.infer(right, right_scope, want);
             let left = self.infer(left, left_scope, Some(hint(&right.ty, want)));
             return (left, right);
@@ -131,6 +148,33 @@ impl<'a> Checker<'a> {
         let left = self.infer(left, left_scope, want);
         let right = self.infer(right, right_scope, Some(hint(&left.ty, want)));
         (left, right)
+    }
+
+    /// The two sides of a choice: as a pair, but neither has to fit the other.
+    fn branches(
+        &mut self,
+        then: &'a ast::Expr,
+        yes: &Scope<'_>,
+        otherwise: &'a ast::Expr,
+        no: &Scope<'_>,
+        want: Option<&Type>,
+    ) -> (Expr, Expr) {
+        if want.is_some() {
+            return self.pair(then, yes, otherwise, no, want);
+        }
+        if self.takes_type(then, yes) && !self.takes_type(otherwise, no) {
+            let otherwise = self.infer(otherwise, no, None);
+            let then = self.infer_beside(then, yes, &otherwise.ty);
+            return (then, otherwise);
+        }
+        let then = self.infer(then, yes, None);
+        let otherwise = self.infer_beside(otherwise, no, &then.ty);
+        (then, otherwise)
+    }
+
+    /// Whether it takes its type from what it stands beside.
+    fn takes_type(&self, e: &ast::Expr, scope: &Scope<'_>) -> bool {
+        flexible(e) || self.may_be_member(e, scope)
     }
 
     fn may_be_member(&self, e: &ast::Expr, scope: &Scope<'_>) -> bool {

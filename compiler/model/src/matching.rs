@@ -29,7 +29,7 @@ impl<'a> Checker<'a> {
         let Some(subjects) = self.subjects(subjects, scope) else { return self.wrong(span) };
         let patterns: Vec<&'a [ast::Pattern]> = arms.iter().map(|arm| arm.patterns.as_slice()).collect();
         let Some(conditions) = self.conditions(&subjects, &patterns, span, scope) else { return self.wrong(span) };
-        let mut wanted = want.cloned();
+        let mut beside: Option<Type> = None;
         let mut values = Vec::with_capacity(arms.len());
         let mut arm_scope = scope.clone();
         for (arm, condition) in arms.iter().zip(&conditions) {
@@ -41,9 +41,12 @@ impl<'a> Checker<'a> {
                 }
                 None => arm_scope.clone(),
             };
-            let value = self.infer(&arm.value, &inner, wanted.as_ref());
-            if wanted.is_none() && !matches!(value.ty.kind, Kind::Error | Kind::Null) {
-                wanted = Some(value.ty.clone());
+            let value = match &beside {
+                Some(other) => self.infer_beside(&arm.value, &inner, other),
+                None => self.infer(&arm.value, &inner, want),
+            };
+            if want.is_none() && beside.is_none() && !matches!(value.ty.kind, Kind::Error | Kind::Null) {
+                beside = Some(value.ty.clone());
             }
             values.push(value);
         }
