@@ -117,7 +117,7 @@ impl<'a> Checker<'a> {
             match (function, name.text.as_str()) {
                 (F::TopK, "by") => {
                     let by = self.infer(&argument.value, scope, None);
-                    if !self.is_number(&by, "`by`") {
+                    if !self.is_number(&by, "`by`", "") {
                         return None;
                     }
                     aggregate.by = Some(Box::new(by));
@@ -157,26 +157,26 @@ impl<'a> Checker<'a> {
             return None;
         }
         let fits = match function {
-            F::Sum => {
-                if value.ty.kind == Kind::Duration {
-                    return Some(value);
-                }
-                return self.is_number(&value, "`sum`").then_some(value);
-            }
-            F::Mean => return self.is_number(&value, "`mean`").then_some(value),
-            F::Var | F::Stddev => return self.is_number(&value, "this aggregate").then_some(value),
-            F::Min | F::Max => is_ordered(&value.ty.kind),
+            F::Sum | F::Mean if value.ty.kind == Kind::Duration => true,
+            F::Sum => return self.is_number(&value, "`sum`", " or a duration").then_some(value),
+            F::Mean => return self.is_number(&value, "`mean`", " or a duration").then_some(value),
+            F::Var | F::Stddev => return self.is_number(&value, "this aggregate", "").then_some(value),
+            F::Min | F::Max => is_ordered(&value.ty.kind) || matches!(value.ty.kind, Kind::Bool | Kind::Enum(_)),
             F::CountDistinct | F::TopK => is_key(&value.ty.kind),
             _ => true,
         };
         if !fits {
-            self.report(Diagnostic::error(codes::E0301, e.span, format!("this aggregate cannot take `{}`", value.ty)));
+            let found = Diagnostic::error(codes::E0301, e.span, format!("this aggregate cannot take `{}`", value.ty));
+            self.report(found.help(match function {
+                F::Min | F::Max => "it takes what has an order; lists and records have none here, but a field of one may",
+                _ => "it takes what may be a key: no floats (`round` one), no lists and no records (a field of one may do)",
+            }));
             return None;
         }
         Some(value)
     }
 
-    fn is_number(&mut self, value: &Expr, what: &str) -> bool {
+    fn is_number(&mut self, value: &Expr, what: &str, or_else: &str) -> bool {
         match value.ty.kind {
             Kind::Error => false,
             Kind::Int | Kind::Float | Kind::Decimal { .. } => self.is_present(value, what.trim_matches('`')),
@@ -184,7 +184,7 @@ impl<'a> Checker<'a> {
                 self.report(Diagnostic::error(
                     codes::E0301,
                     value.span,
-                    format!("{what} wants a number, but this is `{}`", value.ty),
+                    format!("{what} wants a number{or_else}, but this is `{}`", value.ty),
                 ));
                 false
             }
@@ -240,6 +240,7 @@ fn result(aggregate: &Aggregate, never_empty: bool) -> Type {
         F::Ratio => Kind::Float,
         F::Mean => match of {
             Kind::Decimal { scale, .. } => wide(scale.saturating_add(DIVISION_DIGITS).min(38)),
+            Kind::Duration => Kind::Duration,
             _ => Kind::Float,
         },
         F::Min | F::Max | F::First | F::Last => of,

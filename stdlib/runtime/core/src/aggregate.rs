@@ -121,6 +121,7 @@ impl AggregateFunc {
             (Self::Mean, [Kind::Decimal { scale, .. }]) => {
                 DataType::optional(Kind::Decimal { precision: 38, scale: mean_scale(*scale) })
             }
+            (Self::Mean, [Kind::Duration]) => DataType::optional(Kind::Duration),
             (Self::Mean, [Kind::Int | Kind::Float])
             | (Self::Var | Self::Stddev, [Kind::Int | Kind::Float | Kind::Decimal { .. }])
             | (Self::Ratio, [Kind::Bool]) => DataType::optional(Kind::Float),
@@ -286,6 +287,7 @@ impl Aggregate {
         match (self.func, totals) {
             (AggregateFunc::Count, [rows]) => rows.rows().map(Value::Int),
             (AggregateFunc::Sum, [sum]) => sum.sum(self.numeric),
+            (AggregateFunc::Mean, [rows, sum]) if self.result.kind == Kind::Duration => sum.whole_mean(rows.rows()?),
             (AggregateFunc::Mean, [rows, sum]) => sum.mean(self.numeric, rows.rows()?),
             (AggregateFunc::Var, [rows, sum, squares]) => {
                 Ok(sum.variance(self.numeric, rows.rows()?, squares)?.map_or(Value::Absent, Value::Float))

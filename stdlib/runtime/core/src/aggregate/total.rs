@@ -191,6 +191,16 @@ impl Total {
         }
     }
 
+    /// The mean of whole values over `rows`, rounded to a whole one, ties to even; absent over none.
+    pub(crate) fn whole_mean(&self, rows: i64) -> Result<Value, Fault> {
+        if positive(rows).is_none() {
+            return Ok(Value::Absent);
+        }
+        let Self::Whole(sum) = self else { return Err(Fault::Malformed) };
+        let mean = sum.div_half_even(I256::from(i128::from(rows))).ok_or(Fault::Overflow)?;
+        mean.to_i64().map(Value::Int).ok_or(Fault::Overflow)
+    }
+
     /// The mean over `rows`; absent over none.
     pub(crate) fn mean(&self, numeric: Numeric, rows: i64) -> Result<Value, Fault> {
         let Some(count) = positive(rows) else { return Ok(Value::Absent) };
