@@ -100,8 +100,9 @@ pub struct Ensemble {
     depths: Vec<u32>,
 }
 
-/// How many trees are walked side by side: while a step of one waits for memory, the others go on.
-const TOGETHER: usize = 8;
+/// How many trees are walked side by side: while a step of one waits for memory, the others go on. Fewer wait, and the
+/// places of more have no room in registers.
+const TOGETHER: usize = 16;
 
 /// A node as evaluation reads it: 16 bytes, children by absolute position.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -27,8 +27,8 @@ pub(crate) const PORT: u16 = 8080;
 /// How often it looks for a newer version of a model.
 const MODELS: Duration = Duration::from_millis(500);
 
-/// How long it waits for the next commit of the worker that keeps the features.
-const PAUSE: Duration = Duration::from_millis(2);
+/// How long it waits for the next commit of the worker that keeps the features, at least and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(10));
 
 /// How long one that is to end once it is ready waits without anything new.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,6 +43,12 @@ pub struct Service {
     pub parquet: Option<OpenParquet>,
     /// Makes what is answered from; tables are filled in by the process.
     pub answers: fn(&Given) -> Result<flow_serve::Solution, RunError>,
+}
+
+/// How long it waits where nothing new has come for so long: a hundredth of that, within [`PAUSE`]. Each look takes time from
+/// requests.
+fn pause(still: Duration) -> Duration {
+    (still / 100).clamp(PAUSE.0, PAUSE.1)
 }
 
 /// Runs it.
@@ -110,7 +116,7 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
             reads.refresh(&mut |note| teller.note(&note));
         }
         if !more {
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(pause(following.still()));
         }
     }
     if let Some(server) = server {
@@ -118,4 +124,17 @@ pub(crate) fn run(solution: &Solution, service: Service, flags: &Flags) -> Resul
     }
     // After the last answer: what was answered is written before the end.
     writer.take().map_or(Ok(()), Writer::stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_longer_looks_less_often() {
+        let millis = Duration::from_millis;
+        assert_eq!(pause(Duration::ZERO), millis(2));
+        assert_eq!(pause(millis(500)), millis(5));
+        assert_eq!(pause(Duration::from_secs(3600)), millis(10));
+    }
 }

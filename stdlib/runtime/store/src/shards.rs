@@ -38,7 +38,12 @@ impl State {
     }
 }
 
-/// A part of the state.
+/// A part of the state, behind its lock. A read waits for one line of memory to have both.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Part(RwLock<Shard>);
+
+/// What a part holds.
 #[derive(Debug)]
 struct Shard {
     // Never iterated: keys are read one by one.
@@ -93,7 +98,7 @@ struct Progress {
 #[derive(Debug)]
 pub struct MemoryFeatureStore {
     hasher: DefaultHashBuilder,
-    shards: Vec<RwLock<Shard>>,
+    shards: Vec<Part>,
     /// Whoever changes anything holds it until all of it is changed.
     progress: Mutex<Progress>,
 }
@@ -101,7 +106,7 @@ pub struct MemoryFeatureStore {
 impl Default for MemoryFeatureStore {
     fn default() -> Self {
         let progress = Progress::default();
-        let shards = (0..SHARDS).map(|_| RwLock::new(Shard::empty(&progress.cut))).collect();
+        let shards = (0..SHARDS).map(|_| Part(RwLock::new(Shard::empty(&progress.cut)))).collect();
         Self { hasher: DefaultHashBuilder::default(), shards, progress: Mutex::new(progress) }
     }
 }
@@ -155,12 +160,12 @@ impl MemoryFeatureStore {
     }
 }
 
-fn reading(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
-    shard.read().unwrap_or_else(PoisonError::into_inner)
+fn reading(part: &Part) -> RwLockReadGuard<'_, Shard> {
+    part.0.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn writing(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
-    shard.write().unwrap_or_else(PoisonError::into_inner)
+fn writing(part: &Part) -> RwLockWriteGuard<'_, Shard> {
+    part.0.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl FeatureStore for MemoryFeatureStore {

@@ -28,6 +28,18 @@ fn integers_never_wrap() {
 }
 
 #[test]
+fn decimals_of_few_and_many_bits_are_written_alike() {
+    let near = i128::from(u64::MAX);
+    for mantissa in [0, 9, 10, near - 1, near, near + 1, near * 10, near * 10 + 19, NINES] {
+        for mantissa in [mantissa, -mantissa] {
+            let mut text = Vec::new();
+            write_decimal(&mut text, mantissa, 0);
+            assert_eq!(String::from_utf8(text).unwrap(), mantissa.to_string());
+        }
+    }
+}
+
+#[test]
 fn floats_are_finite_and_have_one_zero() {
     assert_eq!(add_float(f64::MAX, f64::MAX), Err(Fault::NotFinite));
     assert_eq!(multiply_float(-1.0, 0.0).map(f64::to_bits), Ok(0));

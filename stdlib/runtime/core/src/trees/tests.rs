@@ -148,7 +148,7 @@ fn trees_walked_together_give_the_sum_of_each_alone() {
         (seed >> 33) as u32 % below
     };
     for round in 0..400 {
-        let trees: Vec<Vec<Node>> = (0..random(20)).map(|_| uneven(12, &mut random)).collect();
+        let trees: Vec<Vec<Node>> = (0..random(40)).map(|_| uneven(12, &mut random)).collect();
         let features = ["a", "b", "c"].map(numeric).to_vec();
         let model = Ensemble::new(Objective::Squared, 0.1, features, &trees).unwrap();
         let back = Ensemble::try_from(Form::from(model.clone())).unwrap();
