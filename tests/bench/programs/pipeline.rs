@@ -73,17 +73,24 @@ fn driven(
         uncommitted += records.len();
         if keeps_state && uncommitted >= COMMIT {
             uncommitted = 0;
-            let frozen = pipeline.freeze();
-            let pause = seconds_of_thread()?;
-            state.extend(frozen.into_iter().map(|entry| (entry.key, entry.value)));
-            paused += seconds_of_thread()? - pause;
+            let mut pauses = Vec::new();
+            pipeline.frozen(&mut |_, changes| {
+                let from = seconds_of_thread();
+                state.extend(changes.iter().map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))));
+                pauses.push((from, seconds_of_thread()));
+            });
+            for (from, to) in pauses {
+                paused += to? - from?;
+            }
             pipeline.commit();
         }
     }
     pipeline.silent(origin, true);
     pipeline.drain(usize::MAX, flow_task::pipeline::MICRO_BATCH, &mut produced)?;
     if keeps_state {
-        std::hint::black_box(pipeline.freeze());
+        pipeline.frozen(&mut |_, changes| {
+            std::hint::black_box(changes.iter().count());
+        });
         pipeline.commit();
     }
     let seconds = seconds_of_thread()? - before - paused;

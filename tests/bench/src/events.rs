@@ -139,12 +139,7 @@ pub(crate) fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<G
             uncommitted += end - start;
             if kept == Kept::Committed && (uncommitted >= COMMIT || end == payments.rows()) {
                 uncommitted = 0;
-                let frozen = pipeline.freeze();
-                let keep = || {
-                    let kept = frozen.into_iter().filter(|entry| !entry.node.starts_with("source/"));
-                    state.extend(kept.map(|entry| (entry.key, entry.value)));
-                };
-                paused += timed(keep).1.cpu;
+                paused += keep(&mut pipeline, &mut state);
                 pipeline.commit();
             }
         }
@@ -155,16 +150,29 @@ pub(crate) fn run_pipeline(ir: &Ir, payments: &Payments, kept: Kept) -> Result<G
     took.cpu -= paused;
     if kept == Kept::Committed {
         // What went through after the last commit, untimed.
-        state.extend(
-            pipeline
-                .freeze()
-                .into_iter()
-                .filter(|entry| !entry.node.starts_with("source/"))
-                .map(|entry| (entry.key, entry.value)),
-        );
+        keep(&mut pipeline, &mut state);
     }
-    let state = state.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     Ok(Given { rows: tapped(&produced, tap)?, accepted: pipeline.accepted(), state, took })
+}
+
+/// Takes in what has changed of the features' state: the CPU seconds that this took, without those of the pipeline.
+fn keep(pipeline: &mut Pipeline, state: &mut HashMap<Vec<u8>, Vec<u8>>) -> f64 {
+    let mut own = 0.0;
+    pipeline.frozen(&mut |node, changes| {
+        if node.starts_with("source/") {
+            return;
+        }
+        let take = || {
+            for (key, value) in changes.iter() {
+                match value {
+                    Some(value) => state.insert(key.to_vec(), value.to_vec()),
+                    None => state.remove(key),
+                };
+            }
+        };
+        own += timed(take).1.cpu;
+    });
+    own
 }
 
 /// The peer over all records: the rows that its predicate lets through, or all, and what it took.

@@ -28,12 +28,25 @@ use state::{Encoded, State};
 use view::View;
 
 /// The state of one key of one feature set. All methods take the [`SetSpec`] that the block was made with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Block {
     rows: Rows,
     head: Head,
     /// One per suffix state of the set, from the first update on.
     states: Box<[State]>,
+}
+
+impl Clone for Block {
+    fn clone(&self) -> Self {
+        Self { rows: self.rows.clone(), head: self.head.clone(), states: self.states.clone() }
+    }
+
+    /// In the memory that is there.
+    fn clone_from(&mut self, source: &Self) {
+        self.rows.clone_from(&source.rows);
+        self.head.clone_from(&source.head);
+        self.states.clone_from(&source.states);
+    }
 }
 
 impl Block {
@@ -200,7 +213,7 @@ impl Block {
         });
         rows.expire(spec, boundary);
         for (suffix, state) in spec.suffixes.iter().zip(states.iter_mut()) {
-            state.expire(suffix.first_tile(boundary), suffix.step);
+            state.expire(suffix, boundary);
         }
     }
 }

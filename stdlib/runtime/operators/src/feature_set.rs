@@ -213,11 +213,22 @@ thread_local! {
 const DAMAGED: OperatorError = OperatorError::State("a feature's state is damaged");
 
 /// The state of one key.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct KeyState {
     pub(crate) block: Block,
     /// The greatest time of a change.
     pub(crate) newest: i64,
+}
+
+impl Clone for KeyState {
+    fn clone(&self) -> Self {
+        Self { block: self.block.clone(), newest: self.newest }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.block.clone_from(&source.block);
+        self.newest = source.newest;
+    }
 }
 
 pub(crate) fn encode_state(set: &FeatureSet, state: &KeyState, out: &mut Vec<u8>) {

@@ -49,6 +49,8 @@ pub struct Graph {
     sinks: Vec<Feed>,
     cx: Context,
     committed_frontier: i64,
+    /// What operators freeze, one after the other.
+    spare: StateWriter,
 }
 
 impl Graph {
@@ -178,12 +180,20 @@ impl Graph {
     /// The state that changed since the last freeze, by operator; those without changes are left out. No rows may be
     /// pushed until [`Graph::commit`] or [`Graph::rollback`].
     pub fn freeze(&mut self) -> Vec<(NodeId, Vec<StateChange>)> {
-        let frozen = self.nodes.iter_mut().enumerate().map(|(node, Node { operator, .. })| {
-            let mut out = StateWriter::default();
-            operator.freeze(&mut out);
-            (NodeId(node as u32), out.into_changes())
-        });
-        frozen.filter(|(_, changes)| !changes.is_empty()).collect()
+        let mut changes = Vec::new();
+        self.frozen(&mut |node, out| changes.push((node, std::mem::take(out).into_changes())));
+        changes
+    }
+
+    /// As [`Graph::freeze`], what each operator gives as it lies in memory that the one before has left.
+    pub fn frozen(&mut self, take: &mut dyn FnMut(NodeId, &mut StateWriter)) {
+        for (node, Node { operator, .. }) in self.nodes.iter_mut().enumerate() {
+            self.spare.clear();
+            operator.freeze(&mut self.spare);
+            if !self.spare.is_empty() {
+                take(NodeId(node as u32), &mut self.spare);
+            }
+        }
     }
 
     /// What was frozen is durable.

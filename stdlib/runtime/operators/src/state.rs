@@ -15,26 +15,59 @@ pub struct StateChange {
     pub value: Option<Vec<u8>>,
 }
 
-/// Takes in what operators freeze.
+/// Takes in what operators freeze: all keys and values lie in one run of bytes, which serves one freeze after the other.
 #[derive(Debug, Default)]
 pub struct StateWriter {
-    changes: Vec<StateChange>,
+    bytes: Vec<u8>,
+    /// Where each key and its value end; a key without a value is gone.
+    ends: Vec<(usize, Option<usize>)>,
 }
 
 impl StateWriter {
-    /// Writes one entry.
-    pub fn put(&mut self, key: &[u8], value: Option<Vec<u8>>) {
-        self.changes.push(StateChange { key: key.to_vec(), value });
+    /// Writes one entry; without a value it is gone.
+    pub fn put(&mut self, key: &[u8], value: Option<impl FnOnce(&mut Vec<u8>)>) {
+        self.bytes.extend_from_slice(key);
+        let key = self.bytes.len();
+        let value = value.map(|write| {
+            write(&mut self.bytes);
+            self.bytes.len()
+        });
+        self.ends.push((key, value));
     }
 
-    /// What was written, in order.
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Forgets what was written, but not the memory that it took.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// What was written, in order: each key and its new value, or `None` where the entry is gone.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let mut start = 0;
+        self.ends.iter().map(move |(key, value)| {
+            let part = |from, to| self.bytes.get(from..to).unwrap_or_default();
+            let entry = (part(start, *key), value.map(|value| part(*key, value)));
+            start = value.unwrap_or(*key);
+            entry
+        })
+    }
+
+    /// As [`StateWriter::iter`], owned.
     #[must_use]
     pub fn into_changes(self) -> Vec<StateChange> {
-        self.changes
+        let owned =
+            |(key, value): (&[u8], Option<&[u8]>)| StateChange { key: key.to_vec(), value: value.map(<[u8]>::to_vec) };
+        self.iter().map(owned).collect()
     }
 }
 
-/// The place of an interned key; stays valid until the commit after its value was removed.
+/// The place of an interned key; stays valid until its value is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(u32);
 
@@ -98,15 +131,26 @@ impl Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag(u32);
 
+/// What an undo list has of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Saved {
+    /// Nothing: the key has not changed.
+    Nothing,
+    /// That there was no value.
+    Absence,
+    Value,
+}
+
 #[derive(Debug)]
 struct Entry<V> {
     /// With its value: whoever looks a key up mostly needs the value next, and has then asked memory for both.
     key: Key,
     value: Option<V>,
+    tag: Tag,
     /// Changed since the last freeze.
     dirty: bool,
-    /// The value at the last commit is in the undo list.
-    saved: bool,
+    /// What the undo list has of the last commit.
+    saved: Saved,
     /// Whoever takes in what is frozen has a value for the key.
     stored: bool,
     live: bool,
@@ -121,6 +165,8 @@ pub struct Keyed<V> {
     free: Vec<u32>,
     dirty: Vec<u32>,
     undo: Vec<(u32, Option<V>)>,
+    /// Values that a commit took off the undo list, for the copies to come: they have the memory for them.
+    spare: Vec<V>,
     tracked: bool,
 }
 
@@ -133,6 +179,7 @@ impl<V> Default for Keyed<V> {
             free: Vec::new(),
             dirty: Vec::new(),
             undo: Vec::new(),
+            spare: Vec::new(),
             tracked: true,
         }
     }
@@ -157,7 +204,8 @@ impl<V: Clone> Keyed<V> {
             return slot;
         }
         let key = Key::new(key);
-        let entry = Entry { key, value: None, dirty: false, saved: false, stored: false, live: true };
+        let saved = Saved::Nothing;
+        let entry = Entry { key, value: None, tag, dirty: false, saved, stored: false, live: true };
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.entries.get_mut(slot as usize) {
@@ -251,12 +299,13 @@ impl<V: Clone> Keyed<V> {
         }
     }
 
-    /// Gives a slot without a value back, now or after the commit that it has to wait for.
+    /// Gives a slot without a value back, now or after the commit that it has to wait for: what nobody has seen of a key
+    /// that came and went since the last one need not wait.
     pub fn forget_unused(&mut self, slot: Slot) {
-        let unused = self
-            .entries
-            .get(slot.0 as usize)
-            .is_some_and(|entry| entry.value.is_none() && !entry.saved && !entry.dirty);
+        let unused = self.entries.get(slot.0 as usize).is_some_and(|entry| {
+            let is_unseen = !entry.dirty || !entry.stored;
+            entry.value.is_none() && entry.saved != Saved::Value && is_unseen
+        });
         if unused {
             self.release(slot.0);
         }
@@ -272,9 +321,16 @@ impl<V: Clone> Keyed<V> {
             entry.dirty = true;
             self.dirty.push(slot.0);
         }
-        if !entry.saved {
-            entry.saved = true;
-            self.undo.push((slot.0, entry.value.clone()));
+        if entry.saved == Saved::Nothing {
+            entry.saved = if entry.value.is_some() { Saved::Value } else { Saved::Absence };
+            let copy = entry.value.as_ref().map(|value| match self.spare.pop() {
+                Some(mut copy) => {
+                    copy.clone_from(value);
+                    copy
+                }
+                None => value.clone(),
+            });
+            self.undo.push((slot.0, copy));
         }
     }
 
@@ -301,31 +357,31 @@ impl<V: Clone> Keyed<V> {
     /// Writes what changed since the last freeze, in the order of the first change. What came and went since then is none
     /// of it.
     pub fn freeze(&mut self, out: &mut StateWriter, encode: impl Fn(&V, &mut Vec<u8>)) {
-        let mut bytes = Vec::new();
-        for slot in std::mem::take(&mut self.dirty) {
-            let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            // A slot that was given to another key since then stands in the list again.
+            let Some(entry) = self.entries.get_mut(slot as usize).filter(|entry| entry.dirty) else { continue };
             entry.dirty = false;
             if !std::mem::replace(&mut entry.stored, entry.value.is_some()) && entry.value.is_none() {
                 continue;
             }
-            let value = entry.value.as_ref().map(|value| {
-                bytes.clear();
-                encode(value, &mut bytes);
-                bytes.as_slice().to_vec()
-            });
-            out.put(entry.key.bytes(), value);
+            out.put(entry.key.bytes(), entry.value.as_ref().map(|value| |bytes: &mut Vec<u8>| encode(value, bytes)));
         }
+        self.dirty = dirty;
     }
 
     /// What is there now is what [`Keyed::rollback`] returns to.
     pub fn commit(&mut self) {
-        for (slot, _) in std::mem::take(&mut self.undo) {
+        let mut undo = std::mem::take(&mut self.undo);
+        for (slot, copy) in undo.drain(..) {
+            self.spare.extend(copy);
             let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
-            entry.saved = false;
+            entry.saved = Saved::Nothing;
             if entry.value.is_none() && !entry.dirty {
                 self.release(slot);
             }
         }
+        self.undo = undo;
     }
 
     /// Returns to the last commit.
@@ -344,7 +400,7 @@ impl<V: Clone> Keyed<V> {
         }
         for (slot, value) in std::mem::take(&mut self.undo) {
             let Some(entry) = self.entries.get_mut(slot as usize) else { continue };
-            entry.saved = false;
+            entry.saved = Saved::Nothing;
             entry.stored = value.is_some();
             entry.value = value;
             if entry.value.is_none() {
@@ -369,7 +425,7 @@ impl<V: Clone> Keyed<V> {
             return;
         }
         entry.live = false;
-        let Tag(tag) = self.tag(self.key(Slot(slot)));
+        let Tag(tag) = entry.tag;
         if let Ok(found) = self.index.find_entry(Place::spread(tag), |other| other.slot == slot) {
             found.remove();
         }

@@ -12,7 +12,7 @@ use flow_operators::graph::{Outputs, SinkId};
 use flow_operators::merge::{Merger, MicroBatch};
 use flow_operators::operator::DeadLetter;
 use flow_operators::order::sorted;
-use flow_operators::state::{StateChange, StateWriter};
+use flow_operators::state::StateWriter;
 
 use crate::dataflow::{Dataflow, Tap};
 use crate::error::RunError;
@@ -34,6 +34,8 @@ pub struct Pipeline {
     until: i64,
     /// Whether records that the gates refuse become dead letters.
     tells_refusals: bool,
+    /// What gates freeze, one after the other.
+    spare: StateWriter,
 }
 
 /// How far a partition is.
@@ -77,7 +79,15 @@ impl Pipeline {
         let gates = streams(&dataflow.sources).map(|(number, source)| (number, source.gate(number))).collect();
         let schemas = streams(&dataflow.sources).map(|(number, source)| (number, Arc::clone(&source.schema)));
         let merger = Merger::new(schemas.collect::<Vec<_>>());
-        Self { dataflow, gates, merger, partitions: BTreeMap::new(), until: i64::MAX, tells_refusals: true }
+        Self {
+            dataflow,
+            gates,
+            merger,
+            partitions: BTreeMap::new(),
+            until: i64::MAX,
+            tells_refusals: true,
+            spare: StateWriter::default(),
+        }
     }
 
     /// Declares a partition, which holds the others back until it makes progress.
@@ -261,26 +271,27 @@ impl Pipeline {
     pub fn freeze(&mut self) -> Vec<StateEntry> {
         let mut entries = Vec::new();
         self.frozen(&mut |node, changes| {
-            entries.extend(changes.into_iter().map(|change| StateEntry {
+            entries.extend(changes.iter().map(|(key, value)| StateEntry {
                 node: node.to_owned(),
-                key: change.key,
-                value: change.value,
+                key: key.to_vec(),
+                value: value.map(<[u8]>::to_vec),
             }));
         });
         entries
     }
 
     /// The state that changed since the last freeze, node by node: the stable name of each, and its changes.
-    pub fn frozen(&mut self, take: &mut dyn FnMut(&str, Vec<StateChange>)) {
-        for (node, changes) in self.dataflow.graph.freeze() {
-            if let Some(name) = self.dataflow.names.get(&node) {
+    pub fn frozen(&mut self, take: &mut dyn FnMut(&str, &StateWriter)) {
+        let names = &self.dataflow.names;
+        self.dataflow.graph.frozen(&mut |node, changes| {
+            if let Some(name) = names.get(&node) {
                 take(name, changes);
             }
-        }
+        });
         for gate in self.gates.values_mut() {
-            let mut writer = StateWriter::default();
-            gate.freeze(&mut writer);
-            take(&format!("source/{}", gate.spec().name), writer.into_changes());
+            self.spare.clear();
+            gate.freeze(&mut self.spare);
+            take(&format!("source/{}", gate.spec().name), &self.spare);
         }
     }
 

@@ -384,10 +384,10 @@ impl StreamTask {
                 placeless = (!changes.is_empty()).then(|| node.to_owned()).or(placeless.take());
                 return;
             };
-            for change in changes {
-                match change.value {
-                    Some(value) => writes.put(*table, &change.key, &value),
-                    None => writes.delete(*table, &change.key),
+            for (key, value) in changes.iter() {
+                match value {
+                    Some(value) => writes.put(*table, key, value),
+                    None => writes.delete(*table, key),
                 }
             }
         });

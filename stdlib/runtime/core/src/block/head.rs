@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::value::{Cell, Value};
 
 /// Each change is its length, its fixed part, its cells, and its length again, so that it can be read from either end.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Head {
     bytes: Vec<u8>,
     /// Where the first change starts: what lies before was drained.
@@ -125,6 +125,17 @@ impl<'a> Row<'a> {
             (0..count).map(|_| from.value()).collect::<Result<Vec<Value>, _>>().map_err(|_| Fault::Malformed)?;
         let cells: Vec<Cell<'_>> = values.iter().map(Value::as_cell).collect();
         f(&cells)
+    }
+}
+
+impl Clone for Head {
+    fn clone(&self) -> Self {
+        Self { bytes: self.bytes.clone(), start: self.start }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.bytes.clone_from(&source.bytes);
+        self.start = source.start;
     }
 }
 

@@ -287,10 +287,10 @@ impl SetSpec {
 }
 
 impl Ring {
-    /// The first tile that a read from `boundary` on can reach.
+    /// Whether no read from `boundary` on can reach a tile.
     #[inline]
-    pub(super) fn first_tile(&self, boundary: i64) -> i64 {
-        tail(boundary, self.keep, self.step)
+    pub(super) fn has_left(&self, tile: i64, boundary: i64) -> bool {
+        has_left(tile, boundary, self.keep, self.step)
     }
 }
 
@@ -307,6 +307,18 @@ impl Suffix {
     #[inline]
     pub(super) fn first_tile(&self, boundary: i64) -> i64 {
         tail(boundary, self.keep, self.step)
+    }
+
+    /// Whether no read from `boundary` on can reach a tile.
+    #[inline]
+    pub(super) fn has_left(&self, tile: i64, boundary: i64) -> bool {
+        has_left(tile, boundary, self.keep, self.step)
+    }
+
+    /// Whether no read from `boundary` on can reach the tile of `time`.
+    #[inline]
+    pub(super) fn is_past(&self, time: i64, boundary: i64) -> bool {
+        lies_before(time, boundary, self.keep, self.step)
     }
 
     /// Whether the state holds the head's rows too, as totals do: `top_k` can take them back.
@@ -334,6 +346,19 @@ pub(super) fn tail(t: i64, size: i64, step: i64) -> i64 {
     t.saturating_sub(size).div_euclid(step)
 }
 
+/// Whether a tile lies before the window: `tile < tail(t, size, step)`, told without dividing.
+#[inline]
+pub(super) fn has_left(tile: i64, t: i64, size: i64, step: i64) -> bool {
+    let Some(next) = tile.checked_add(1) else { return false };
+    next.checked_mul(step).map_or(next < 0, |next| next <= t.saturating_sub(size))
+}
+
+/// Whether the tile of a time lies before the window. Mostly the time itself does not, and is then not divided.
+#[inline]
+pub(super) fn lies_before(time: i64, t: i64, size: i64, step: i64) -> bool {
+    time < t.saturating_sub(size) && time.div_euclid(step) < tail(t, size, step)
+}
+
 #[inline]
 fn holds(filter: Option<usize>, cells: &[Cell<'_>]) -> bool {
     filter.is_none_or(|filter| matches!(cells.get(filter), Some(Cell::Bool(true))))
@@ -345,4 +370,30 @@ fn put<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
         items.push(item);
         items.len() - 1
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn time() -> impl Strategy<Value = i64> {
+        prop_oneof![4 => -200i64..200, 1 => any::<i64>(), 1 => Just(i64::MIN), 1 => Just(i64::MAX)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_tile_has_left_when_the_window_begins_behind_it(
+            time in time(), t in time(), size in prop_oneof![1i64..100, 1..i64::MAX], step in prop_oneof![1i64..30, 1..i64::MAX],
+        ) {
+            let tile = time.div_euclid(step);
+            let expected = tile < tail(t, size, step);
+            prop_assert_eq!(has_left(tile, t, size, step), expected);
+            prop_assert_eq!(lies_before(time, t, size, step), expected);
+            prop_assert!(has_left(i64::MIN, t, size, step) || tail(t, size, step) == i64::MIN);
+        }
+    }
 }

@@ -19,7 +19,7 @@ use crate::exact::{Exact, FARTHEST, Mantissa};
 use crate::value::Cell;
 use crate::wide::I256;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Rows {
     /// The number of rows of each ring, the sums of columns, then the rows ring by ring. Empty before the first row.
     words: Vec<u32>,
@@ -38,6 +38,17 @@ pub(super) fn words(measure: Measure) -> usize {
         // An exponent and a mantissa.
         Total::Float(_) => 5,
         Total::Squares(_) => 9,
+    }
+}
+
+impl Clone for Rows {
+    fn clone(&self) -> Self {
+        Self { words: self.words.clone(), aside: self.aside.clone() }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.words.clone_from(&source.words);
+        self.aside.clone_from(&source.aside);
     }
 }
 
@@ -70,7 +81,7 @@ impl Rows {
             let count = self.words.get(at).map_or(0, |count| *count as usize);
             let tile = time.div_euclid(ring.step);
             let counts = |column: &usize| spec.columns[*column].takes(cells);
-            if tile >= ring.first_tile(boundary) && ring.columns.iter().any(counts) {
+            if !ring.has_left(tile, boundary) && ring.columns.iter().any(counts) {
                 self.add_to(spec, ring, at, (start, count), tile, cells, weight)?;
             }
             start += self.words.get(at).map_or(0, |count| *count as usize) * ring.width;
@@ -241,10 +252,9 @@ impl Rows {
         }
         let mut start = spec.header;
         for (at, ring) in spec.rings.iter().enumerate() {
-            let first = ring.first_tile(boundary);
             let count = self.words[at] as usize;
             let rows = self.words[start..start + count * ring.width].chunks_exact(ring.width);
-            let gone = rows.take_while(|row| index(row) < first).count();
+            let gone = rows.take_while(|row| ring.has_left(index(row), boundary)).count();
             if gone > 0 {
                 for column in ring.columns.iter().map(|column| &spec.columns[*column]) {
                     let rows = self.words[start..start + gone * ring.width].chunks_exact(ring.width);
@@ -254,7 +264,9 @@ impl Rows {
                 self.words.drain(start..start + gone * ring.width);
                 self.words[at] -= gone as u32;
                 if let Some(aside) = &mut self.aside {
-                    aside.retain(|(column, tile), _| spec.columns[*column].ring != at || *tile >= first);
+                    aside.retain(|(column, tile), _| {
+                        spec.columns[*column].ring != at || !ring.has_left(*tile, boundary)
+                    });
                 }
             }
             start += (count - gone) * ring.width;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::SetSpec;
 use super::head::Row;
-use super::plan::{Read, Suffix, tail};
+use super::plan::{Read, Suffix, lies_before, tail};
 use crate::aggregate::{
     Aggregate, AggregateFunc, Edge, EdgeRef, Key, Order, PackedEdge, Tops, Total, better, finish_top, is_gone,
 };
@@ -14,7 +14,7 @@ use crate::hll::{DistinctRef, Distincts, SlidingDistinct};
 use crate::value::{Cell, Value};
 
 /// The state of one suffix aggregate over the settled changes; of `top_k` over all.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum State {
     /// `min`, `max`: tiles, ascending, whose best value no newer tile reaches.
     Extreme(Vec<(i64, Value)>),
@@ -25,6 +25,28 @@ pub(super) enum State {
     Distinct(Distinct),
     /// Rows and sum by tile and value.
     Top(BTreeMap<(i64, Key), (i64, Option<Total>)>),
+}
+
+impl Clone for State {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Extreme(tiles) => Self::Extreme(tiles.clone()),
+            Self::First(tiles) => Self::First(tiles.clone()),
+            Self::Last(last) => Self::Last(last.clone()),
+            Self::Distinct(distinct) => Self::Distinct(distinct.clone()),
+            Self::Top(tiles) => Self::Top(tiles.clone()),
+        }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        match (self, source) {
+            (Self::Distinct(place), Self::Distinct(source)) => {
+                place.values.clone_from(&source.values);
+                place.first = source.first;
+            }
+            (place, source) => *place = source.clone(),
+        }
+    }
 }
 
 /// A state where it lies: in memory or encoded.
@@ -43,9 +65,8 @@ impl<'a> StateRef<'a> {
     #[inline]
     pub(super) fn last_to(self, suffix: &Suffix, read: &Read, t: i64, to: &mut Cell<'a>) -> bool {
         let Self::Last(last) = self else { return false };
-        let first = tail(t, read.size, suffix.step);
         match last {
-            Some(row) if row.place().0.div_euclid(suffix.step) >= first => row.scalar_to(to),
+            Some(row) if !lies_before(row.place().0, t, read.size, suffix.step) => row.scalar_to(to),
             _ => true,
         }
     }
@@ -150,8 +171,7 @@ impl State {
         row: &Row<'_>,
         boundary: i64,
     ) -> Result<(), Fault> {
-        let tile = row.time.div_euclid(suffix.step);
-        if tile < suffix.first_tile(boundary) {
+        if suffix.is_past(row.time, boundary) {
             return Ok(());
         }
         match self {
@@ -166,6 +186,7 @@ impl State {
                 }
             }
             Self::Distinct(distinct) => {
+                let tile = row.time.div_euclid(suffix.step);
                 return row.with_argument(spec, suffix, |cell| distinct.values.insert(cell, tile));
             }
             Self::Extreme(_) | Self::First(_) | Self::Top(_) => {}
@@ -185,10 +206,10 @@ impl State {
         weight: i8,
         boundary: i64,
     ) -> Result<(), Fault> {
-        let tile = time.div_euclid(suffix.step);
-        if !suffix.takes(cells) || tile < suffix.first_tile(boundary) {
+        if !suffix.takes(cells) || suffix.is_past(time, boundary) {
             return Ok(());
         }
+        let tile = time.div_euclid(suffix.step);
         let cell = suffix.argument(cells);
         match self {
             Self::Extreme(tiles) => apply_extreme(suffix.func, tiles, tile, *cell),
@@ -226,23 +247,24 @@ impl State {
         Ok(())
     }
 
-    /// Forgets the tiles before `first`.
-    pub(super) fn expire(&mut self, first: i64, step: i64) {
+    /// Forgets the tiles that no read from `boundary` on can reach.
+    pub(super) fn expire(&mut self, suffix: &Suffix, boundary: i64) {
         match self {
-            Self::Extreme(tiles) => drop_before(tiles, first),
-            Self::First(tiles) => drop_before(tiles, first),
+            Self::Extreme(tiles) => drop_before(tiles, suffix.first_tile(boundary)),
+            Self::First(tiles) => drop_before(tiles, suffix.first_tile(boundary)),
             Self::Last(last) => {
-                if last.place().is_some_and(|(time, _)| time.div_euclid(step) < first) {
+                if last.place().is_some_and(|(time, _)| suffix.is_past(time, boundary)) {
                     *last = PackedEdge::default();
                 }
             }
             Self::Distinct(distinct) => {
-                if distinct.first < first {
-                    distinct.values.expire(first);
-                    distinct.first = first;
+                if suffix.has_left(distinct.first, boundary) {
+                    distinct.first = suffix.first_tile(boundary);
+                    distinct.values.expire(distinct.first);
                 }
             }
             Self::Top(tiles) => {
+                let first = suffix.first_tile(boundary);
                 while let Some(oldest) = tiles.first_entry()
                     && oldest.key().0 < first
                 {

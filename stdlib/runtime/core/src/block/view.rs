@@ -1,7 +1,7 @@
 //! A read of a block, as it lies in memory or encoded: the totals of its tiles, its head and its suffix states.
 
 use super::head::Row;
-use super::plan::{How, Read, tail};
+use super::plan::{How, Read, lies_before};
 use super::state::{Encoded, Pending, State, StateRef};
 use super::{Fault, SetSpec};
 use crate::aggregate::{AggregateFunc, Total};
@@ -110,7 +110,7 @@ impl<H: Changes + ?Sized, S: States + ?Sized> View<'_, H, S> {
             if !is_alone || settled.and_then(StateRef::last_place).is_some_and(|settled| settled >= place) {
                 return false;
             }
-            if row.time.div_euclid(suffix.step) < tail(t, read.size, suffix.step) {
+            if lies_before(row.time, t, read.size, suffix.step) {
                 return true;
             }
             return suffix.args.first().is_none_or(|slot| row.cell_to(*slot, to));

@@ -13,7 +13,7 @@ use crate::bytes::{DecodeError, Reader, write_signed, write_unsigned};
 use crate::value::Cell;
 
 /// Distinct values by newest tile.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SlidingDistinct {
     /// By hash, of exactly one: that and its newest tile, which then need no memory of their own.
     One(u64, i64),
@@ -26,6 +26,26 @@ pub(crate) enum SlidingDistinct {
     },
     /// Every value's encoding and newest tile.
     Exact(BTreeMap<Box<[u8]>, i64>),
+}
+
+impl Clone for SlidingDistinct {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One(hash, tile) => Self::One(*hash, *tile),
+            Self::Sketch { kept, ranks } => Self::Sketch { kept: kept.clone(), ranks: ranks.clone() },
+            Self::Exact(values) => Self::Exact(values.clone()),
+        }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        match (self, source) {
+            (Self::Sketch { kept, ranks }, Self::Sketch { kept: from, ranks: of }) => {
+                kept.clone_from(from);
+                ranks.clone_from(of);
+            }
+            (place, source) => *place = source.clone(),
+        }
+    }
 }
 
 /// The values of a state where they lie.

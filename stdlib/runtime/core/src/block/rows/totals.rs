@@ -3,7 +3,7 @@
 use super::{Word, in_place, index, is_near, load, partition, two_words, words};
 use crate::aggregate::{Measure, Total};
 use crate::block::SetSpec;
-use crate::block::plan::{Column, tail};
+use crate::block::plan::{Column, has_left};
 use crate::bytes::DecodeError;
 
 /// The tiles of a ring.
@@ -42,7 +42,7 @@ pub(super) fn totals<W: Word>(
                 let size = spec.totals[*used].size;
                 let gone = match window {
                     Some((same, gone)) if same == size => gone,
-                    _ => tiles.before(tail(t, size, ring.step)),
+                    _ => tiles.before(|tile| has_left(tile, t, size, ring.step)),
                 };
                 window = Some((size, gone));
                 match column.sum {
@@ -60,16 +60,16 @@ impl<W: Word> Tiles<'_, W> {
         self.words.chunks_exact(self.width)
     }
 
-    /// How many lie before `first`.
+    /// How many have left a window, given which do.
     #[inline]
-    fn before(&self, first: i64) -> usize {
-        let tile = |row: usize| index(&self.words[row * self.width..]);
+    fn before(&self, has_left: impl Fn(i64) -> bool) -> usize {
+        let has_left = |row: usize| has_left(index(&self.words[row * self.width..]));
         // Mostly none or all.
         match self.count.checked_sub(1) {
             None => 0,
-            Some(_) if tile(0) >= first => 0,
-            Some(newest) if tile(newest) < first => self.count,
-            Some(_) => partition(self.count, |row| tile(row) < first),
+            Some(_) if !has_left(0) => 0,
+            Some(newest) if has_left(newest) => self.count,
+            Some(_) => partition(self.count, has_left),
         }
     }
 
