@@ -181,7 +181,9 @@ impl Env<'_> {
             }
             ExprKind::FeatureRead { set, keys } => {
                 let keys = keys.iter().map(|key| self.whole(key)).collect::<Result<Vec<_>, Stop>>()?;
-                let cells = self.scope.world.features_before(set, &keys, self.now, self.scope.cut)?;
+                // What is kept stands where the store does, also where a request names a later instant.
+                let cut = self.scope.cut.min(self.scope.world.end);
+                let cells = self.scope.world.features_before(set, &keys, self.now, cut)?;
                 Value::Record(cells.into_iter().map(|(_, cell)| cell).collect())
             }
             ExprKind::TableRead { table, keys } => {

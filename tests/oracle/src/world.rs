@@ -209,12 +209,13 @@ impl<'w> World<'w> {
         self.features(set, key, t, Until::Arrived(cut))
     }
 
-    /// Places of the records that a feature set leaves out, with the fault.
+    /// Places of the records that a feature set leaves out by the end, with the fault: final rows may come after it.
     ///
     /// # Errors
     /// As [`World::features`].
     pub fn features_left_out(&self, set: &str) -> Result<BTreeSet<(Place, Fault)>, Stop> {
-        Ok(self.input(set)?.left_out.clone())
+        let left_out = &self.input(set)?.left_out;
+        Ok(left_out.iter().filter(|(place, _)| place.arrived < self.end).cloned().collect())
     }
 
     /// Every key of which a feature set has seen anything, in order.

@@ -126,6 +126,10 @@ impl<'r> Flows<'r> {
         }
         if self.random.chance(40) {
             self.join_stream(&mut input, left, "r");
+            if self.random.is_rich() && self.random.chance(30) {
+                input.step("final");
+                input.changes = false;
+            }
         }
         let keys: Vec<Col> = input
             .scope
