@@ -139,10 +139,15 @@ class Inside:
             time.sleep(chance.random() * (0.5 if kill == 0 else 5))
             for process in processes("scoring-alerts"):
                 os.kill(process, signal.SIGKILL)
+        # The cluster takes a second to see that it is gone.
+        seen = wait_for(lambda: self.restarts("scoring-alerts-0") >= 1, 120, 0.5)
         back = self.ready("statefulset", "scoring-alerts")
-        pod = self.node.read("pod", "scoring-alerts-0", "-n", self.space) or {}
-        restarts = [status["restartCount"] for status in pod.get("status", {}).get("containerStatuses", [])]
-        return layer.check("the worker was killed, and is back and ready", back and restarts and restarts[0] >= 1, f"{restarts} {self.words()}")
+        return layer.check("the worker was killed, and is back and ready", seen and back, f"{self.restarts('scoring-alerts-0')} {self.words()}")
+
+    def restarts(self, name):
+        """How often the container of a pod was started again."""
+        pod = self.node.read("pod", name, "-n", self.space) or {}
+        return sum(status["restartCount"] for status in pod.get("status", {}).get("containerStatuses", []))
 
     def trained(self):
         """The steps of the job, each a pod as its workflow would make it, in order; whether the model is that of `fec run`."""
@@ -208,11 +213,11 @@ class Inside:
 
 
 def processes(name):
-    """The processes whose program is called so."""
-    found = []
+    """The processes of pods whose program is called so: what runs beside the cluster has the mounts of this process."""
+    found, ours = [], os.readlink("/proc/self/ns/mnt")
     for place in pathlib.Path("/proc").iterdir():
         try:
-            if place.name.isdigit() and os.readlink(place / "exe").endswith(f"/{name}"):
+            if place.name.isdigit() and os.readlink(place / "exe").endswith(f"/{name}") and os.readlink(place / "ns/mnt") != ours:
                 found.append(int(place.name))
         except OSError:
             pass

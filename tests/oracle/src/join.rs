@@ -43,7 +43,7 @@ impl Scope<'_> {
         let left = self.keyed(join, self.changes(join.left)?, true)?;
         if join.within.is_some() {
             let right = self.keyed(join, self.changes(join.right)?, false)?;
-            return self.interval(join, left, &right);
+            return self.interval(join, &left, &right);
         }
         let mut out = Vec::new();
         let is_table = join.right.ty.boundedness == Boundedness::Table;
@@ -97,7 +97,13 @@ impl Scope<'_> {
         Ok(out)
     }
 
+    /// Whether two rows match; where that cannot be computed, the record of the later one is left out.
     fn matches(&self, join: &Join<'_>, left: &Keyed, right: &Keyed) -> Result<bool, Stop> {
+        let later = left.change.place.clone().max(right.change.place.clone());
+        Ok(self.needed(&later, self.judge(join, left, right))?.unwrap_or(false))
+    }
+
+    fn judge(&self, join: &Join<'_>, left: &Keyed, right: &Keyed) -> Result<bool, Stop> {
         let (Some(a), Some(b)) = (&left.keys, &right.keys) else { return Ok(false) };
         if !a.iter().zip(b).all(|(a, b)| same(a, b)) {
             return Ok(false);
@@ -112,22 +118,26 @@ impl Scope<'_> {
         let (left_names, right_names) = (names(&join.left.ty.columns), names(&join.right.ty.columns));
         let env = self.row(&left_names, &left.change.cells, left.change.time, &left.change.place);
         let env = Env { right: Some(Frame { names: &right_names, cells: &right.change.cells }), ..env };
-        let later = left.change.place.clone().max(right.change.place.clone());
-        Ok(self.needed(&later, env.holds(residual))?.unwrap_or(false))
+        env.holds(residual)
     }
 
-    fn interval(&self, join: &Join<'_>, left: Vec<Keyed>, right: &[Keyed]) -> Result<Vec<Change>, Stop> {
-        let mut lefts: BTreeMap<Identity, Vec<Keyed>> = BTreeMap::new();
-        for left in left {
-            lefts.entry(left.change.identity()).or_default().push(left);
-        }
+    fn interval(&self, join: &Join<'_>, left: &[Keyed], right: &[Keyed]) -> Result<Vec<Change>, Stop> {
+        let (lefts, rights) = (by_row(left), by_row(right));
         let mut out = Vec::new();
         for group in lefts.values() {
             let Some(row) = group.first() else { continue };
             let mut matches = Vec::new();
-            for right in right {
-                if self.matches(join, row, right)? {
-                    matches.push(&right.change);
+            for others in rights.values() {
+                let Some(other) = others.first() else { continue };
+                match self.judge(join, row, other) {
+                    Ok(true) => matches.extend(others.iter().map(|right| &right.change)),
+                    Ok(false) => {}
+                    Err(Stop::Fault(fault)) => {
+                        for place in met(group, others) {
+                            self.needed::<()>(place, Err(Stop::Fault(fault)))?;
+                        }
+                    }
+                    Err(stop) => return Err(stop),
                 }
             }
             let places: BTreeSet<&Place> =
@@ -165,6 +175,30 @@ impl Scope<'_> {
         }
         Ok(out)
     }
+}
+
+/// The changes of each row.
+fn by_row(changes: &[Keyed]) -> BTreeMap<Identity, Vec<&Keyed>> {
+    let mut rows: BTreeMap<Identity, Vec<&Keyed>> = BTreeMap::new();
+    for change in changes {
+        rows.entry(change.change.identity()).or_default().push(change);
+    }
+    rows
+}
+
+/// The places at which a left and a right row meet: one comes, and the other is there. Of one event the right one comes first.
+fn met<'c>(left: &[&'c Keyed], right: &[&'c Keyed]) -> Vec<&'c Place> {
+    let there = |row: &[&Keyed], until: &dyn Fn(&Place) -> bool| -> bool {
+        let changes = row.iter().map(|keyed| &keyed.change);
+        changes.filter(|change| until(&change.place)).map(|change| change.weight).sum::<i64>() > 0
+    };
+    let comes = |row: &[&'c Keyed]| -> Vec<&'c Place> {
+        row.iter().map(|keyed| &keyed.change).filter(|change| change.weight > 0).map(|change| &change.place).collect()
+    };
+    let mut places: Vec<&Place> = comes(right);
+    places.retain(|place| there(left, &|other| other < *place));
+    places.extend(comes(left).into_iter().filter(|place| there(right, &|other| other <= *place)));
+    places
 }
 
 /// What a left row gives with the right rows that match it and are there.

@@ -324,8 +324,11 @@ impl Operator for IntervalJoin {
                             None => true,
                             Some(Ok(cell)) => cell == Cell::Bool(true),
                             Some(Err(fault)) => {
-                                let detail = "the condition of a join cannot be computed";
-                                cx.dead(&self.spec.flow, order, Reason::Fault(fault), detail);
+                                // Of a row that is taken back it was told when it came.
+                                if weight > 0 {
+                                    let detail = "the condition of a join cannot be computed";
+                                    cx.dead(&self.spec.flow, order, Reason::Fault(fault), detail);
+                                }
                                 false
                             }
                         };

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::{
-    LATENESS, Results, Row, SECOND, accepted, column, consolidated, events, join_spec, kinds, micro_batches, rows,
-    schema,
+    Event, LATENESS, Results, Row, SECOND, accepted, column, consolidated, events, join_spec, kinds, micro_batches,
+    rows, schema,
 };
 use flow_core::aggregate::AggregateFunc;
+use flow_core::batch::Batch;
 use flow_core::block::WindowedAggregate;
+use flow_core::fault::Fault;
 use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_core::value::Value;
 use flow_operators::expression::Environment;
@@ -21,6 +23,7 @@ use flow_operators::finality::Final;
 use flow_operators::graph::{Feed, Graph, SinkId};
 use flow_operators::interval_join::{Interval, IntervalJoin};
 use flow_operators::join::{JoinKind, Pick};
+use flow_operators::operator::{Context, Operator};
 use proptest::prelude::*;
 
 const LOW: i64 = -5 * SECOND;
@@ -173,4 +176,27 @@ proptest! {
             prop_assert_eq!(reader.read(bytes, now, &[]).unwrap(), vec![Ok(Value::Int(rows)), Ok(Value::Int(total))]);
         }
     }
+}
+
+#[test]
+fn a_condition_that_cannot_be_computed_is_told_where_two_rows_meet() {
+    let interval = Interval { low: LOW, high: HIGH, left_lateness: LATENESS, right_lateness: LATENESS };
+    let mut join = IntervalJoin::new(join_spec(JoinKind::Left, Pick::All, schema()), interval);
+    let mut cx = Context::new(Environment::default());
+    let batch = |source, offset, n| {
+        let event = Event { source, partition: 0, offset, stamp: offset, key: Some("a"), n, at: 0, id: None };
+        let (mut accepted, _) = accepted(&[event], LATENESS);
+        accepted.pop_first().unwrap().1
+    };
+    let none = Batch::empty(&schema());
+    let left = Batch { lineage: vec![7], ..batch(0, 1, Ok(1)) };
+    let gone = Batch { lineage: vec![7], weight: vec![-1], ..batch(0, 3, Ok(1)) };
+    let mut told = |left: &Batch, right: &Batch| {
+        join.process(&[left.clone(), right.clone()], &mut cx).unwrap();
+        cx.take_dead().iter().map(|letter| letter.order.offset).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&left, &none), [0; 0]);
+    assert_eq!(told(&none, &batch(1, 2, Err(Fault::Overflow))), [2], "the later row is the one that is told");
+    assert_eq!(told(&gone, &none), [0; 0], "who goes is not asked again");
+    assert_eq!(told(&none, &batch(1, 4, Err(Fault::Overflow))), [0; 0], "nobody is there to be met");
 }
