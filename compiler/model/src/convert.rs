@@ -316,10 +316,8 @@ impl Checker<'_> {
         if let Kind::List(item) = &expr.ty.kind
             && item.kind == Kind::Null
         {
-            // Such a list has no items, or none but absent ones.
-            let is_empty = !item.optional && !expr.ty.optional;
-            let kind = if is_empty { ExprKind::List(Vec::new()) } else { expr.kind };
-            return Expr { kind, ty: as_optional, span };
+            let has_items = item.optional;
+            return self.convert_untyped(expr, has_items, as_optional);
         }
         if same_representation(&expr.ty, &as_optional) {
             return expr;
@@ -329,6 +327,23 @@ impl Checker<'_> {
             return self.convert_record(expr, &from, &fields);
         }
         Expr { kind: ExprKind::Convert(Box::new(expr)), ty: as_optional, span }
+    }
+
+    /// A list of which no item says a type, as one of type `to`: it is empty, or has absent items alone (`has_items`).
+    fn convert_untyped(&mut self, expr: Expr, has_items: bool, to: Type) -> Expr {
+        let span = expr.span;
+        if has_items {
+            let found = Diagnostic::error(codes::E0301, span, "nothing says of what type the items of this list are");
+            self.report(found.help("write it where it is used: `[null]` there has the type that is wanted"));
+            return self.wrong(span);
+        }
+        let empty = Expr { kind: ExprKind::List(Vec::new()), ty: Type::required(to.kind.clone()), span };
+        if !expr.ty.optional {
+            return empty;
+        }
+        let absent = Expr { kind: ExprKind::IsAbsent(Box::new(expr)), ty: Type::required(Kind::Bool), span };
+        let nothing = null(to.clone(), span);
+        Expr { kind: ExprKind::If(Box::new(absent), Box::new(nothing), Box::new(empty)), ty: to, span }
     }
 
     fn convert_record(&mut self, expr: Expr, from: &Record, to: &Record) -> Expr {
