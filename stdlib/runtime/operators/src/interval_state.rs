@@ -37,29 +37,32 @@ pub(crate) struct Stored {
     pub(crate) matches: Vec<RowId>,
 }
 
-/// The rows with one key. Each side is sorted by the ids of its rows, which stand with the rows alone: mostly there are
-/// few rows of a key and many keys, new rows come at the end, and old ones go at the front.
+/// One thing for each side.
 #[derive(Debug, Default)]
-struct Group {
-    left: VecDeque<Slot>,
-    right: VecDeque<Slot>,
+struct Sides<T> {
+    left: T,
+    right: T,
 }
 
-impl Group {
-    fn side(&self, side: Side) -> &VecDeque<Slot> {
+impl<T> Sides<T> {
+    fn get(&self, side: Side) -> &T {
         match side {
             Side::Left => &self.left,
             Side::Right => &self.right,
         }
     }
 
-    fn side_mut(&mut self, side: Side) -> &mut VecDeque<Slot> {
+    fn get_mut(&mut self, side: Side) -> &mut T {
         match side {
             Side::Left => &mut self.left,
             Side::Right => &mut self.right,
         }
     }
 }
+
+/// The rows with one key. Each side is sorted by the ids of its rows, which stand with the rows alone: mostly there are
+/// few rows of a key and many keys, new rows come at the end, and old ones go at the front.
+type Group = Sides<VecDeque<Slot>>;
 
 /// Where in one side of a group the rows from `id` on begin.
 fn place(group: &VecDeque<Slot>, rows: &Keyed<Stored>, id: RowId) -> usize {
@@ -70,9 +73,7 @@ fn place(group: &VecDeque<Slot>, rows: &Keyed<Stored>, id: RowId) -> usize {
 pub(crate) struct IntervalState {
     rows: Keyed<Stored>,
     groups: HashMap<Arc<[u8]>, Group>,
-    /// The rows of each side by time.
-    left: BTreeSet<(i64, Slot)>,
-    right: BTreeSet<(i64, Slot)>,
+    by_time: Sides<BTreeSet<(i64, Slot)>>,
 }
 
 impl IntervalState {
@@ -120,13 +121,12 @@ impl IntervalState {
     /// Has a row that is there found by its key and its time.
     fn index(&mut self, side: Side, slot: Slot) {
         let Some(stored) = self.rows.get(slot) else { return };
-        let by_time = if side == Side::Left { &mut self.left } else { &mut self.right };
-        by_time.insert((stored.id.time, slot));
+        self.by_time.get_mut(side).insert((stored.id.time, slot));
         if !self.groups.contains_key(&stored.key) {
             self.groups.insert(Arc::clone(&stored.key), Group::default());
         }
         let Some(group) = self.groups.get_mut(&stored.key) else { return };
-        let group = group.side_mut(side);
+        let group = group.get_mut(side);
         let at = place(group, &self.rows, stored.id);
         if group.get(at) != Some(&slot) {
             group.insert(at, slot);
@@ -136,10 +136,9 @@ impl IntervalState {
     /// Makes a row invisible to later rows; [`IntervalState::remove`] forgets it.
     pub(crate) fn hide(&mut self, side: Side, slot: Slot) {
         let Some(stored) = self.rows.get(slot) else { return };
-        let by_time = if side == Side::Left { &mut self.left } else { &mut self.right };
-        by_time.remove(&(stored.id.time, slot));
+        self.by_time.get_mut(side).remove(&(stored.id.time, slot));
         let Some(group) = self.groups.get_mut(&stored.key) else { return };
-        let rows = group.side_mut(side);
+        let rows = group.get_mut(side);
         let at = place(rows, &self.rows, stored.id);
         if rows.get(at) == Some(&slot) {
             rows.remove(at);
@@ -156,7 +155,7 @@ impl IntervalState {
     /// The rows of a side with this key and a time between `low` and `high`, both included, by (time, place).
     pub(crate) fn range(&self, side: Side, key: &[u8], low: i64, high: i64) -> impl Iterator<Item = Slot> + '_ {
         let first = RowId { time: low, order: Order::first(), number: 0 };
-        let group = self.groups.get(key).filter(|_| low <= high).map(|group| group.side(side));
+        let group = self.groups.get(key).filter(|_| low <= high).map(|group| group.get(side));
         let group = group.into_iter().flat_map(move |group| group.range(place(group, &self.rows, first)..).copied());
         group.take_while(move |slot| self.rows.get(*slot).is_some_and(|stored| stored.id.time <= high))
     }
@@ -170,8 +169,8 @@ impl IntervalState {
     /// Forgets the rows of a side whose time is before `oldest`.
     pub(crate) fn expire(&mut self, side: Side, oldest: i64) {
         loop {
-            let rows = if side == Side::Left { &self.left } else { &self.right };
-            let Some((_, slot)) = rows.first().copied().filter(|(time, _)| *time < oldest) else { break };
+            let first = self.by_time.get(side).first().copied();
+            let Some((_, slot)) = first.filter(|(time, _)| *time < oldest) else { break };
             self.hide(side, slot);
             self.remove(slot);
         }
@@ -195,8 +194,7 @@ impl IntervalState {
     pub(crate) fn rollback(&mut self) -> Result<(), OperatorError> {
         self.rows.rollback()?;
         self.groups.clear();
-        self.left.clear();
-        self.right.clear();
+        self.by_time = Sides::default();
         let slots: Vec<Slot> = self.rows.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             let (side, _) = read_key(self.rows.key(slot))?;
