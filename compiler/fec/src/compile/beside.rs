@@ -76,12 +76,7 @@ pub fn recover(place: &Path, built: &[&str]) {
             let _ = fs::rename(&path, place);
             continue;
         }
-        for part in built {
-            let (from, to) = (path.join(part), place.join(part));
-            if from.is_dir() && !to.exists() && to.parent().is_some_and(Path::is_dir) {
-                let _ = fs::rename(from, to);
-            }
-        }
+        let _ = carry(built, &path, place);
         let _ = fs::remove_dir_all(&path);
     }
     for path in left(place, NEW) {
@@ -89,6 +84,20 @@ pub fn recover(place: &Path, built: &[&str]) {
             let _ = fs::remove_dir_all(&path);
         }
     }
+}
+
+/// Moves what was built (`built`, below a folder) from a former folder to the one in its place, where that has none.
+///
+/// # Errors
+/// The place to which something cannot be moved, and why.
+pub fn carry(built: &[&str], from: &Path, to: &Path) -> Result<(), (PathBuf, io::Error)> {
+    for part in built {
+        let (from, to) = (from.join(part), to.join(part));
+        if from.is_dir() && !to.exists() && to.parent().is_some_and(Path::is_dir) {
+            fs::rename(from, &to).map_err(|error| (to, error))?;
+        }
+    }
+    Ok(())
 }
 
 fn prefix(place: &Path, what: &str) -> String {
@@ -102,7 +111,8 @@ fn beside(place: &Path, what: &str) -> PathBuf {
 /// The folders beside `place` that have such a name.
 fn left(place: &Path, what: &str) -> Vec<PathBuf> {
     let prefix = prefix(place, what);
-    let is_drawn = |end: &str| end.len() == unique().len() && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let length = unique().len();
+    let is_drawn = |end: &str| end.len() == length && end.bytes().all(|byte| byte.is_ascii_hexdigit());
     let entries = place.parent().map(fs::read_dir);
     let mut found: Vec<PathBuf> = entries
         .into_iter()

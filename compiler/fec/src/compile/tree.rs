@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use fec_plan::OutputFile;
 
-use super::beside::{Held, recover};
+use super::beside::{Held, carry, recover};
 use super::manifest::{self, Manifest};
 use crate::output::Failure;
 
@@ -123,12 +123,8 @@ fn swap(place: &Path, staged: &Path) -> Result<Option<Held>, Failure> {
         }
         return Err(refused(place, &error));
     }
-    for built in BUILT {
-        let Some(former) = &former else { continue };
-        let (from, to) = (former.path().join(built), place.join(built));
-        if from.is_dir() && to.parent().is_some_and(Path::is_dir) {
-            fs::rename(&from, &to).map_err(|error| refused(&to, &error))?;
-        }
+    if let Some(former) = &former {
+        carry(BUILT, former.path(), place).map_err(|(path, error)| refused(&path, &error))?;
     }
     Ok(former)
 }
