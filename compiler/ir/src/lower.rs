@@ -54,6 +54,11 @@ impl Scope {
         Self { path: path.into(), plane, bindings: HashMap::new(), guards: Vec::new(), statements: Vec::new() }
     }
 
+    /// The nodes of the bindings that the conditions around a statement read.
+    fn read_by_guards(&self) -> BTreeSet<NodeId> {
+        self.read_by(self.guards.iter().map(|(guard, _)| guard))
+    }
+
     /// The nodes of the bindings that expressions read.
     fn read_by<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> BTreeSet<NodeId> {
         let mut needed = BTreeSet::new();

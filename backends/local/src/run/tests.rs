@@ -183,6 +183,34 @@ job nightly {
 }
 
 #[test]
+fn what_a_condition_of_a_job_reads_is_computed_though_nothing_else_reads_it() {
+    let job = r"
+sink kept: rows<{ id: string }> {}
+sink other: rows<{ id: string }> {}
+job nightly {
+  most = 1 + int(2.5)
+  day  = date(now)
+  if most > 2 {
+    again = most * 2
+    if again == 6 { emit sales |> take 3 |> select id to kept } else { emit sales |> select id to other }
+  }
+  if day < 2026-01-01 { emit sales |> select id to other } else { emit sales |> select id, now_ = now to report }
+  model = gbdt(sales, label: amount > 3, trees: 2, depth: 2, features: [amount, n])
+  if day == 2026-01-01 { publish model as scorer } else { publish model as never }
+}";
+    let mut run = start(&format!("{SALES}{job}"), true);
+    run.end().unwrap();
+    assert_eq!(run.failures(), Vec::<String>::new());
+    let lines = |name: &str| std::fs::read_to_string(run.folder.path().join(format!("state/lake/{name}.jsonl")));
+    assert_eq!(lines("kept").unwrap().lines().count(), 3);
+    assert!(lines("other").is_err(), "no statement that is reached writes it");
+    assert_eq!(run.report().lines().count(), 6_000);
+    let models: Vec<_> = std::fs::read_dir(run.folder.path().join("state/models")).unwrap().flatten().collect();
+    assert!(models.iter().any(|model| model.file_name() == "scorer"), "{models:?}");
+    assert!(models.iter().all(|model| model.file_name() != "never"), "{models:?}");
+}
+
+#[test]
 fn once_means_once() {
     let job = r#"
 @schedule("* * * * *")

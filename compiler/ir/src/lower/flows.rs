@@ -61,15 +61,13 @@ impl Lowering<'_> {
                 let place = self.place(rows);
                 let node = self.named_node(scope, &sink, Op::Emit { sink }, ty, place, span);
                 let id = self.ir.graph.add(node, &[rows]);
-                if scope.plane == Plane::Online {
-                    let needed = scope.read_by(scope.guards.iter().map(|(guard, _)| guard));
-                    self.connect_all(id, &needed);
-                }
+                self.connect_all(id, &scope.read_by_guards());
                 scope.statements.push(id);
             }
             Item::Publish { model, name, gate, span } => {
                 let gate = gate.map(|gate| self.hoist(gate, scope));
-                let needed = scope.read_by(&gate);
+                let mut needed = scope.read_by_guards();
+                needed.extend(scope.read_by(&gate));
                 let op = Op::Publish { model: name, gate };
                 let mut node = self.value_node(scope, name, op, Type::required(Kind::Bool), span);
                 node.binding = None;
@@ -96,7 +94,8 @@ impl Lowering<'_> {
 
     /// A value over bindings, where all enclosing `if`s chose so.
     fn guarded(&mut self, name: Symbol, value: Expr, op: fn(Expr) -> Op, span: Span, scope: &Scope) -> (Node, Needed) {
-        let needed = scope.read_by(scope.guards.iter().map(|(guard, _)| guard).chain([&value]));
+        let mut needed = scope.read_by_guards();
+        needed.extend(scope.read_by([&value]));
         let ty = value.ty.clone();
         (self.value_node(scope, name, op(value), ty, span), needed)
     }
@@ -161,6 +160,7 @@ impl Lowering<'_> {
         node.binding = Some(name);
         node.settings = settings;
         let id = self.ir.graph.add(node, &inputs);
+        self.connect_all(id, &scope.read_by_guards());
         self.bind(scope, name, id);
     }
 
