@@ -29,6 +29,7 @@ pub fn check(files: &[(FileId, &ast::File)], options: &CheckOptions) -> (Model, 
     checker.collect(files);
     checker.solution(files);
     checker.declarations();
+    checker.check_topics();
     checker.flows();
     checker.targets(files);
     checker.tests(files);

@@ -8,7 +8,7 @@ use fec_syntax::ast::{self, TypeKind};
 
 use crate::aggregates::is_key;
 use crate::check::Checker;
-use crate::model::{Format, Shape, Source, TimeUnit};
+use crate::model::{Format, Shape, Sink, Source, TimeUnit};
 use crate::names::{Decl, Known, SourceInfo, suggest};
 use crate::types::{Boundedness, Column, Kind, Record, RelationType};
 
@@ -141,6 +141,26 @@ impl<'a> Checker<'a> {
         };
         self.model.sources.push(source);
         Known::Source(Rc::new(info))
+    }
+
+    /// What is emitted lies apart from what comes from outside: a topic of both names is two.
+    pub(crate) fn check_topics(&mut self) {
+        let mut found = Vec::new();
+        for source in self.model.sources.iter().filter(|source| source.shape == Shape::Stream) {
+            let writes =
+                |sink: &&Sink| sink.shape != Shape::Rows && sink.topic == source.topic && sink.name != source.name;
+            if let Some(sink) = self.model.sinks.iter().find(writes) {
+                let message = format!("nothing that is emitted to `{}` comes to `{}` yet", sink.name, source.name);
+                found.push(
+                    Diagnostic::warning(codes::W0002, source.span, message)
+                        .label(sink.span, format!("writes the topic `{}`, too", sink.topic))
+                        .help("give the rows that are emitted a name, `view v = …`, and read `v` in both places"),
+                );
+            }
+        }
+        for one in found {
+            self.report(one);
+        }
     }
 
     /// The columns after `key` of a table.
