@@ -212,12 +212,19 @@ pub(crate) fn unfiltered() -> Result<Ir, String> {
     plan(&PROGRAM.replace(PREDICATE, ""))
 }
 
-/// One pass over so many payments of so many cards, untracked and unmeasured: what a profiler is to look at.
+/// Some passes over so many payments of so many cards, untracked and unmeasured: what a profiler is to look at.
 ///
 /// # Errors
 /// As [`run`].
-pub fn pass(rows: usize, cards: usize) -> Result<usize, String> {
-    run_pipeline(&plan(PROGRAM)?, &Payments::generate(rows, cards, 30), Kept::No).map(|given| given.rows.len())
+pub fn passes(rows: usize, cards: usize, rounds: usize) -> Result<usize, String> {
+    let (plan, payments) = (plan(PROGRAM)?, Payments::generate(rows, cards, 30));
+    let mut alerts = 0;
+    for _ in 0..rounds {
+        let given = run_pipeline(&plan, &payments, Kept::No)?;
+        eprintln!("{:.3} CPU seconds", given.took.cpu);
+        alerts = given.rows.len();
+    }
+    Ok(alerts)
 }
 
 /// The figures of stored state alone, its reads many times over: what a profiler is to look at.

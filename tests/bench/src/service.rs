@@ -203,38 +203,74 @@ pub fn has_taskset() -> bool {
     cores > 1 && probe.is_ok_and(|status| status.success())
 }
 
+/// One connection of [`paced`].
+struct Paced {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    read: usize,
+    /// The number of the request that it sends next, or waits for an answer to.
+    number: usize,
+    is_waiting: bool,
+}
+
+impl Paced {
+    fn connect(address: SocketAddr, number: usize) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, buffer: vec![0; 16 << 10], read: 0, number, is_waiting: false })
+    }
+
+    /// Whether the answer has come that it waits for.
+    fn is_answered(&mut self) -> Result<bool, String> {
+        match self.stream.read(self.buffer.get_mut(self.read..).unwrap_or_default()) {
+            Ok(0) => return Err("the server closed the connection, or its answer is too long".to_owned()),
+            Ok(more) => self.read += more,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error.to_string()),
+        }
+        let so_far = self.buffer.get(..self.read).unwrap_or_default();
+        if !is_whole(so_far)? {
+            return Ok(false);
+        }
+        is_decision(so_far)?;
+        (self.read, self.is_waiting) = (0, false);
+        self.number += CONNECTIONS;
+        Ok(true)
+    }
+}
+
 /// Asks `rate` times a second over [`CONNECTIONS`] connections for so long, whether answers have come or not; how long each
-/// took since it was due, in seconds, sorted.
+/// took since it was due, in seconds, sorted. One thread looks at all connections in turn and never sleeps: what wakes a
+/// thread late would count as the server's time.
 ///
 /// # Errors
 /// An answer that is no decision, or none.
 pub fn paced(address: SocketAddr, requests: &[Vec<u8>], rate: f64, lasting: Duration) -> Result<Vec<f64>, String> {
-    let began = Instant::now();
+    const PATIENCE: Duration = Duration::from_secs(30);
     let total = (rate * lasting.as_secs_f64()) as usize;
-    let ask = |first: usize| -> Result<Vec<f64>, String> {
-        let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let mut buffer = vec![0; 16 << 10];
-        let mut times = Vec::new();
-        for number in (first..total).step_by(CONNECTIONS) {
-            let due = Duration::from_secs_f64(number as f64 / rate);
-            std::thread::sleep(due.saturating_sub(began.elapsed()));
-            let request = requests.get(number % requests.len().max(1)).ok_or("there are no requests")?;
-            stream.write_all(request).map_err(|error| error.to_string())?;
-            is_decision(answer(&mut stream, &mut buffer)?)?;
-            times.push((began.elapsed().saturating_sub(due)).as_secs_f64());
+    let due = |number: usize| Duration::from_secs_f64(number as f64 / rate);
+    let connections = (0..CONNECTIONS).map(|first| Paced::connect(address, first));
+    let mut connections = connections.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    let mut times = Vec::with_capacity(total);
+    let began = Instant::now();
+    while times.len() < total {
+        for connection in &mut connections {
+            let number = connection.number;
+            if connection.is_waiting && connection.is_answered()? {
+                times.push((began.elapsed().saturating_sub(due(number))).as_secs_f64());
+            }
+            let number = connection.number;
+            if !connection.is_waiting && number < total && due(number) <= began.elapsed() {
+                let request = requests.get(number % requests.len().max(1)).ok_or("there are no requests")?;
+                connection.stream.write_all(request).map_err(|error| error.to_string())?;
+                connection.is_waiting = true;
+            }
         }
-        Ok(times)
-    };
-    let mut times: Vec<f64> = std::thread::scope(|scope| {
-        let ask = &ask;
-        let threads: Vec<_> = (0..CONNECTIONS).map(|first| scope.spawn(move || ask(first))).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<f64>, String>>| {
-            thread.join().map_err(|_| "a thread of the load died".to_owned())?
-        };
-        threads.into_iter().map(join).collect::<Result<Vec<_>, String>>()
-    })?
-    .concat();
+        if began.elapsed() > lasting + PATIENCE {
+            return Err(format!("{} of {total} requests were answered", times.len()));
+        }
+    }
     times.sort_by(f64::total_cmp);
     Ok(times)
 }
@@ -269,22 +305,24 @@ pub fn load(address: SocketAddr, requests: &[Vec<u8>], lasting: Duration) -> Res
 /// The bytes of one answer.
 fn answer<'a>(stream: &mut TcpStream, buffer: &'a mut [u8]) -> Result<&'a [u8], String> {
     let mut read = 0;
-    loop {
+    while !is_whole(buffer.get(..read).unwrap_or_default())? {
         let free = buffer.get_mut(read..).filter(|free| !free.is_empty()).ok_or("an answer is too long")?;
         match stream.read(free).map_err(|error| error.to_string())? {
             0 => return Err("the server closed the connection".to_owned()),
             more => read += more,
         }
-        let so_far = buffer.get(..read).unwrap_or_default();
-        let Some(head) = so_far.windows(4).position(|end| end == b"\r\n\r\n") else { continue };
-        let length = std::str::from_utf8(so_far.get(..head).unwrap_or_default())
-            .ok()
-            .and_then(|head| head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok()))
-            .ok_or("an answer does not say its length")?;
-        if read >= head + 4 + length {
-            return Ok(buffer.get(..read).unwrap_or_default());
-        }
     }
+    Ok(buffer.get(..read).unwrap_or_default())
+}
+
+/// Whether all bytes of an answer are there.
+fn is_whole(so_far: &[u8]) -> Result<bool, String> {
+    let Some(head) = so_far.windows(4).position(|end| end == b"\r\n\r\n") else { return Ok(false) };
+    let length = std::str::from_utf8(so_far.get(..head).unwrap_or_default())
+        .ok()
+        .and_then(|head| head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok()))
+        .ok_or("an answer does not say its length")?;
+    Ok(so_far.len() >= head + 4 + length)
 }
 
 fn is_decision(answer: &[u8]) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! The HTTP rim of services: routes, health, metrics and a clean stop. What an endpoint answers is not decided here.
 
+mod accept;
 mod metrics;
 mod server;
 

@@ -12,10 +12,10 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
-use axum::serve::ListenerExt;
 use http_body_util::BodyExt;
 use tokio::sync::watch;
 
+use crate::accept::accept;
 use crate::metrics::Metrics;
 use crate::{Answer, Call, Route, Status};
 
@@ -25,8 +25,9 @@ const MOST_BODY: usize = 1 << 20;
 /// How long a body may take to come.
 const BODY: Duration = Duration::from_secs(30);
 
-/// How long requests may take to end after the stop.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long a connection may take to its next request: longer than a load balancer commonly keeps one that is idle, so that
+/// mostly the side that asks is the one that closes.
+const IDLE: Duration = Duration::from_secs(75);
 
 /// Why a server could not start.
 #[derive(Debug)]
@@ -85,6 +86,12 @@ pub fn serve(
     status: Arc<dyn Status>,
     metrics: Arc<Metrics>,
 ) -> Result<Server, ServerError> {
+    serve_router(address, router(routes, status, metrics), IDLE)
+}
+
+/// Serves a router on an address; a connection whose next request does not begin and bring its whole head within `idle` is
+/// closed.
+fn serve_router(address: SocketAddr, router: Router, idle: Duration) -> Result<Server, ServerError> {
     let refused = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             ServerError(format!("port {} is in use; choose another with --port, or 0 for a free one", address.port()))
@@ -97,31 +104,17 @@ pub fn serve(
     let listener = TcpListener::bind(address).map_err(refused)?;
     listener.set_nonblocking(true).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    let router = router(routes, status, metrics);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .thread_name("http")
         .build()
         .map_err(|error| ServerError(format!("cannot start the threads of the server: {error}")))?;
-    let (stop, mut stopped) = watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
     let work = move || {
         runtime.block_on(async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-            // A response is one write: there is nothing to wait for. Where that cannot be said, it is only later.
-            let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
-            let mut draining = stopped.clone();
-            let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-                let _ = stopped.wait_for(|stop| *stop).await;
-            });
-            let overdue = async move {
-                let _ = draining.wait_for(|stop| *stop).await;
-                tokio::time::sleep(DRAIN).await;
-            };
-            tokio::select! {
-                _ = serving => {}
-                () = overdue => {}
-            }
+            accept(listener, router, idle, stopped).await;
         });
         runtime.shutdown_background();
     };
@@ -311,6 +304,7 @@ mod tests {
     use std::net::TcpStream;
 
     use super::*;
+    use crate::accept::DRAIN;
     use crate::{Answer, Call, Endpoint, HeaderName, HeaderValue};
 
     struct Echo;
@@ -440,6 +434,30 @@ mod tests {
         let began = std::time::Instant::now();
         stopping.join().unwrap();
         assert!(began.elapsed() < DRAIN / 2);
+    }
+
+    #[test]
+    fn a_connection_that_asks_nothing_is_closed_and_one_that_asks_is_kept() {
+        let idle = Duration::from_millis(400);
+        let router = router(&[], Arc::new(Ready), Arc::default());
+        let server = serve_router(SocketAddr::from(([127, 0, 0, 1], 0)), router, idle).unwrap();
+        let connect = || {
+            let stream = TcpStream::connect(server.address()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream
+        };
+        let (mut silent, mut halting, mut asking) = (connect(), connect(), connect());
+        halting.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n").unwrap();
+        let mut answer = [0; 4096];
+        for _ in 0..8 {
+            std::thread::sleep(idle / 4);
+            asking.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            let read = asking.read(&mut answer).unwrap();
+            assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "it has been there for longer than one may be idle");
+        }
+        for stream in [&mut silent, &mut halting, &mut asking] {
+            assert_eq!(stream.read(&mut answer).unwrap(), 0, "it was closed");
+        }
     }
 
     #[test]
