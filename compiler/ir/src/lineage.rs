@@ -224,7 +224,8 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(Symbol, Sources)> {
                 keys.iter().map(|(name, key)| (*name, reads(first, key))).collect();
             for aggregate in aggregates {
                 let parts = aggregate.exprs();
-                known.insert(aggregate.name, parts.flat_map(|part| reads(first, part)).collect());
+                let keys = keys.iter().map(|(_, key)| key);
+                known.insert(aggregate.name, parts.chain(keys).flat_map(|part| reads(first, part)).collect());
             }
             let scalars: Vec<(Symbol, Sources)> =
                 outputs.iter().map(|(name, value)| (*name, derived(value, &known))).collect();
@@ -262,8 +263,16 @@ fn origins(ir: &Ir, id: NodeId, node: &Node) -> Vec<(Symbol, Sources)> {
             sources.extend(publishes(ir, model).into_iter().map(|node| (node, *model)));
             names.map(|name| (name, sources.clone())).collect()
         }
-        Op::ReadTable { keys: values, .. } | Op::Call { arguments: values, .. } => {
-            let sources = bound(&values.iter().collect::<Vec<_>>());
+        Op::ReadTable { table, keys } => {
+            let mut sources = bound(&keys.iter().collect::<Vec<_>>());
+            if let Some(view) = ir.view(table) {
+                let read = view.kept.unwrap_or(view.node);
+                sources.extend(view.columns.iter().map(|column| (read, column.name)));
+            }
+            names.map(|name| (name, sources.clone())).collect()
+        }
+        Op::Call { arguments, .. } => {
+            let sources = bound(&arguments.iter().collect::<Vec<_>>());
             names.map(|name| (name, sources.clone())).collect()
         }
         Op::Scalar { value } | Op::Respond { value } | Op::Rows { value } => {

@@ -1,6 +1,7 @@
 //! Small plans: what the verifier refuses in them, and what each pass does to them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure is the test's failure")]
 
+mod lineage;
 mod passes;
 mod verifier;
 
