@@ -221,10 +221,35 @@ impl Check<'_> {
             {
                 self.fail("gets other columns than its sink has".to_owned());
             }
+            (Op::Final, Some(input), _) if !input.timed => self.fail("waits for rows that have no time".to_owned()),
             (Op::Part { .. }, Some(input), _) if !matches!(input.op, Op::Split { .. }) => {
                 self.fail("is a part of something that is not a split".to_owned());
             }
             _ => {}
+        }
+        self.bindings();
+    }
+
+    /// What its expressions read by name is given to it.
+    fn bindings(&mut self) {
+        let mut read: Vec<Symbol> = Vec::new();
+        walk::each_expr(&self.node.op, &mut |expr| {
+            walk::visit(expr, &mut |part| {
+                if let ExprKind::Binding(name) = &part.kind {
+                    walk::add(&mut read, *name);
+                }
+            });
+        });
+        if read.is_empty() {
+            return;
+        }
+        let givers = self.ir.graph.bindings(self.id);
+        let given = |name: &Symbol| {
+            let gives = |node: &Node| node.binding.as_ref() == Some(name) || has(&node.columns, *name);
+            givers.iter().any(|giver| self.ir.graph.get(*giver).is_some_and(gives))
+        };
+        if let Some(missing) = read.iter().find(|name| !given(name)) {
+            self.fail(format!("reads the value `{missing}`, which it is not given"));
         }
     }
 

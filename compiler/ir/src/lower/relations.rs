@@ -1,7 +1,5 @@
 //! Relational pipelines.
 
-use std::collections::BTreeSet;
-
 use fec_diagnostics::Span;
 use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
@@ -9,7 +7,7 @@ use fec_model::relation::{JoinKind, JoinPick, Relation, RelationOp};
 use fec_model::types::{Boundedness, Column, Columns, Kind, Record, RelationType, Type};
 
 use super::{Lowering, Scope};
-use crate::graph::NodeId;
+use crate::graph::{Node, NodeId};
 use crate::op::{Op, Step};
 use crate::walk;
 
@@ -17,7 +15,6 @@ impl Lowering<'_> {
     /// Lowers a relation; gives the node of its rows.
     pub(super) fn relation(&mut self, relation: Relation, scope: &mut Scope) -> NodeId {
         let Relation { op, ty, span } = relation;
-        let nothing = BTreeSet::new();
         match op {
             RelationOp::Error => self.empty(scope, ty, span),
             RelationOp::Source(name) => {
@@ -41,28 +38,22 @@ impl Lowering<'_> {
             }
             RelationOp::Rows(value) => {
                 let value = self.hoist(*value, scope);
-                let needed = scope.read_by([&value]);
                 let node = self.row_node(scope, Op::Rows { value }, ty, (0, None), span);
-                let id = self.ir.graph.add(node, &[]);
-                self.connect_all(id, &needed);
-                id
+                self.reading(node, &[], scope)
             }
             RelationOp::Where { input, condition } => {
                 let condition = self.hoist(condition, scope);
-                let needed = scope.read_by([&condition]);
                 let step = Step::Filter { condition, unless_fault: Vec::new() };
-                self.unary(scope, *input, Op::Fused { steps: vec![step] }, ty, &needed, span)
+                self.unary(scope, *input, Op::Fused { steps: vec![step] }, ty, span)
             }
             RelationOp::Select { input, columns } => {
                 let columns = self.hoist_named(columns, scope);
-                let needed = scope.read_by(columns.iter().map(|(_, value)| value));
-                self.unary(scope, *input, Op::Fused { steps: vec![Step::Project { columns }] }, ty, &needed, span)
+                self.unary(scope, *input, Op::Fused { steps: vec![Step::Project { columns }] }, ty, span)
             }
             RelationOp::Derive { input, columns } => {
                 let columns = self.hoist_named(columns, scope);
-                let needed = scope.read_by(columns.iter().map(|(_, value)| value));
                 let steps = derive_steps(&input.ty.columns, columns);
-                self.unary(scope, *input, Op::Fused { steps }, ty, &needed, span)
+                self.unary(scope, *input, Op::Fused { steps }, ty, span)
             }
             RelationOp::Join { left, right, kind: join, pick, alias, on, residual, within } => {
                 let table = right.ty.boundedness == Boundedness::Table;
@@ -80,38 +71,29 @@ impl Lowering<'_> {
                     None => (Op::HashJoin { join, pick, alias, on, residual }, self.place(left)),
                 };
                 let node = self.row_node(scope, op, ty, place, span);
-                self.ir.graph.add(node, &[left, right])
+                self.reading(node, &[left, right], scope)
             }
             RelationOp::With { input, set, keys, alias, including_row } => {
                 let rows = self.relation(*input, scope);
                 let keys: Vec<Expr> = keys.into_iter().map(|key| self.hoist(key, scope)).collect();
-                let needed = scope.read_by(&keys);
                 let op = Op::FeatureRead { set, keys, alias, including_row };
                 let place = self.place(rows);
                 let node = self.row_node(scope, op, ty, place, span);
                 let mut inputs = vec![rows];
                 inputs.extend(self.feature_node(&set));
-                let id = self.ir.graph.add(node, &inputs);
-                self.connect_all(id, &needed);
-                id
+                self.reading(node, &inputs, scope)
             }
-            RelationOp::Final { input } => self.unary(scope, *input, Op::Final, ty, &nothing, span),
+            RelationOp::Final { input } => self.unary(scope, *input, Op::Final, ty, span),
             RelationOp::Group { input, keys, aggregates, outputs } => {
-                self.unary(scope, *input, Op::Aggregate { keys, aggregates, outputs }, ty, &nothing, span)
+                self.unary(scope, *input, Op::Aggregate { keys, aggregates, outputs }, ty, span)
             }
-            RelationOp::Sort { input, keys } => self.unary(scope, *input, Op::Sort { keys }, ty, &nothing, span),
+            RelationOp::Sort { input, keys } => self.unary(scope, *input, Op::Sort { keys }, ty, span),
             RelationOp::Top { input, count, keys, per, with_ties, rank } => {
-                self.unary(scope, *input, Op::Top { count, keys, per, with_ties, rank }, ty, &nothing, span)
+                self.unary(scope, *input, Op::Top { count, keys, per, with_ties, rank }, ty, span)
             }
-            RelationOp::Take { input, count } => self.unary(scope, *input, Op::Take { count }, ty, &nothing, span),
-            RelationOp::Distinct { input, keys } => {
-                let needed = scope.read_by(&keys);
-                self.unary(scope, *input, Op::Distinct { keys }, ty, &needed, span)
-            }
-            RelationOp::Latest { input, keys } => {
-                let needed = scope.read_by(&keys);
-                self.unary(scope, *input, Op::Latest { keys }, ty, &needed, span)
-            }
+            RelationOp::Take { input, count } => self.unary(scope, *input, Op::Take { count }, ty, span),
+            RelationOp::Distinct { input, keys } => self.unary(scope, *input, Op::Distinct { keys }, ty, span),
+            RelationOp::Latest { input, keys } => self.unary(scope, *input, Op::Latest { keys }, ty, span),
             RelationOp::Union { inputs } => {
                 let ids: Vec<NodeId> =
                     inputs.into_iter().map(|input| self.aligned(input, &ty.columns, scope)).collect();
@@ -167,21 +149,23 @@ impl Lowering<'_> {
         self.leaf(scope, Op::Rows { value }, ty, 0, span)
     }
 
-    /// An operator over one input, which reads the bindings `needed`.
-    fn unary(
-        &mut self,
-        scope: &mut Scope,
-        input: Relation,
-        op: Op,
-        ty: RelationType,
-        needed: &BTreeSet<NodeId>,
-        span: Span,
-    ) -> NodeId {
+    /// An operator over one input.
+    fn unary(&mut self, scope: &mut Scope, input: Relation, op: Op, ty: RelationType, span: Span) -> NodeId {
         let input = self.relation(input, scope);
         let place = if op == Op::Final { (self.lateness(input), None) } else { self.place(input) };
         let node = self.row_node(scope, op, ty, place, span);
-        let id = self.ir.graph.add(node, &[input]);
-        self.connect_all(id, needed);
+        self.reading(node, &[input], scope)
+    }
+
+    /// Adds a node, which is given the bindings that its expressions read.
+    fn reading(&mut self, node: Node, inputs: &[NodeId], scope: &Scope) -> NodeId {
+        let mut exprs = Vec::new();
+        if !scope.bindings.is_empty() {
+            walk::each_expr(&node.op, &mut |expr| exprs.push(expr));
+        }
+        let needed = scope.read_by(exprs);
+        let id = self.ir.graph.add(node, inputs);
+        self.connect_all(id, &needed);
         id
     }
 

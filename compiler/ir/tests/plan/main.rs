@@ -1,6 +1,8 @@
 //! Small plans: what the verifier refuses in them, and what each pass does to them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure is the test's failure")]
 
+mod bounds;
+mod folding;
 mod lineage;
 mod passes;
 mod verifier;

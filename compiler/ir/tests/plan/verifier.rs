@@ -1,7 +1,8 @@
 //! Violations that are planted into sound plans: the verifier refuses each.
 
 use fec_ir::verify::{Verifier, Violation, verify};
-use fec_ir::{Edge, Ir, Op};
+use fec_ir::{Edge, Ir, Op, Step};
+use fec_model::expr::{Expr, ExprKind};
 
 use super::{first, node, nodes, plan};
 
@@ -24,12 +25,26 @@ job nightly {
   emit rows to best
 }
 source limits: table<{ user: string, most: int }> key user { file: "limits.csv" }
+job learn {
+  parts = split(taps, train: 80%, test: 20%, by: user)
+  fit = gbdt(parts.train, label: amount > 1.0, features: [amount])
+  newest = parts.test |> latest by user |> distinct by note
+  emit newest |> join parts.test as p on user == p.user and note != p.note |> select user, n = 1 to alike
+}
+stream settled { emit taps |> left join others as o on user == o.user within 1h |> final |> select user, n = 1 to late }
+service of(user: string) -> int {
+  sums = f[user]
+  return sums.n + 1
+}
 view newest: table<{ user: string, n: int }> key user = taps |> select user, n = 1
 view heads = limits |> semi join limits as other on user == other.user
 sink out: stream<{ user: string, n: int }> { }
 sink pairs: stream<{ user: string, n: int }> { }
 sink all: stream<{ user: string, n: int }> { }
 sink best: rows<{ user: string, n: int }> { path: "best.jsonl" }
+sink alike: rows<{ user: string, n: int }> { path: "alike.jsonl" }
+sink late: stream<{ user: string, n: int }> { }
+use std.ml.{ gbdt, split }
 "#;
 
 /// The violations after a change of the plan, which was sound before. They are found as passes are looked after, by what has
@@ -51,6 +66,15 @@ fn planted(change: impl FnOnce(&mut Ir)) -> String {
 fn refused(words: &str, change: impl FnOnce(&mut Ir)) {
     let message = planted(change);
     assert!(message.contains(words), "wanted `{words}`, got `{message}`");
+}
+
+/// Refused at the first node of an operator, whatever else is.
+fn refused_at(word: &str, words: &str, change: impl FnOnce(&mut Ir)) {
+    let ir = plan(FLOWS);
+    let name = ir.graph.get(first(&ir, word)).unwrap().name.clone();
+    let message = planted(change);
+    let found = message.lines().any(|line| line.starts_with(&format!("`{name}` ")) && line.contains(words));
+    assert!(found, "wanted `{name}` with `{words}`, got `{message}`");
 }
 
 #[test]
@@ -97,6 +121,86 @@ fn a_column_that_is_read_and_not_there() {
     }
 }
 
+/// Each place of an operator where expressions stand is looked at, for itself.
+#[test]
+fn each_expression_is_looked_at() {
+    for (word, port, column) in [
+        ("split", 0, "user"),
+        ("train", 0, "amount"),
+        ("latest", 0, "user"),
+        ("distinct", 0, "note"),
+        ("hash_join", 0, "user"),
+        ("hash_join", 1, "user"),
+        ("interval_join", 1, "user"),
+        ("features", 0, "user"),
+        ("features", 0, "amount"),
+        ("aggregate", 0, "user"),
+        ("aggregate", 0, "amount"),
+        ("feature_read", 0, "user"),
+    ] {
+        refused_at(word, "reads column", |ir| {
+            let input = ir.graph.input(first(ir, word), port).unwrap();
+            node(ir, input).columns.retain(|known| known.name != column);
+        });
+    }
+    // What a join wants beside its keys.
+    refused_at("hash_join", "reads column `note`", |ir| {
+        let input = ir.graph.input(first(ir, "hash_join"), 1).unwrap();
+        node(ir, input).columns.retain(|known| known.name != "note");
+    });
+    refused_at("hash_join", "which its left side does not have", |ir| {
+        let column = node(ir, first(ir, "aggregate")).columns.last().unwrap().clone();
+        node(ir, first(ir, "hash_join")).columns.push(column);
+    });
+    // What lets a row pass unjudged is an expression, too.
+    refused_at("filter", "reads column `nothing`", |ir| {
+        let filter = first(ir, "filter");
+        let Op::Fused { steps } = &mut node(ir, filter).op else { panic!("no steps") };
+        let Some(Step::Filter { condition, unless_fault }) = steps.first_mut() else { panic!("no filter") };
+        let kind = ExprKind::Column("nothing".into());
+        unless_fault.push(Expr { kind, ..condition.clone() });
+    });
+}
+
+/// A step reads what the step before it gives, not what came in.
+#[test]
+fn steps_read_what_the_step_before_gives() {
+    refused("reads column `amount`", |ir| {
+        let id = first(ir, "project");
+        let amount = ExprKind::Column("amount".into());
+        let Op::Fused { steps } = &mut node(ir, id).op else { panic!("no steps") };
+        let Some(Step::Project { columns }) = steps.first().cloned() else { panic!("no projection") };
+        let value = columns.first().map(|(_, value)| Expr { kind: amount, ..value.clone() }).unwrap();
+        let columns = columns.iter().map(|(name, _)| (*name, value.clone())).collect();
+        steps.push(Step::Project { columns });
+    });
+}
+
+#[test]
+fn a_value_that_is_not_given() {
+    refused_at("respond", "reads the value `sums`, which it is not given", |ir| {
+        let read = first(ir, "read_features");
+        ir.graph.remove(read);
+    });
+}
+
+#[test]
+fn a_part_of_what_is_not_split() {
+    refused_at("part", "is a part of something that is not a split", |ir| {
+        let (part, scan) = (first(ir, "part"), first(ir, "scan"));
+        ir.graph.set_input(part, 0, scan);
+    });
+}
+
+#[test]
+fn a_feature_read_that_gives_what_nobody_has() {
+    refused_at("feature_read", "gives column `most`, which neither row nor set has", |ir| {
+        let column = node(ir, first(ir, "aggregate")).columns.last().unwrap().clone();
+        assert_eq!(column.name, "most");
+        node(ir, first(ir, "feature_read")).columns.push(column);
+    });
+}
+
 #[test]
 fn columns_that_the_steps_do_not_give() {
     refused("says other columns than its steps give", |ir| {
@@ -135,12 +239,17 @@ fn time_that_is_missing() {
         ("features", "aggregates over time rows that have none"),
         ("keyed_rows", "keeps rows that have no place"),
         ("feature_read", "reads features as of rows that have no time"),
+        ("final", "waits for rows that have no time"),
     ] {
-        refused(words, |ir| {
+        refused_at(word, words, |ir| {
             let input = *ir.graph.inputs(first(ir, word)).first().unwrap();
             node(ir, input).timed = false;
         });
     }
+    refused_at("interval_join", "joins by time rows that have none", |ir| {
+        let right = ir.graph.input(first(ir, "interval_join"), 1).unwrap();
+        node(ir, right).timed = false;
+    });
 }
 
 #[test]
