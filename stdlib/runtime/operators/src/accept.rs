@@ -192,7 +192,8 @@ impl Gate {
             let id_state = if spec.unique.is_empty() { KeyState::Absent } else { ids.encode(row, &mut id) };
             if let KeyState::Fault(fault) = id_state {
                 partition.counters.malformed += 1;
-                refuse(Reason::Fault(fault), "the id cannot be read".to_owned());
+                let (fault, detail) = unreadable("id", fault);
+                refuse(Reason::Fault(fault), detail);
                 continue;
             }
             if time < arrived.saturating_sub(spec.lateness) {
@@ -308,10 +309,19 @@ fn forget(accepted: &mut Keyed<i64>, queue: &mut Queue, oldest: i64) {
 fn event_time(column: Option<&Column>, row: usize) -> Result<Option<i64>, (Fault, String)> {
     let Some(column) = column else { return Err((Fault::Malformed, "the event has no time".to_owned())) };
     match (column.state(row), column.cell(row)) {
-        (State::Fault(fault), _) | (_, Err(fault)) => Err((fault, "the event's time cannot be read".to_owned())),
+        (State::Fault(fault), _) | (_, Err(fault)) => Err(unreadable("event's time", fault)),
         (_, Ok(Cell::Int(time))) => Ok(Some(time)),
         _ => Err((Fault::Malformed, "the event has no time".to_owned())),
     }
+}
+
+/// Whatever is wrong with a cell that the gate needs, its record is malformed; what it is stands beside it.
+fn unreadable(what: &str, fault: Fault) -> (Fault, String) {
+    let detail = match fault {
+        Fault::Malformed => format!("the {what} cannot be read"),
+        other => format!("the {what} cannot be read: {other}"),
+    };
+    (Fault::Malformed, detail)
 }
 
 fn late_by(arrived: i64, spec: &GateSpec, time: i64) -> i64 {

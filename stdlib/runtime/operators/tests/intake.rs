@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use common::{Event, LATENESS, SECOND, accepted, arriving, events, gate, rows, schema};
 use flow_core::batch::{Batch, Origin};
+use flow_core::column::State;
 use flow_core::fault::Fault;
 use flow_operators::accept::{Counters, Gate, GateSpec};
 use flow_operators::merge::Merger;
@@ -93,6 +94,27 @@ fn malformed_records_move_arrival_by_their_stamp() {
     let batch = gate.accept(&records, &mut dead);
     assert_eq!(batch.arrived, [100 * SECOND, 200 * SECOND]);
     assert_eq!((dead.len(), dead[0].reason, &*dead[0].detail), (1, Reason::Fault(Fault::Malformed), "no JSON"));
+}
+
+#[test]
+fn a_record_whose_time_or_id_cannot_be_read_is_malformed_whatever_is_wrong_with_it() {
+    let mut records = arriving(&[0, 1, 2].map(|offset| event(offset, 100, 100, Some(offset))));
+    let mut bad = |column: usize, row: usize, fault: Fault| {
+        let mut states = vec![State::Present; 3];
+        states[row] = State::Fault(fault);
+        records.columns[column] = records.columns[column].with_states(states);
+    };
+    bad(2, 0, Fault::Overflow);
+    bad(3, 2, Fault::Precision);
+    let mut dead = Vec::new();
+    let mut gate = gate(0, LATENESS);
+    assert_eq!(gate.accept(&records, &mut dead).offset, [1]);
+    let told: Vec<_> = dead.iter().map(|dead| (dead.order.offset, dead.reason, dead.detail.as_str())).collect();
+    let malformed = Reason::Fault(Fault::Malformed);
+    let (time, id) = ("the event's time cannot be read: the result is out of range", "the id cannot be read: ");
+    assert_eq!(told[0], (0, malformed, time));
+    assert_eq!((told[1].0, told[1].1, told[1].2.starts_with(id)), (2, malformed, true), "{told:?}");
+    assert_eq!(gate.counters(), Counters { accepted: 1, malformed: 2, ..Counters::default() });
 }
 
 #[test]
