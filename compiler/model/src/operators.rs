@@ -416,10 +416,14 @@ impl<'a> Checker<'a> {
             (Kind::Timestamp, BinaryOp::Add | BinaryOp::Subtract, Kind::Duration)
             | (Kind::Duration, BinaryOp::Add, Kind::Timestamp) => Some(Kind::Timestamp),
             (Kind::Timestamp, BinaryOp::Subtract, Kind::Timestamp) => Some(Kind::Duration),
+            (Kind::Date, _, Kind::Duration) if add => Some(Kind::Date),
+            (Kind::Date, BinaryOp::Subtract, Kind::Date) => Some(Kind::Duration),
             (Kind::Duration, _, Kind::Duration) if add => Some(Kind::Duration),
-            (Kind::Duration, BinaryOp::Multiply, Kind::Int) | (Kind::Int, BinaryOp::Multiply, Kind::Duration) => {
-                Some(Kind::Duration)
-            }
+            (Kind::Duration, BinaryOp::Modulo, Kind::Duration)
+            | (Kind::Duration, BinaryOp::Multiply | BinaryOp::IntegerDivide, Kind::Int)
+            | (Kind::Int, BinaryOp::Multiply, Kind::Duration) => Some(Kind::Duration),
+            (Kind::Duration, BinaryOp::Divide, Kind::Duration) => Some(Kind::Float),
+            (Kind::Duration, BinaryOp::IntegerDivide, Kind::Duration) => Some(Kind::Int),
             _ => None,
         };
         if let Some(kind) = timed {
@@ -479,6 +483,13 @@ impl<'a> Checker<'a> {
                 (Kind::String, _) | (_, Kind::String) if op == BinaryOp::Add => {
                     found.help("texts are put together in one: `\"{a}{b}\"`")
                 }
+                (Kind::Duration, Kind::Int) if op == BinaryOp::Divide => {
+                    found.help("a duration is whole microseconds: `d div n`")
+                }
+                (Kind::Date, Kind::Int) => found.help("days are a duration: `1d`, `7d`, `n * 1d`"),
+                (Kind::Timestamp | Kind::Duration, Kind::Int) => {
+                    found.help("a duration has a unit: `30s`, `10m`, `1h`, `n * 1s`")
+                }
                 _ => found,
             }
         };
@@ -509,7 +520,7 @@ fn is_non_zero(expr: &Expr) -> bool {
 
 fn is_zero(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Literal(Literal::Int(value)) => *value == 0,
+        ExprKind::Literal(Literal::Int(value) | Literal::Duration(value)) => *value == 0,
         ExprKind::Literal(Literal::Float(value)) => *value == 0.0,
         ExprKind::Literal(Literal::Decimal(value)) => value.get() == 0,
         _ => false,

@@ -279,6 +279,9 @@ impl Env<'_> {
     }
 }
 
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
 /// A float as the language has it: finite, never −0.
 pub(crate) fn finite(value: f64) -> Result<f64, Fault> {
     if value.is_finite() { Ok(value + 0.0) } else { Err(Fault::NotFinite) }
@@ -317,6 +320,15 @@ pub(crate) fn rounded(number: &Exact, kind: &Kind) -> Result<Value, Stop> {
     })
 }
 
+/// A date moved by whole days.
+fn moved(day: i32, by: i64, sign: i64) -> Result<Value, Stop> {
+    if by % DAY != 0 {
+        return Err(Fault::Precision.into());
+    }
+    let days = i64::from(day) + sign * (by / DAY);
+    Ok(Value::Date(i32::try_from(days).map_err(|_| Fault::Overflow)?))
+}
+
 fn arithmetic(op: BinaryOp, left: &Value, right: &Value, ty: &Type) -> Result<Value, Stop> {
     if let (Value::Float(a), Value::Float(b)) = (left, right) {
         return Ok(match op {
@@ -328,6 +340,20 @@ fn arithmetic(op: BinaryOp, left: &Value, right: &Value, ty: &Type) -> Result<Va
             BinaryOp::IntegerDivide => rounded(&Exact::float(finite(a / b)?).truncate(), &ty.kind)?,
             _ => Value::Float(finite(a % b)?),
         });
+    }
+    match (op, left, right) {
+        (BinaryOp::Add, Value::Date(day), Value::Duration(by)) => return moved(*day, *by, 1),
+        (BinaryOp::Subtract, Value::Date(day), Value::Duration(by)) => return moved(*day, *by, -1),
+        (BinaryOp::Subtract, Value::Date(a), Value::Date(b)) => {
+            let days = i128::from(*a) - i128::from(*b);
+            return Ok(Value::Duration(i64::try_from(days * i128::from(DAY)).map_err(|_| Fault::Overflow)?));
+        }
+        // Both become floats first, each rounded, as ints do.
+        (BinaryOp::Divide, Value::Duration(_), Value::Duration(0)) => return Ok(Value::Absent),
+        (BinaryOp::Divide, Value::Duration(a), Value::Duration(b)) => {
+            return Ok(Value::Float(finite(*a as f64 / *b as f64)?));
+        }
+        _ => {}
     }
     let (Some(a), Some(b)) = (exact(left), exact(right)) else { return broken(format!("{left:?} {op:?} {right:?}")) };
     let result = match op {

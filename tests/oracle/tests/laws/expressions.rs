@@ -62,6 +62,28 @@ fn ints_never_wrap() {
 }
 
 #[test]
+fn dates_move_by_whole_days_and_durations_divide() {
+    let day = |x: i32| expr(ExprKind::Literal(Literal::Date(x)), Kind::Date);
+    let span = |x: i64| expr(ExprKind::Literal(Literal::Duration(x)), Kind::Duration);
+    let whole = 86_400_000_000;
+    assert_eq!(apply(BinaryOp::Add, day(10), span(2 * whole), Kind::Date), Ok(Value::Date(12)));
+    assert_eq!(apply(BinaryOp::Subtract, day(10), span(11 * whole), Kind::Date), Ok(Value::Date(-1)));
+    assert_eq!(apply(BinaryOp::Add, day(10), span(whole + 1), Kind::Date), Err(Fault::Precision));
+    assert_eq!(apply(BinaryOp::Add, day(i32::MAX), span(whole), Kind::Date), Err(Fault::Overflow));
+    assert_eq!(apply(BinaryOp::Subtract, day(3), day(5), Kind::Duration), Ok(Value::Duration(-2 * whole)));
+    assert_eq!(apply(BinaryOp::Subtract, day(i32::MAX), day(i32::MIN), Kind::Duration), Err(Fault::Overflow));
+    assert_eq!(apply(BinaryOp::Divide, span(3), span(2), Kind::Float), Ok(Value::Float(1.5)));
+    assert_eq!(apply(BinaryOp::Divide, span(3), span(0), Kind::Float), Ok(Value::Absent));
+    // Both operands are rounded, and then the quotient: not once from the exact one.
+    let (a, b) = ((1_i64 << 53) + 1, 3);
+    assert_eq!(apply(BinaryOp::Divide, span(a), span(b), Kind::Float), Ok(Value::Float((1_i64 << 53) as f64 / 3.0)));
+    assert_eq!(apply(BinaryOp::IntegerDivide, span(-7), span(2), Kind::Int), Ok(Value::Int(-3)));
+    assert_eq!(apply(BinaryOp::IntegerDivide, span(-7), int(2), Kind::Duration), Ok(Value::Duration(-3)));
+    assert_eq!(apply(BinaryOp::Modulo, span(-7), span(2), Kind::Duration), Ok(Value::Duration(-1)));
+    assert_eq!(apply(BinaryOp::IntegerDivide, span(i64::MIN), span(-1), Kind::Int), Err(Fault::Overflow));
+}
+
+#[test]
 fn floats_stay_finite_and_have_one_zero() {
     assert_eq!(apply(BinaryOp::Multiply, float(1e308), float(10.0), Kind::Float), Err(Fault::NotFinite));
     assert_eq!(apply(BinaryOp::Divide, float(1.0), float(0.0), Kind::Float), Ok(Value::Absent));
