@@ -133,6 +133,9 @@ pub fn run_by(
     let (files, tables) = read_all(sources, &options.places)?;
     let mut feed = Feed::open(sources, specs::simulation(ir).as_ref(), &options.places)?;
     let tables = Arc::new(feed.tables(sources, tables)?.complete()?);
+    if let Some(why) = folder.reads(sources, &files, &tables)? {
+        tell(Event::Note(format!("{why}: features, streams and jobs are rebuilt from history")));
+    }
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());
     let registry = Arc::new(Registry::new(folder.models()));
     let sets = feature_sources(ir).into_iter().map(|(set, sources)| FeatureSources::new(set, &sources));

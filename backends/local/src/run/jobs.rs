@@ -145,7 +145,7 @@ impl Jobs {
     /// What a job has worked on once it is done: the job as it is now, up to an instant.
     fn worked(&self, job: &str, at: i64) -> String {
         let fingerprint = self.fingerprints.get(job).map(String::as_str).unwrap_or_default();
-        format!("{at} {fingerprint}")
+        format!("{at} {} {fingerprint}", self.shared.folder.at_rest())
     }
 
     /// Wants every job to run once for what is there now, but those that have done so before.

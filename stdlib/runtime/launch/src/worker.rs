@@ -61,11 +61,15 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     }
     let server = flags.address(None).map(|address| health.serve(address)).transpose()?;
     let url = server.as_ref().map(|server| teller.serving(server));
-    let open = || EmbeddedLog::open(folder.log(), Options::default());
+    let place = folder.log();
+    let open = || EmbeddedLog::open(place.clone(), Options::default());
     let mut log = open()?;
     let (files, tables) = read_all(&solution.sources, &places)?;
     let mut feed = Feed::open(&solution.sources, solution.simulation.as_ref(), &places)?;
     let tables = feed.tables(&solution.sources, tables)?;
+    if let Some(why) = folder.reads(&solution.sources, &files, &tables)? {
+        teller.note(&format!("{why}: features and streams are rebuilt from history"));
+    }
     let setup_log = open()?;
     let names = (solution.name.as_str(), solution.fingerprint.as_str());
     let is_over = || stop.load(Ordering::Relaxed);

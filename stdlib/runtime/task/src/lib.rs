@@ -3,6 +3,7 @@
 //! Nothing here knows the plan that a dataflow came from: it is interpreted or generated, and its rows are tapped by
 //! number.
 
+pub mod at_rest;
 pub mod data;
 pub mod dataflow;
 pub mod error;

@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 use flow_files::Fresh;
 use serde::{Deserialize, Serialize};
 
+use crate::at_rest::AtRest;
+use crate::data::History;
 use crate::error::RunError;
+use crate::spec::SourceSpec;
+use crate::tables::Tables;
 
 /// A state folder.
 #[derive(Debug, Clone)]
@@ -24,6 +28,9 @@ struct StateFile {
     generation: u32,
     /// For each job the inputs that it has worked on.
     jobs: BTreeMap<String, String>,
+    /// The data at rest that the state of this generation was made of.
+    #[serde(default)]
+    at_rest: Option<AtRest>,
     /// Events of the simulation that are in the log.
     #[serde(default)]
     simulated: Option<String>,
@@ -144,6 +151,33 @@ impl StateFolder {
     pub fn set_done(&mut self, job: &str, inputs: &str) -> Result<(), RunError> {
         self.file.jobs.insert(job.to_owned(), inputs.to_owned());
         self.save()
+    }
+
+    /// Takes note of the data at rest. Where the state cannot go on with it, a new generation begins, as for another plan;
+    /// says why.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn reads(
+        &mut self,
+        sources: &[SourceSpec],
+        files: &History,
+        tables: &Tables,
+    ) -> Result<Option<String>, RunError> {
+        let (now, why) = self.file.at_rest.take().unwrap_or_default().then(sources, files, tables);
+        self.file.at_rest = Some(now);
+        if why.is_some() {
+            self.file.generation += 1;
+            self.file.jobs.clear();
+        }
+        self.save()?;
+        Ok(why)
+    }
+
+    /// The data at rest in a word.
+    #[must_use]
+    pub fn at_rest(&self) -> String {
+        self.file.at_rest.as_ref().map(AtRest::word).unwrap_or_default()
     }
 
     /// The settings of the simulation whose events are in the log.
