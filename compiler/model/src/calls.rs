@@ -477,7 +477,7 @@ impl<'a> Checker<'a> {
             return self.wrong(span);
         }
         self.check_job(job);
-        let Some(inputs) = self.model_inputs.get(word).cloned() else { return self.wrong(span) };
+        let Some((inputs, _)) = self.model_inputs.get(word).cloned() else { return self.wrong(span) };
         let Some((offers, lets)) = self.offers(word, arguments, scope) else { return self.wrong(span) };
         let mut values = Vec::with_capacity(inputs.len());
         let mut missing = Vec::new();

@@ -52,8 +52,8 @@ pub(crate) struct Checker<'a> {
     pub engines: BTreeMap<Symbol, HashMap<Symbol, DeclId>>,
     /// Names published by jobs.
     pub published: HashMap<Symbol, DeclId>,
-    /// Inputs of published models, once their job is checked.
-    pub model_inputs: HashMap<Symbol, Rc<Vec<crate::types::Column>>>,
+    /// Inputs of published models, once their job is checked, and where they were published first.
+    pub model_inputs: HashMap<Symbol, (Rc<Vec<crate::types::Column>>, Span)>,
     /// Members of enumerations by name of the enumeration.
     pub members: HashMap<Symbol, HashMap<Symbol, u32>>,
     /// Values of parameters that the target gives.

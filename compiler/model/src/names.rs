@@ -5,6 +5,7 @@ use std::rc::Rc;
 use fec_diagnostics::{Diagnostic, FileId, Span, closest, codes};
 use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ItemKind, StatementKind};
+use hashbrown::HashSet;
 use hashbrown::hash_map::Entry;
 
 use crate::calls::Template;
@@ -158,7 +159,7 @@ impl<'a> Checker<'a> {
         for id in 0..self.decls.len() {
             let Some(Decl { kind: DeclKind::Item(item), .. }) = self.decls.get(id).copied() else { continue };
             if let ItemKind::Job { body, .. } = &item.kind {
-                self.collect_published(id, body);
+                self.collect_published(id, body, &HashSet::new());
             }
         }
     }
@@ -251,31 +252,35 @@ impl<'a> Checker<'a> {
         self.states.push(State::Todo);
     }
 
-    fn collect_published(&mut self, job: DeclId, body: &'a [ast::Statement]) {
+    /// The names that some statements of a job publish. `before` are those that have been published on every way to them: the
+    /// branches of an `if` or `match` may publish one name each, since one of them is taken.
+    fn collect_published(&mut self, job: DeclId, body: &'a [ast::Statement], before: &HashSet<Symbol>) -> HashSet<Symbol> {
+        let mut so_far = before.clone();
         for statement in body {
             match &statement.kind {
-                StatementKind::Publish { name, .. } => match self.published.entry(name.text) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(job);
+                StatementKind::Publish { name, .. } => {
+                    let owner = *self.published.entry(name.text).or_insert(job);
+                    if owner != job || !so_far.insert(name.text) {
+                        self.report(Diagnostic::error(
+                            codes::E0202,
+                            name.span,
+                            format!("`{}` is published twice", name.text),
+                        ));
                     }
-                    Entry::Occupied(_) => self.diagnostics.push(Diagnostic::error(
-                        codes::E0202,
-                        name.span,
-                        format!("`{}` is published twice", name.text),
-                    )),
-                },
+                }
                 StatementKind::If { then, otherwise, .. } => {
-                    self.collect_published(job, then);
-                    self.collect_published(job, otherwise);
+                    let branches = [then, otherwise].map(|branch| self.collect_published(job, branch, &so_far));
+                    so_far.extend(branches.into_iter().flatten());
                 }
                 StatementKind::Match { arms, .. } => {
-                    for (_, body) in arms {
-                        self.collect_published(job, body);
-                    }
+                    let branches: Vec<_> =
+                        arms.iter().map(|(_, branch)| self.collect_published(job, branch, &so_far)).collect();
+                    so_far.extend(branches.into_iter().flatten());
                 }
                 _ => {}
             }
         }
+        so_far
     }
 
     /// The declaration that a name means in an engine or at top level.

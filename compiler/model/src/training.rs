@@ -332,8 +332,22 @@ impl<'a> Checker<'a> {
             return None;
         }
         let (model, inputs) = self.model_of(model, &scope)?;
-        if !self.model_inputs.contains_key(&name.text) {
-            self.model_inputs.insert(name.text, inputs.clone());
+        if let Some((first, place)) = self.model_inputs.get(&name.text).cloned() {
+            if first != inputs {
+                let found = Diagnostic::error(
+                    codes::E0301,
+                    span,
+                    format!("`{}` has other inputs here than in the branch before", name.text),
+                );
+                let found = found.label(place, format!("here with {}", told(&first)));
+                self.report(found.help(format!(
+                    "who asks `{}` gives one list of inputs: train both models with the same `features`",
+                    name.text
+                )));
+                return None;
+            }
+        } else {
+            self.model_inputs.insert(name.text, (inputs.clone(), span));
             self.model.models.push(PublishedModel {
                 name: name.text,
                 job: body.path.to_string(),
@@ -343,4 +357,9 @@ impl<'a> Checker<'a> {
         }
         Some(Item::Publish { model, name: name.text, gate, span })
     }
+}
+
+/// Inputs as they are listed.
+fn told(inputs: &[Column]) -> String {
+    inputs.iter().map(|input| format!("`{}: {}`", input.name, input.ty)).collect::<Vec<_>>().join(", ")
 }

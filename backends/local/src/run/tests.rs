@@ -10,6 +10,7 @@ use fec_diagnostics::FileId;
 use fec_ir::{Ir, lower, optimise};
 use fec_model::{CheckOptions, check};
 use fec_plan::{deployment, workers};
+use flow_learn::Registry;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::simulated::{AbortingLog, Aborts};
 use flow_log::{Limits, Log, ManualClock, PartitionId, Start};
@@ -634,4 +635,37 @@ job nightly(most: int = 9_223_372_036_854_775_807, name: string = "b") {
     }
     let published = std::fs::read_dir(folder.path().join("state/models")).map_or(0, Iterator::count);
     assert_eq!(published, 0);
+}
+
+#[test]
+fn of_two_models_the_better_one_is_published() {
+    let solution = |better: &str| {
+        format!(
+            r#"
+solution challenger {{ version: "1.0.0" }}
+use std.ml.{{ gbdt, evaluate }}
+type Sale {{ id: string, n: int, amount: int, at: timestamp }}
+source sales: stream<Sale> {{ time: at, file: "sales.jsonl" }}
+job nightly {{
+  small = gbdt(sales, label: amount > 3, trees: 1, depth: 1, features: [n])
+  large = gbdt(sales, label: amount > 3, trees: 3, depth: 2, features: [n])
+  first  = evaluate(small, sales)
+  second = evaluate(large, sales)
+  if {better} {{
+    publish large as scorer when first.auc >= 0.0
+  }} else {{
+    publish small as scorer when second.auc >= 0.0
+  }}
+}}
+"#
+        )
+    };
+    for (better, trees) in [("second.auc > first.auc - 2.0", 3), ("second.auc > first.auc + 2.0", 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        sales(folder.path());
+        once(&folder, &solution(better));
+        let registry = Registry::new(folder.path().join("state/models"));
+        let published = registry.latest("scorer").unwrap().found.unwrap();
+        assert_eq!((published.version, published.publication.ensemble.trees()), (1, trees), "{better}");
+    }
 }
