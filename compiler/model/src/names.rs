@@ -254,7 +254,12 @@ impl<'a> Checker<'a> {
 
     /// The names that some statements of a job publish. `before` are those that have been published on every way to them: the
     /// branches of an `if` or `match` may publish one name each, since one of them is taken.
-    fn collect_published(&mut self, job: DeclId, body: &'a [ast::Statement], before: &HashSet<Symbol>) -> HashSet<Symbol> {
+    fn collect_published(
+        &mut self,
+        job: DeclId,
+        body: &'a [ast::Statement],
+        before: &HashSet<Symbol>,
+    ) -> HashSet<Symbol> {
         let mut so_far = before.clone();
         for statement in body {
             match &statement.kind {

@@ -663,7 +663,7 @@ job nightly {{
     for (better, trees) in [("second.auc > first.auc - 2.0", 3), ("second.auc > first.auc + 2.0", 1)] {
         let folder = tempfile::tempdir().unwrap();
         sales(folder.path());
-        once(&folder, &solution(better));
+        drop(once(&folder, &solution(better)));
         let registry = Registry::new(folder.path().join("state/models"));
         let published = registry.latest("scorer").unwrap().found.unwrap();
         assert_eq!((published.version, published.publication.ensemble.trees()), (1, trees), "{better}");
