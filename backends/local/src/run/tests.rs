@@ -647,8 +647,9 @@ use std.ml.{{ gbdt, evaluate }}
 type Sale {{ id: string, n: int, amount: int, at: timestamp }}
 source sales: stream<Sale> {{ time: at, file: "sales.jsonl" }}
 job nightly {{
-  small = gbdt(sales, label: amount > 3, trees: 1, depth: 1, features: [n])
-  large = gbdt(sales, label: amount > 3, trees: 3, depth: 2, features: [n])
+  bar   = 1 + 2
+  small = gbdt(sales, label: amount > bar, trees: 1, depth: 1, features: [n])
+  large = gbdt(sales, label: amount > bar, trees: 3, depth: 2, features: [n])
   first  = evaluate(small, sales)
   second = evaluate(large, sales)
   if {better} {{

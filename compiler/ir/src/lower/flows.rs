@@ -159,7 +159,7 @@ impl Lowering<'_> {
         };
         node.binding = Some(name);
         node.settings = settings;
-        let id = self.ir.graph.add(node, &inputs);
+        let id = self.reading(node, &inputs, scope);
         self.connect_all(id, &scope.read_by_guards());
         self.bind(scope, name, id);
     }

@@ -158,7 +158,7 @@ impl Lowering<'_> {
     }
 
     /// Adds a node, which is given the bindings that its expressions read.
-    fn reading(&mut self, node: Node, inputs: &[NodeId], scope: &Scope) -> NodeId {
+    pub(super) fn reading(&mut self, node: Node, inputs: &[NodeId], scope: &Scope) -> NodeId {
         let mut exprs = Vec::new();
         if !scope.bindings.is_empty() {
             walk::each_expr(&node.op, &mut |expr| exprs.push(expr));
