@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fec_diagnostics::Span;
 use fec_model::Symbol;
-use fec_model::expr::{Expr, ExprKind};
+use fec_model::expr::{Expr, ExprKind, VarId};
 use fec_model::model::{BindingSettings, FeatureSet, Model, Plane, View};
 use fec_model::types::{Boundedness, Column, Columns, RelationType, Type};
 
@@ -36,6 +36,9 @@ pub fn lower(mut model: Model) -> Ir {
     lowering.ir
 }
 
+/// The variable of a value that is read where it is put: none that the checker gave.
+const INLINED: VarId = VarId::MAX;
+
 /// Where a relation or expression stands: whose names it sees and how its nodes are called.
 #[derive(Debug, Clone)]
 struct Scope {
@@ -44,6 +47,8 @@ struct Scope {
     plane: Plane,
     /// Nodes of the flow's bindings: relations, scalars, trainings, splits, parameters.
     bindings: HashMap<Symbol, NodeId>,
+    /// What a stream's scalars are: each row computes them, since `now` is its time.
+    values: HashMap<Symbol, Expr>,
     guards: Vec<(Expr, bool)>,
     /// Nodes that stand for statements, in order.
     statements: Vec<NodeId>,
@@ -51,12 +56,30 @@ struct Scope {
 
 impl Scope {
     fn new(path: impl Into<String>, plane: Plane) -> Self {
-        Self { path: path.into(), plane, bindings: HashMap::new(), guards: Vec::new(), statements: Vec::new() }
+        let (bindings, values) = (HashMap::new(), HashMap::new());
+        Self { path: path.into(), plane, bindings, values, guards: Vec::new(), statements: Vec::new() }
     }
 
     /// The nodes of the bindings that the conditions around a statement read.
     fn read_by_guards(&self) -> BTreeSet<NodeId> {
         self.read_by(self.guards.iter().map(|(guard, _)| guard))
+    }
+
+    /// Puts the scalars of a stream where they are read.
+    fn inline(&self, expr: &mut Expr) {
+        walk::rewrite(expr, &mut |part| {
+            let ExprKind::Binding(name) = &part.kind else { return };
+            let Some(value) = self.values.get(name) else { return };
+            let value = value.clone();
+            // Where it is known to be present its type says so, and not that of its value.
+            *part = if part.ty == value.ty {
+                value
+            } else {
+                let body = Box::new(Expr { kind: ExprKind::Var(INLINED), ..part.clone() });
+                let kind = ExprKind::Let { var: INLINED, value: Box::new(value), body };
+                Expr { kind, ty: part.ty.clone(), span: part.span }
+            };
+        });
     }
 
     /// The nodes of the bindings that expressions read.

@@ -9,7 +9,7 @@ use fec_model::types::{Kind, Type};
 use crate::convert::{convert, text};
 use crate::exact::Exact;
 use crate::function::call;
-use crate::scope::Scope;
+use crate::scope::{Bound, Scope};
 use crate::value::{Cell, Fault, Value, compare, same};
 
 /// Why an evaluation ended without a value.
@@ -126,7 +126,10 @@ impl Env<'_> {
             },
             ExprKind::Field(record, name) => self.field(record, name)?,
             ExprKind::Var(id) => self.variable(*id)??,
-            ExprKind::Binding(name) => self.scope.scalar(name)??,
+            ExprKind::Binding(name) => match self.scope.bindings.get(name) {
+                Some(Bound::Each(expr)) => self.value(expr)?,
+                _ => self.scope.scalar(name)??,
+            },
             ExprKind::Param(name) => match self.scope.world.model.params.iter().find(|param| param.name == *name) {
                 Some(param) => self.value(&param.value)?,
                 None => return broken(format!("no param `{name}`")),

@@ -19,6 +19,8 @@ pub enum Bound<'w> {
     Scalar(Cell),
     /// A relation.
     Rows(&'w Relation),
+    /// A scalar of a stream, computed anew for each row that reads it.
+    Each(&'w Expr),
 }
 
 /// The surroundings of an evaluation.

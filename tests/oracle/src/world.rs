@@ -315,6 +315,9 @@ impl<'w> World<'w> {
                 Item::Bind { name, value: Binding::Relation(relation), .. } => {
                     scope.bindings.insert(*name, Bound::Rows(relation));
                 }
+                Item::Bind { name, value: Binding::Scalar(expr), .. } if plane == Plane::Stream => {
+                    scope.bindings.insert(*name, Bound::Each(expr));
+                }
                 Item::Bind { name, value: Binding::Scalar(expr), settings, .. } => {
                     let mut cell = scope.env().cell(expr)?;
                     if let (Some(fallback), Ok(Value::Absent) | Err(_)) = (&settings.fallback, &cell) {

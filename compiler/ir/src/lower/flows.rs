@@ -121,6 +121,11 @@ impl Lowering<'_> {
                 self.bind(scope, name, id);
                 return;
             }
+            Binding::Scalar(mut value) if scope.plane == Plane::Stream => {
+                scope.inline(&mut value);
+                scope.values.insert(name, value);
+                return;
+            }
             Binding::Scalar(mut value) => {
                 self.hoist_in(&mut value, scope, Some(name));
                 if let Some(id) = scope.bindings.get(&name).copied()

@@ -158,7 +158,10 @@ impl Lowering<'_> {
     }
 
     /// Adds a node, which is given the bindings that its expressions read.
-    pub(super) fn reading(&mut self, node: Node, inputs: &[NodeId], scope: &Scope) -> NodeId {
+    pub(super) fn reading(&mut self, mut node: Node, inputs: &[NodeId], scope: &Scope) -> NodeId {
+        if !scope.values.is_empty() {
+            walk::each_expr_mut(&mut node.op, &mut |expr| scope.inline(expr));
+        }
         let mut exprs = Vec::new();
         if !scope.bindings.is_empty() {
             walk::each_expr(&node.op, &mut |expr| exprs.push(expr));
