@@ -35,6 +35,7 @@ impl Scope<'_> {
             RelationOp::Binding(name) => match self.bindings.get(name) {
                 Some(Bound::Rows(relation)) => self.changes(relation)?,
                 Some(Bound::Scalar(cell)) => listed(cell.clone())?,
+                Some(Bound::Each(list)) => listed(self.env().cell(list)?)?,
                 None => return broken(format!("no binding `{name}`")),
             },
             RelationOp::Part { split, part } => return broken(format!("`{split}.{part}` needs the split's hash")),
@@ -74,7 +75,14 @@ impl Scope<'_> {
                     let Some(keys) = self.needed(&change.place, self.keys(&env, keys))? else { continue };
                     let until =
                         if *including_row { Until::Including(&change.place) } else { Until::Before(&change.place) };
-                    let cells = self.world.features(set, &keys, change.time, until)?.into_iter().map(|(_, cell)| cell);
+                    let cells = match self.now {
+                        // A row of a request has no place: it reads as the request does.
+                        Some(now) if change.place == Place::nowhere() => {
+                            self.world.features_before(set, &keys, now, self.cut.min(self.world.end))?
+                        }
+                        _ => self.world.features(set, &keys, change.time, until)?,
+                    };
+                    let cells = cells.into_iter().map(|(_, cell)| cell);
                     match alias {
                         Some(_) => change.cells.push(Ok(Value::Record(cells.collect()))),
                         None => change.cells.extend(cells),
@@ -149,7 +157,7 @@ impl Scope<'_> {
             RelationOp::Binding(name) => match self.bindings.get(name) {
                 Some(Bound::Rows(relation)) => self.ordered(relation),
                 // A list has the order it was written in.
-                Some(Bound::Scalar(_)) => true,
+                Some(Bound::Scalar(_) | Bound::Each(_)) => true,
                 None => false,
             },
             RelationOp::Rows(_) => true,

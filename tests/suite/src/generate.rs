@@ -290,6 +290,7 @@ pub const CONSTRUCTS: &[&str] = &[
     ".c.e",
     ".a ",
     "\n  f = f",
+    "\n  w = [",
     "[k, ",
     "\n  t = ",
     "\n  v = kept",

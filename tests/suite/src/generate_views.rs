@@ -98,11 +98,12 @@ impl Flows<'_> {
             };
             values.push(format!("extra: {extra}"));
         }
-        let mut statements = match set.keys.split_first() {
-            Some((_, more)) => {
-                let more: String = more.iter().map(|key| format!(", {}", literal(self.random, &key.ty))).collect();
-                format!("  f = {name}[k{more}]\n")
-            }
+        let more: Option<String> = set
+            .keys
+            .split_first()
+            .map(|(_, more)| more.iter().map(|key| format!(", {}", literal(self.random, &key.ty))).collect());
+        let mut statements = match &more {
+            Some(more) => format!("  f = {name}[k{more}]\n"),
             None => format!("  f = {name}\n"),
         };
         if self.random.is_rich() {
@@ -131,6 +132,13 @@ impl Flows<'_> {
                     values.push(format!("{cell}{number}: {}", shown.name));
                 }
                 scope.extend(with_fields(&there));
+            }
+            if number.is_multiple_of(2) {
+                let on = more.map_or_else(String::new, |more| format!(" on c{more}"));
+                let rows = "[{ c: k }, { c: \"k1\" }]";
+                statements.push_str(&format!("  w = {rows} |> with {name}{on} as g |> select c, g\n"));
+                fields.push(format!("  w: list<{{ c: string, g: {name} }}>"));
+                values.push("w".into());
             }
             if let Some((text, field)) = self.joined_in_request() {
                 statements.push_str(&text);

@@ -23,6 +23,30 @@ fn numbers_and_texts_become_numbers() {
     hold(include_str!("../../../solutions/conversions/conversions.asol"), 3);
 }
 
+/// Rows of a request have no time: what they read is what the request reads.
+const RANKED: &str = r#"
+solution ranked { version: "1.0.0" }
+source clicks: stream<{ item: string, at: timestamp }> { time: at }
+features clicked by item from clicks { n = count() over 1h }
+@post("/rank") service rank(items: rows<{ item: string }>) -> list<{ item: string, n: int }> {
+  return items |> with clicked |> sort by n desc
+}
+test "as of the request" {
+  given clicks [
+    { item: "a", at: 2026-01-01T00:00:00Z },
+    { item: "b", at: 2026-01-01T00:30:00Z },
+    { item: "b", at: 2026-01-01T00:59:00Z }
+  ]
+  at 2026-01-01T01:10:00Z
+  expect rank([{ item: "a" }, { item: "c" }, { item: "b" }]) == [{ item: "b", n: 2 }, { item: "a", n: 0 }, { item: "c", n: 0 }]
+}
+"#;
+
+#[test]
+fn rows_of_a_request_read_features_as_it_does() {
+    hold(RANKED, 1);
+}
+
 /// A high sale stands until a low one comes within a day; a sale finds what its shop held before it.
 const VIEWS: &str = r#"
 solution shops { version: "1.0.0" }
