@@ -5,7 +5,7 @@ use fec_model::Symbol;
 use fec_model::expr::{Aggregate, AggregateFunction, Expr};
 use fec_model::relation::{JoinKind, JoinPick};
 use fec_model::types::Column;
-use fec_plan::dataflow::{FeatureRead, FeatureState, Join, KeptJoin, Operator, Picked, RowOp, TableRows};
+use fec_plan::dataflow::{FeatureRead, FeatureState, Join, KeptJoin, Operator, Picked, RowOp, StandBy, TableRows};
 use fec_rust::Error;
 
 use crate::unit::{Over, Unit};
@@ -131,10 +131,14 @@ impl Unit<'_> {
                 let (count, is_sorted) = (atom(count.to_string()), atom(is_sorted.to_string()));
                 Made::plain(call("Take::new", [self.schema(label, input), count, is_sorted]))
             }
-            RowOp::Stand { by_columns } => {
+            RowOp::Stand { by } => {
                 use_operator("stand", "Stand");
                 use_operator("stand", "StandBy");
-                let by = atom(if *by_columns { "StandBy::Columns" } else { "StandBy::Memory" });
+                let by = atom(match by {
+                    StandBy::Memory => "StandBy::Memory",
+                    StandBy::Columns => "StandBy::Columns",
+                    StandBy::Coming => "StandBy::Coming",
+                });
                 Made::plain(call("Stand::new", [self.schema(label, input), by]))
             }
             RowOp::OnePerKey { keys, is_last } => {

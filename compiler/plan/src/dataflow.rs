@@ -93,6 +93,17 @@ pub struct Operator {
     pub outputs: Vec<Vec<Column>>,
 }
 
+/// What tells how rows stand that come when all of them are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandBy {
+    /// They were sorted, and remember where they stood before.
+    Memory,
+    /// They have no place: their columns.
+    Columns,
+    /// They come as they stand.
+    Coming,
+}
+
 /// What an operator does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RowOp {
@@ -175,8 +186,8 @@ pub enum RowOp {
     },
     /// As rows stand where nothing sorts them, at the end.
     Stand {
-        /// They have no place, and go by their columns; else they were sorted, and remember it.
-        by_columns: bool,
+        /// What tells how they stand.
+        by: StandBy,
     },
     /// One row of each key.
     OnePerKey {

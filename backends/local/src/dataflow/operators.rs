@@ -7,7 +7,7 @@ use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind as PlanJoin, JoinPick};
 use fec_model::types::Column;
-use fec_plan::dataflow::{Join, Operator as Planned, Picked, RowOp};
+use fec_plan::dataflow::{Join, Operator as Planned, Picked, RowOp, StandBy as PlannedBy};
 use flow_core::types::Schema;
 use flow_operators::distinct::{Distinct, Which};
 use flow_operators::expression::{Expr as Expression, Input, Record};
@@ -95,8 +95,13 @@ impl Instance<'_> {
             RowOp::Take { count, is_sorted } => {
                 Box::new(Take::new(input, usize::try_from(*count).unwrap_or(usize::MAX), *is_sorted))
             }
-            RowOp::Stand { by_columns } => {
-                Box::new(Stand::new(input, if *by_columns { StandBy::Columns } else { StandBy::Memory }))
+            RowOp::Stand { by } => {
+                let by = match by {
+                    PlannedBy::Memory => StandBy::Memory,
+                    PlannedBy::Columns => StandBy::Columns,
+                    PlannedBy::Coming => StandBy::Coming,
+                };
+                Box::new(Stand::new(input, by))
             }
             RowOp::OnePerKey { keys, is_last } => {
                 let keys = self.programs(keys, &input)?;

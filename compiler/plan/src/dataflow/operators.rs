@@ -1,13 +1,13 @@
 //! Each operator of the plan as an operator of the runtime.
 
-use fec_ir::{NodeId, Op, Step};
+use fec_ir::{Node, NodeId, Op, Step};
 use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind, JoinPick};
-use fec_model::types::{Column, Kind, Record, Type};
+use fec_model::types::{Boundedness, Column, Kind, Record, Type};
 
 use super::wiring::{Fed, Wiring};
-use super::{Join, PlanError, RowOp};
+use super::{Join, PlanError, RowOp, StandBy};
 
 impl Wiring<'_> {
     /// Adds the operator of a node that keeps no feature state.
@@ -52,8 +52,15 @@ impl Wiring<'_> {
             }
             (Op::Union, inputs) => {
                 let mut feeds = Vec::with_capacity(inputs.len());
+                // Where some come at the end all do: who came before would stand before them, whatever its place.
+                let ends = |node: &Node| node.timed && node.boundedness == Boundedness::Bounded;
+                let waits = inputs.iter().any(|input| self.node(*input).is_ok_and(ends));
                 for input in inputs {
-                    let fed = self.standing(*input)?;
+                    let is_unsorted = self.node(*input)?.timed && !self.wanted.ir.is_sorted(*input);
+                    let fed = match waits && is_unsorted {
+                        true => self.stand(*input, StandBy::Coming)?,
+                        false => self.standing(*input)?,
+                    };
                     feeds.push(self.picked(id, fed, node.columns.to_vec())?);
                 }
                 self.named(id, RowOp::Union, feeds, node.columns.to_vec())
@@ -100,18 +107,26 @@ impl Wiring<'_> {
     /// The rows of a node as they stand where no sort orders them.
     fn standing(&mut self, id: NodeId) -> Result<Fed, PlanError> {
         let by_columns = !self.node(id)?.timed;
-        if by_columns || self.wanted.ir.is_sorted(id) { self.stand(id, by_columns) } else { self.feed(id) }
+        match (by_columns, self.wanted.ir.is_sorted(id)) {
+            (true, _) => self.stand(id, StandBy::Columns),
+            (false, true) => self.stand(id, StandBy::Memory),
+            (false, false) => self.feed(id),
+        }
     }
 
     /// The rows of a node as a sink or a list takes them: as they were sorted, else as they stand.
     pub(super) fn wanted(&mut self, id: NodeId) -> Result<Fed, PlanError> {
-        if self.node(id)?.timed || self.wanted.ir.is_sorted(id) { self.feed(id) } else { self.stand(id, true) }
+        if self.node(id)?.timed || self.wanted.ir.is_sorted(id) {
+            self.feed(id)
+        } else {
+            self.stand(id, StandBy::Columns)
+        }
     }
 
-    fn stand(&mut self, id: NodeId, by_columns: bool) -> Result<Fed, PlanError> {
+    fn stand(&mut self, id: NodeId, by: StandBy) -> Result<Fed, PlanError> {
         let input = self.feed(id)?;
         let columns = input.1.clone();
-        self.place(id, None, RowOp::Stand { by_columns }, vec![input], columns)
+        self.place(id, None, RowOp::Stand { by }, vec![input], columns)
     }
 
     /// Adds an operator under the name of its node.

@@ -16,10 +16,12 @@ pub enum StandBy {
     Memory,
     /// They have no place: their columns.
     Columns,
+    /// They come as they stand, and wait for others that come at the end.
+    Coming,
 }
 
-/// Puts rows of a bounded relation as they stand: ends the order of a `sort`, or orders rows without a place by their
-/// columns, whichever those are by now.
+/// Gives the rows of a bounded relation as they stand, once all are there: ends the order of a `sort`, or orders rows
+/// without a place by their columns, whichever those are by now.
 pub struct Stand {
     rows: Collected,
     schema: Arc<Schema>,
@@ -49,6 +51,7 @@ impl Operator for Stand {
         let mut rows: Vec<usize> = (0..batch.rows).collect();
         match self.by {
             StandBy::Memory => rows.sort_by_key(|row| batch.lineage.get(*row).copied()),
+            StandBy::Coming => {}
             StandBy::Columns => rows.sort_by(|left, right| compare_columns(&batch.columns, *left, *right)),
         }
         Ok(vec![batch.take(&rows)])

@@ -1,0 +1,92 @@
+//! One answer for programs that somebody wrote, of what random ones do not have: run whole, as `fec run` runs them, and
+//! read over HTTP.
+
+use std::fmt::Write;
+
+use fec_suite::compare::{Report, checked};
+use fec_suite::generate::Program;
+use fec_suite::served::served;
+
+/// What the evaluator says of a program, its files and its requests.
+fn hold(asol: &str) -> Report {
+    let mut events = String::new();
+    for n in 0_u32..120 {
+        let at = format!("2026-01-01T00:{:02}:{:02}Z", n / 60, n % 60);
+        let _ = writeln!(events, "{{\"id\":{},\"k\":\"k{}\",\"y\":{},\"at\":\"{at}\"}}", n * 7 % 13, n % 5, n % 3 == 0);
+    }
+    let head = "solution written { version: \"1.0.0\" }\nparam most: int = 5\n\
+                source ev: stream<{ id: int, k: string, y: bool, at: timestamp }> { file: \"ev.jsonl\", time: at }\n\
+                source tb: table<{ id: int, v: int }> key id { file: \"tb.csv\" }\n";
+    let program = Program {
+        seed: 1,
+        asol: format!("{head}{asol}"),
+        files: [("ev.jsonl".to_owned(), events), ("tb.csv".to_owned(), "id,v\n1,2\n3,4\n5,6\n".to_owned())].into(),
+    };
+    let mut report = Report::default();
+    let model = checked(&program);
+    assert!(model.is_ok(), "{}", model.err().unwrap_or_default().join("\n"));
+    let ended = model.map(|model| served(&program, &model, &mut report));
+    assert_eq!(ended, Ok(Ok(())));
+    assert!(report.differences.is_empty(), "{}", report.differences.join("\n"));
+    report
+}
+
+#[test]
+fn rows_that_end_stand_among_those_of_streams() {
+    let rows = [
+        "ev |> take 3 |> union ev",
+        "ev |> where y |> union (ev |> take 30)",
+        "ev |> distinct by id |> union (ev |> where id > most), (ev |> latest by k)",
+        "ev |> sort by id desc |> union ev",
+        "ev |> top 4 by id |> where y |> union (ev |> take 5 |> union ev)",
+        "ev |> union (ev |> take 9) |> distinct by k |> union ev |> take 40",
+    ];
+    let mut asol = String::new();
+    for (number, rows) in rows.iter().enumerate() {
+        let _ = writeln!(asol, "sink rows{number}: rows<{{ id: int, at: timestamp }}> {{}}");
+        let _ = writeln!(asol, "sink keys{number}: table<{{ id: int, at: timestamp }}> key id {{}}");
+        let _ = writeln!(asol, "job j{number} {{\n  r = {rows} |> select id, at\n  emit r to rows{number}");
+        let _ = writeln!(asol, "  emit r to keys{number}\n}}");
+    }
+    assert!(hold(&asol).compared > 500);
+}
+
+#[test]
+fn values_that_flows_bind_are_read_by_their_relations_and_conditions() {
+    let report = hold(
+        r#"
+features seen by id from ev { n = count() over 1m }
+sink above: stream<{ id: int, on: date, up: int, word: string }> {}
+sink near:  stream<{ id: int, n: int, at: timestamp }> {}
+sink few:   rows<{ id: int, n: int }> {}
+sink many:  rows<{ id: int, n: int }> {}
+sink odd:   rows<{ id: int, k: string }> {}
+stream s {
+  least = most - 2
+  day   = date(now - 1d) + 2d
+  word  = if least > 2 then "high" else null
+  both  = least * 2
+  emit ev |> where id > least and word != null and length(word) > least |> select id, on = day, up = id + both, word = word ?? "" to above
+  emit ev |> with seen |> join (ev |> where id > least) as e on id == e.id and e.id < both within 1us..20s |> where now == at |> final |> select id, n, at to near
+}
+job j {
+  least = most - 2
+  limit = least * least
+  wide  = limit > 8
+  emit ev |> group by id { n = count() } |> where n > limit |> select id, n = n + least to few
+  if wide {
+    more = if wide then least else 0
+    if more == 3 { emit ev |> group by id { n = count() } |> where n >= more to many } else { emit ev |> select id, n = 0 to few }
+  }
+  if date(now) < 2026-01-01 { emit ev |> select id, k to odd } else { emit ev |> where id mod 2 == least - 2 |> select id, k to odd }
+}
+@post("/k") service ranked(k: string) -> list<{ id: int, n: int, v: int? }> {
+  size = length(k)
+  rows = [{ id: size }, { id: 5 }, { id: 2 }] |> with seen |> left join tb as t on id == t.id |> select id, n, v = t.v
+  if size > 3 { return rows |> sort by n desc, id }
+  return rows |> where n > most
+}
+"#,
+    );
+    assert!(report.compared > 100 && report.answers > 0);
+}
