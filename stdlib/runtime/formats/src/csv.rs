@@ -149,7 +149,6 @@ impl<'a> Cells<'a> {
 ///
 /// If the record is no UTF-8 text.
 pub fn header(record: &[u8]) -> Result<Vec<String>, String> {
-    let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record);
     let text = std::str::from_utf8(record).map_err(|_| "the header row is no UTF-8 text; save the file as UTF-8")?;
     let mut place = Place::Start;
     let commas = text.bytes().filter(|byte| {

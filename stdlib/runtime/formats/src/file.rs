@@ -156,12 +156,11 @@ impl OpenFile {
     fn text(path: PathBuf, bytes: Vec<u8>, format: Format) -> Result<Self, FormatError> {
         Ok(match format {
             Format::Json => {
-                // A byte order mark is no part of the first record.
-                let start = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+                let start = mark(&bytes);
                 Self { path, encoding: Encoding::Json, content: Content::Text(Arc::new(bytes), start) }
             }
             Format::Csv => {
-                let (header, next) = match csv::next_record(&bytes, 0) {
+                let (header, next) = match csv::next_record(&bytes, mark(&bytes)) {
                     Some((start, end, next)) => {
                         let record = bytes.get(start..end).unwrap_or(&[]);
                         (csv::header(record).map_err(|message| FormatError::new(&path, message))?, next)
@@ -195,6 +194,11 @@ impl OpenFile {
             Content::Parquet(rows) => rows.next_records(limit),
         }
     }
+}
+
+/// How long the byte order mark is before the first record, of which it is no part.
+fn mark(bytes: &[u8]) -> usize {
+    if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
 }
 
 /// The next line that is not blank: start, end without the line end, and where to go on.

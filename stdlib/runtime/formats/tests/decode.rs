@@ -46,6 +46,10 @@ fn money() -> Kind {
     Kind::Decimal { precision: 4, scale: 2 }
 }
 
+fn whole() -> Kind {
+    Kind::Decimal { precision: 38, scale: 0 }
+}
+
 fn verdict() -> Kind {
     Kind::Enum(Arc::new(EnumType { name: "Verdict".into(), members: vec!["allow".into(), "block".into()] }))
 }
@@ -83,11 +87,15 @@ fn json_cells_are_exact_or_bad() {
         (Kind::Bool, "1", Err(Malformed)),
         (Kind::String, "\"a\\u00e9\\n\\ud83d\\ude00\\/\"", text("aé\n😀/")),
         (Kind::String, "\"\\ud83d\"", Err(Malformed)),
+        (Kind::String, "\"\\ud83d\\u0041\"", Err(Malformed)),
+        (Kind::String, "\"\\ud83d\\ue000\"", Err(Malformed)),
+        (Kind::String, "\"\\ude00\"", Err(Malformed)),
         (Kind::String, "1", Err(Malformed)),
         (Kind::String, "null", Err(Malformed)),
         (Kind::Timestamp, "1500", Ok(Value::Int(1_500_000))),
         (Kind::Timestamp, "\"1500\"", Err(Malformed)),
         (Kind::Timestamp, "9223372036854775807", Err(Overflow)),
+        (Kind::Timestamp, "92233720368547758070", Err(Overflow)),
         (Kind::Timestamp, "\"1970-01-01T01:00:00+01:00\"", Ok(Value::Int(0))),
         (Kind::Timestamp, "\"1970-01-01T00:00:00\"", Err(Malformed)),
         (Kind::Date, "\"1970-01-02\"", Ok(Value::Int(1))),
@@ -120,6 +128,13 @@ fn csv_cells_are_exact_or_bad() {
         (Kind::Int, " 1", Err(Malformed)),
         (Kind::Bool, "false", Ok(Value::Bool(false))),
         (money(), "1.2", Ok(Value::Decimal(120))),
+        (money(), "1.", Err(Malformed)),
+        (money(), ".5", Err(Malformed)),
+        (money(), "-", Err(Malformed)),
+        (money(), "1.2.3", Err(Malformed)),
+        (whole(), "999999999999999999", Ok(Value::Decimal(999_999_999_999_999_999))),
+        (whole(), "99999999999999999999", Ok(Value::Decimal(99_999_999_999_999_999_999))),
+        (whole(), "-18446744073709551617", Ok(Value::Decimal(-18_446_744_073_709_551_617))),
         (Kind::Timestamp, "1500", Err(Malformed)),
         (Kind::Timestamp, "1970-01-01T00:00:00Z", Ok(Value::Int(0))),
         (Kind::Date, "2026-02-30", Err(Malformed)),

@@ -209,3 +209,54 @@ fn a_faulty_cell_is_not_written() {
     let error = ParquetWriter::create(file.path(), &schema).unwrap().write(&[column]).unwrap_err();
     assert!(error.message.contains("column `x`: the result is out of range"), "{error}");
 }
+
+#[test]
+fn a_row_with_a_faulty_cell_leaves_nothing_of_the_cells_before_it() {
+    let fields = ["x", "y"].map(|name| Field { name: name.into(), ty: DataType::required(Kind::Int) });
+    let mut builders = [(); 2].map(|()| ColumnBuilder::new(&Kind::Int, 1));
+    builders[0].push(Ok(flow_core::value::Cell::Int(7)));
+    builders[1].push_fault(Fault::Overflow);
+    let columns = builders.map(ColumnBuilder::finish);
+    let encoder = RowEncoder::new(&Schema { fields: fields.into() });
+    let mut out = b"before".to_vec();
+    assert_eq!(encoder.json(&mut out, &columns, 0), Err(Fault::Overflow));
+    assert_eq!(encoder.csv(&mut out, &columns, 0), Err(Fault::Overflow));
+    assert_eq!(out, b"before");
+}
+
+#[test]
+fn the_end_of_a_name_tells_the_format() {
+    for (name, expected) in [
+        ("a.csv", Some(Format::Csv)),
+        ("a.CSV", Some(Format::Csv)),
+        ("a.parquet", Some(Format::Parquet)),
+        ("a.json", Some(Format::Json)),
+        ("a.jsonl", Some(Format::Json)),
+        ("a.ndjson", Some(Format::Json)),
+        ("a.csv.gz", None),
+        ("csv", None),
+    ] {
+        assert_eq!(Format::of_path(Path::new(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn nothing_at_a_time_is_one_at_a_time() {
+    let read = |text: &str| {
+        let all = read(Path::new("-"), text.into(), Format::Json, 0).unwrap();
+        texts(&all.map(Result::unwrap).collect::<Vec<_>>())
+    };
+    assert_eq!(read("{\"x\":1}\n{\"x\":2}\n"), ["{\"x\":1}", "{\"x\":2}"]);
+}
+
+/// A byte order mark stands before the first cell, not in it: that may be in quotes, and begin after empty lines.
+#[test]
+fn a_byte_order_mark_leaves_the_header_as_it_is() {
+    for header in ["\u{feff}\"a\nb\",c\n", "\u{feff}\r\n\"a\nb\",c\r\n"] {
+        let text = format!("{header}1,2\n");
+        let all = read(Path::new("-"), text.into(), Format::Csv, 9).unwrap().map(Result::unwrap).collect::<Vec<_>>();
+        assert_eq!(texts(&all), ["1,2"], "{header:?}");
+        let flow_formats::Encoding::Csv(names) = &all[0].encoding else { unreachable!("it is CSV") };
+        assert_eq!(names, &["a\nb", "c"]);
+    }
+}
