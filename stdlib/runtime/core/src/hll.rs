@@ -338,6 +338,40 @@ mod tests {
         assert_eq!(exact.count(), 3000);
     }
 
+    /// What is known goes before what is guessed: a sketch begins with the 257th value.
+    #[test]
+    fn an_estimate_is_never_below_what_is_known() {
+        for first in 0..40 {
+            assert!(set(first * 1_000..first * 1_000 + 257).count() >= 257, "{first}");
+        }
+    }
+
+    #[test]
+    fn equal_values_have_one_hash() {
+        assert_eq!(hash_cell(&Cell::Float(-0.0)), hash_cell(&Cell::Float(0.0)));
+        assert_ne!(hash_cell(&Cell::Float(1.0)), hash_cell(&Cell::Float(-1.0)));
+    }
+
+    #[test]
+    fn states_that_nobody_wrote_are_refused() {
+        let decoded = |bytes: &[u8]| Distinct::decode(&mut Reader::new(bytes));
+        let hashes = |count: u64, step: u64| {
+            let mut bytes = vec![0];
+            write_unsigned(&mut bytes, count);
+            (0..count).for_each(|hash| bytes.extend_from_slice(&(hash * step).to_le_bytes()));
+            bytes
+        };
+        assert!(decoded(&hashes(256, 1)).is_ok());
+        assert_eq!(decoded(&hashes(257, 1)), Err(DecodeError));
+        assert_eq!(decoded(&hashes(2, 0)), Err(DecodeError));
+        let mut sketch = vec![GREATEST_RANK; REGISTERS + 1];
+        sketch[0] = 1;
+        assert!(decoded(&sketch).is_ok());
+        sketch[7] = GREATEST_RANK + 1;
+        assert_eq!(decoded(&sketch), Err(DecodeError));
+        assert_eq!(decoded(&[3]), Err(DecodeError));
+    }
+
     #[test]
     fn the_mean_error_is_small() {
         // 40 disjoint sets of 2,000: the mean's standard error is 1.6 % ÷ √40.

@@ -133,6 +133,7 @@ mod tests {
             (Value::Int(2), verdict, "null"),
             (Value::Bytes(b"foo".as_slice().into()), Kind::Bytes, "\"Zm9v\""),
             (Value::String("a\"\\\n\u{1}é".into()), Kind::String, "\"a\\\"\\\\\\n\\u0001é\""),
+            (Value::String("\r\t\u{8}\u{c}\u{1f}\u{7f}".into()), Kind::String, "\"\\r\\t\\b\\f\\u001f\u{7f}\""),
         ] {
             assert_eq!(json(&value, &kind), expected);
         }

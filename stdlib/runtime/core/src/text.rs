@@ -170,6 +170,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn members_have_their_names_and_strangers_their_number() {
+        assert_eq!([0, 1, 2, -1].map(|index| member_to_text(index, &["low", "high"])), ["low", "high", "2", "-1"]);
+    }
+
     proptest! {
         #[test]
         fn base64_round_trips(bytes: Vec<u8>) {

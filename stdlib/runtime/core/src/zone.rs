@@ -113,4 +113,10 @@ mod tests {
         let zone = Zone::new(-10_800, vec![(at("2018-11-04T03:00:00Z"), -7_200)]);
         assert_eq!(zone.start_of_day(days_of(2018, 11, 4)), at("2018-11-04T03:00:00Z"));
     }
+
+    #[test]
+    fn changes_of_the_clock_stand_in_any_order() {
+        let changes = [(at("2026-10-25T01:00:00Z"), 3_600), (at("2026-03-29T01:00:00Z"), 7_200)];
+        assert_eq!(Zone::new(3_600, changes.to_vec()), berlin());
+    }
 }

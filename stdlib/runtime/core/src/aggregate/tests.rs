@@ -80,6 +80,7 @@ fn sums_are_judged_on_the_final_value() {
     assert_eq!(sum(&[most, most, -most]), Ok(Value::Decimal(most)));
     assert_eq!(sum(&[most, 1]), Err(Fault::Overflow));
     assert_eq!(sum(&[-most]), Ok(Value::Decimal(-most)));
+    assert_eq!(sum(&[-most, -1]), Err(Fault::Overflow));
 }
 
 #[test]
@@ -90,6 +91,11 @@ fn means_have_the_type_and_the_rounding_of_division() {
     // 0.10 ÷ 3 = 0.03333333 with two digits and six more
     let tenth = [Cell::Decimal(10), Cell::Decimal(0), Cell::Decimal(0)];
     assert_eq!(over(AggregateFunc::Mean, MONEY, &tenth), Ok(Value::Decimal(3_333_333)));
+    // 0.01 ÷ 128 = 0.000078125, and three times that 0.000234375: ties go to the even one.
+    for (cents, expected) in [(1, 7_812), (3, 23_438), (-1, -7_812), (-3, -23_438)] {
+        let cells: Vec<Cell<'_>> = (0..128).map(|at| Cell::Decimal(if at == 0 { cents } else { 0 })).collect();
+        assert_eq!(over(AggregateFunc::Mean, MONEY, &cells), Ok(Value::Decimal(expected)), "{cents}");
+    }
     let mean = Aggregate::new(AggregateFunc::Mean, &[DataType::required(MONEY)]).unwrap();
     assert_eq!(mean.result(), &DataType::optional(Kind::Decimal { precision: 38, scale: 8 }));
     // A duration's mean is one, to the microsecond: ties go to the even one.
@@ -158,4 +164,20 @@ fn cells_have_a_total_order() {
         assert!(compare(more.as_cell(), less.as_cell()).is_gt(), "{less:?} {more:?}");
     }
     assert!(compare(Cell::Float(0.0), Cell::Float(-0.0)).is_eq());
+}
+
+/// The number that announces more than 128 bits may be a sum itself.
+#[test]
+fn sums_of_any_width_are_written_and_read() {
+    let measure = total::Measure::Whole(0);
+    let mut sum = measure.zero();
+    for part in [i128::MIN, -1, 1, i128::MAX, i128::MAX, 5, 2] {
+        sum.add(total::Part::Whole(part), 1).unwrap();
+        let mut bytes = Vec::new();
+        sum.encode(&mut bytes);
+        let mut from = crate::bytes::Reader::new(&bytes);
+        let mut again = total::Total::decode(measure, &mut from).unwrap();
+        again.unmerge(&sum);
+        assert!(again.is_zero() && from.byte().is_err(), "after {part}");
+    }
 }

@@ -198,3 +198,26 @@ proptest! {
         prop_assert_eq!(text_to_decimal(&text, to, Excess::Round), rescale(mantissa, scale, to));
     }
 }
+
+#[test]
+fn exponents_of_any_length_are_read() {
+    let decimal = |text: &str| text_to_decimal(text, 2, Excess::Round);
+    let nines = "9".repeat(40);
+    assert_eq!(decimal(&format!("1e{nines}")), Err(Fault::Overflow));
+    assert_eq!(decimal(&format!("0e{nines}")), Ok(0));
+    assert_eq!(decimal(&format!("1e-{nines}")), Ok(0));
+    assert_eq!(text_to_decimal(&format!("1e-{nines}"), 2, Excess::Refuse), Err(Fault::Precision));
+}
+
+#[test]
+fn limits_are_no_values() {
+    assert_eq!((check_precision(99, 2), check_precision(-99, 2)), (Ok(99), Ok(-99)));
+    assert_eq!((check_precision(100, 2), check_precision(-100, 2)), (Err(Fault::Precision), Err(Fault::Precision)));
+    let (last, first) = (i64::from(i32::MAX), i64::from(i32::MIN));
+    assert_eq!(add_to_date(last - 1, DAY), Ok(last));
+    assert_eq!(add_to_date(last, DAY), Err(Fault::Overflow));
+    assert_eq!(subtract_from_date(first + 1, DAY), Ok(first));
+    assert_eq!(subtract_from_date(first, DAY), Err(Fault::Overflow));
+    assert_eq!(subtract_from_date(0, DAY + 1), Err(Fault::Precision));
+    assert_eq!(crate::convert::date_to_timestamp(1 << 40, &crate::zone::Zone::utc()), Err(Fault::Overflow));
+}

@@ -86,3 +86,23 @@ fn from_text(text: &str, to: &Kind, conversion: Conversion) -> Result<Value, Fau
         Kind::Bytes | Kind::List(_) | Kind::Record(_) => Err(Fault::Conversion),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_that_have_nothing_in_common_are_refused() {
+        let to = |cell, from: Kind, to: Kind| convert(cell, &from, &to, Conversion::Plain, &Zone::utc());
+        for (cell, from, wanted) in [
+            (Cell::Bool(true), Kind::Bool, Kind::Date),
+            (Cell::Int(1), Kind::Int, Kind::Bool),
+            (Cell::Int(1), Kind::Date, Kind::Float),
+            (Cell::Bytes(b"a"), Kind::Bytes, Kind::Int),
+        ] {
+            assert_eq!(to(cell, from, wanted.clone()), Err(Fault::Conversion), "{cell:?} as {wanted:?}");
+        }
+        assert_eq!(to(Cell::Bool(true), Kind::Bool, Kind::Bool), Ok(Value::Bool(true)));
+        assert_eq!(to(Cell::Absent, Kind::Int, Kind::Bool), Ok(Value::Absent));
+    }
+}

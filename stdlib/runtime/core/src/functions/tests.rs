@@ -28,7 +28,7 @@ fn money(value: i128) -> (Kind, Value) {
 
 #[test]
 fn numbers() {
-    use Function::{Abs, Ceil, Floor, Greatest, Least, Ln, Pow, Round, RoundTo, Sqrt};
+    use Function::{Abs, Ceil, Exp, Floor, Greatest, Least, Ln, Log10, Pow, Round, RoundTo, Sqrt};
     for (function, arguments, expected) in [
         (Abs, vec![int(-5)], Ok(Value::Int(5))),
         (Abs, vec![int(i64::MIN)], Err(Fault::Overflow)),
@@ -42,6 +42,8 @@ fn numbers() {
         (Floor, vec![money(-150)], Ok(Value::Int(-2))),
         (Ceil, vec![money(101)], Ok(Value::Int(2))),
         (Ceil, vec![money(-199)], Ok(Value::Int(-1))),
+        (Ceil, vec![money(200)], Ok(Value::Int(2))),
+        (Ceil, vec![money(-200)], Ok(Value::Int(-2))),
         (Round, vec![money(250)], Ok(Value::Int(2))),
         (Round, vec![int(7)], Ok(Value::Int(7))),
         (RoundTo(1), vec![money(125)], Ok(Value::Decimal(12))),
@@ -51,6 +53,12 @@ fn numbers() {
         (Ln, vec![float(0.0)], Err(Fault::NotFinite)),
         (Pow, vec![float(10.0), float(400.0)], Err(Fault::NotFinite)),
         (Pow, vec![float(2.0), float(-1.0)], Ok(Value::Float(0.5))),
+        (Ln, vec![float(std::f64::consts::E)], Ok(Value::Float(1.0))),
+        // The pinned implementation is one step above the nearest.
+        (Exp, vec![float(1.0)], Ok(Value::Float(std::f64::consts::E.next_up()))),
+        (Exp, vec![float(1_000.0)], Err(Fault::NotFinite)),
+        (Log10, vec![float(1_000.0)], Ok(Value::Float(3.0))),
+        (Log10, vec![float(0.0)], Err(Fault::NotFinite)),
         (Least, vec![text("b"), text("a")], Ok(Value::String("a".into()))),
         (Greatest, vec![int(1), int(3), int(2)], Ok(Value::Int(3))),
     ] {
@@ -64,6 +72,7 @@ fn texts() {
     let string = |text: &str| Ok(Value::String(text.into()));
     for (function, arguments, expected) in [
         (Length, vec![text("é😀")], Ok(Value::Int(2))),
+        (Length, vec![(Kind::Bytes, Value::Bytes("é".as_bytes().into()))], Ok(Value::Int(2))),
         (Lower, vec![text("ÀB")], string("àb")),
         (Upper, vec![text("straße")], string("STRASSE")),
         (Trim, vec![text("\u{a0} a b\n")], string("a b")),
@@ -122,4 +131,13 @@ fn absent_cells_come_last() {
     assert!(order(list(&[two]).as_cell(), list(&[one.clone(), one]).as_cell()).is_gt());
     let fine = Kind::Decimal { precision: 38, scale: 3 };
     assert!(order_kinds(Cell::Decimal(150), &MONEY, Cell::Decimal(1500), &fine).is_eq());
+}
+
+/// A zone may lie half an hour beside the others, and an instant before 1970.
+#[test]
+fn hours_and_minutes_are_those_of_the_zone() {
+    let (utc, india) = (Zone::utc(), Zone::fixed(19_800));
+    assert_eq!((scalar::hour(-1, &utc), scalar::minute(-1, &utc)), (23, 59));
+    assert_eq!((scalar::hour(0, &india), scalar::minute(0, &india)), (5, 30));
+    assert_eq!((scalar::hour(0, &Zone::fixed(-1)), scalar::minute(0, &Zone::fixed(-1))), (23, 59));
 }

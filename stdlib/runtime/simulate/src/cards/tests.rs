@@ -188,6 +188,13 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_eq!(run(7).0, 174_871_733_518_645_740_876_094_751_040_927_960_915, "the pinned bytes");
 }
 
+/// Long enough for each pattern of fraud to have come: a change of any of them is another answer of every test that uses
+/// these payments.
+#[test]
+fn a_history_with_every_pattern_keeps_its_bytes() {
+    assert_eq!(hash(&past(7, 30_000)), 200_044_977_325_012_100_080_194_622_314_840_163_365, "the pinned bytes");
+}
+
 #[test]
 fn a_history_has_its_rows_in_its_days_in_the_order_of_the_log() {
     for rows in [0, 1, 10, 1_000, 20_000] {
