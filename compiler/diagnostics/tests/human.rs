@@ -74,3 +74,71 @@ help: swap
     let shown = render_human(&found, &sources, false);
     assert_eq!(shown.lines().map(str::trim_end).collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>(), "{shown}");
 }
+
+/// The form of what the message says, whatever it is about: trimmed, so that marks are seen alone.
+fn lines_of(found: &Diagnostic, sources: &Sources) -> Vec<String> {
+    render_human(found, sources, false).lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn up_to_two_lines_between_are_shown_and_more_are_left_out() {
+    let mut sources = Sources::new();
+    let file = sources.add("a.asol", "one\ntwo\nthree\nfour\nfive\n");
+    let at = |text: &str| span_of(&sources, file, text);
+    let found = |other: &str| Diagnostic::error(codes::E0201, at("one"), "m").label(at(other), "there");
+    let shown = lines_of(&found("four"), &sources);
+    assert_eq!(&shown[3..], ["1 | one", "  | ^^^", "2 | two", "3 | three", "4 | four", "  | ---- there", "  |"]);
+    let shown = lines_of(&found("five"), &sources);
+    assert_eq!(&shown[3..], ["1 | one", "  | ^^^", "...", "5 | five", "  | ---- there", "  |"]);
+}
+
+/// What goes over several lines is marked on each, without the blanks before it, and told at the last.
+#[test]
+fn what_spans_lines_is_marked_on_each() {
+    let mut sources = Sources::new();
+    let file = sources.add("a.asol", "a |> b\n    |> c\nd\n");
+    let found = Diagnostic::error(codes::E0201, Span::new(file, 2, 15), "m").here("all of this");
+    let shown = lines_of(&found, &sources);
+    assert_eq!(&shown[3..], ["1 | a |> b", "  |   ^^^^", "2 |     |> c", "  |     ^^^^ all of this", "  |"]);
+}
+
+#[test]
+fn a_fix_shows_the_lines_that_it_leaves() {
+    let mut sources = Sources::new();
+    let file = sources.add("a.asol", "x\n".repeat(9));
+    let edit = |at: u32, text: &str| Edit { span: Span::new(file, at, at + 1), text: text.into() };
+    // The ninth line becomes two, of which one has a number of two digits; edits come in any order.
+    let found = Diagnostic::error(codes::E0201, Span::new(file, 16, 17), "m")
+        .fix_all("both", vec![edit(16, "nine\nten"), edit(14, "eight")]);
+    let shown = lines_of(&found, &sources);
+    let expected = [
+        "error[E0201]: m",
+        "  --> a.asol:9:1",
+        "   |",
+        " 9 | x",
+        "   | ^",
+        "   |",
+        "help: both",
+        "   |",
+        " 8 | eight",
+        " 9 | nine",
+        "10 | ten",
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn colours_tell_errors_warnings_and_what_is_beside_them() {
+    let mut sources = Sources::new();
+    let file = sources.add("a.asol", "one two\n");
+    let at = |text: &str| span_of(&sources, file, text);
+    let error = Diagnostic::error(codes::E0201, at("one"), "m").label(at("two"), "there");
+    let error = render_human(&error, &sources, true);
+    assert!(
+        error.contains("\u{1b}[1;31m^^^\u{1b}[0m") && error.contains("\u{1b}[1;34m--- there\u{1b}[0m"),
+        "{error:?}"
+    );
+    let warning = render_human(&Diagnostic::warning(codes::W0001, at("one"), "m"), &sources, true);
+    assert!(warning.contains("\u{1b}[1;33mwarning[W0001]\u{1b}[0m"), "{warning:?}");
+    assert!(warning.contains("\u{1b}[1;33m^^^\u{1b}[0m") && !warning.contains("1;31"), "{warning:?}");
+}

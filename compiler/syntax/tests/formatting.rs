@@ -153,3 +153,72 @@ proptest! {
         prop_assert_eq!(check(&cut), Ok(()));
     }
 }
+
+fn formatted(text: &str) -> String {
+    let once = format(text).unwrap_or_default();
+    assert_eq!(format(&once).as_deref(), Ok(once.as_str()), "not stable");
+    once
+}
+
+/// A line of 120 letters is left as it is, whatever bytes they take; one of 121 is broken before each operator.
+#[test]
+fn the_width_is_counted_in_letters() {
+    for letter in ["x", "é"] {
+        let line = |width: usize| {
+            let text = "view v = a |> where b == \"\" |> take 3";
+            let missing = letter.repeat(width - text.chars().count());
+            text.replace("\"\"", &format!("\"{missing}\"")) + "\n"
+        };
+        assert_eq!(formatted(&line(120)), line(120));
+        assert_eq!(formatted(&line(121)), line(121).replace(" |>", "\n  |>"));
+    }
+}
+
+#[test]
+fn blank_lines_stay_between_and_go_at_the_ends_of_a_body() {
+    let text = "type T {\n\n\n  a: int\n\n\n\n  b: int\n\n}\n\n\ntype U { a: int }\n\n\n";
+    assert_eq!(formatted(text), "type T {\n  a: int\n\n  b: int\n}\n\ntype U { a: int }\n");
+}
+
+#[test]
+fn comments_stand_where_they_stood() {
+    let text = "\
+// before
+type T { // at the opening
+// alone, first
+a: int // behind
+bcd: string   // behind, in one column
+
+e: int // another group
+
+// alone, last
+}
+// after
+";
+    let expected = "\
+// before
+type T { // at the opening
+  // alone, first
+  a:   int    // behind
+  bcd: string // behind, in one column
+
+  e: int // another group
+
+  // alone, last
+}
+// after
+";
+    assert_eq!(formatted(text), expected);
+}
+
+/// A text of several lines stays as it is; a comment behind it stands after its last line.
+#[test]
+fn comments_behind_texts_of_several_lines() {
+    let text = "param a: string = \"\"\"\n  one\n  é\"\"\" // why\nparam b: string = \"\" // and\n";
+    let found = formatted(text);
+    assert!(found.starts_with("param a: string = \"\"\"\n  one\n  é\"\"\""), "{found}");
+    let columns: Vec<usize> =
+        found.lines().filter_map(|line| line.find("//").map(|at| line[..at].chars().count())).collect();
+    assert_eq!(columns.len(), 2, "{found}");
+    assert_eq!(columns[0], columns[1], "{found}");
+}
