@@ -457,3 +457,72 @@ fn a_plan_that_a_pass_leaves_broken_is_told_after_that_pass() {
         assert!(found.iter().any(|one| one.message == wanted && one.code.id() == "E0990"), "{pass}: {found:?}");
     }
 }
+
+/// Who reads a view by its key reads all of it: a filter after it does not move into it.
+#[test]
+fn a_filter_does_not_move_into_a_view() {
+    let declared = "view twice: table<Shop> key id = shops |> select id, rank = rank * 2";
+    let job = "job one { emit twice |> where id != \"a\" |> select id, rank to out }\nsink out: rows<Shop> { }";
+    let mut ir = plan(&format!("{SHOPS}{declared}\n{job}"));
+    for pass in ["fold", "share", "aggregations", "predicates"] {
+        run(&mut ir, pass);
+    }
+    let view = ir.views.iter().find(|view| view.name == "twice").unwrap();
+    assert_eq!(at(&ir, ir.graph.input(view.node, 0).unwrap()).op.word(), "scan");
+    // One that projects keeps what it projects.
+    let ir = up_to("projections", &format!("{SHOPS}{declared}\n{}", job.replace("id, rank", "id, rank = 1")));
+    let view = ir.views.iter().find(|view| view.name == "twice").unwrap();
+    assert_eq!(columns(&ir, view.node), ["id", "rank"]);
+}
+
+/// What stands under a condition stays there, and what does not is not put under it.
+#[test]
+fn steps_of_a_branch_stay_with_their_branch() {
+    let service = |rows: &str| {
+        format!(
+            "{SHOPS}
+service ask(wishes: list<{{ shop: string, price: int }}>, most: int) -> list<{{ shop: string, price: int }}> {{
+  rows = wishes |> {rows}
+  if most > 3 {{ return rows |> where price > 1 |> select shop, price }}
+  return wishes |> select shop, price = 0
+}}"
+        )
+    };
+    let mut ir = plan(&service("left join shops as s on shop == s.id"));
+    assert_eq!(run(&mut ir, "predicates"), Vec::<String>::new());
+    let mut ir = plan(&service("where price < 9"));
+    run(&mut ir, "fuse");
+    let guards = |id: &NodeId| at(&ir, *id).guards.len();
+    let filters: Vec<NodeId> =
+        nodes(&ir, "filter").into_iter().filter(|id| at(&ir, *id).name.starts_with("ask/")).collect();
+    assert_eq!(filters.iter().map(guards).collect::<Vec<_>>(), [0]);
+}
+
+/// The key by which a set is read is read of the rows, though nobody reads it after that.
+#[test]
+fn the_key_of_a_read_stays_in_the_rows() {
+    let flows = "features f by note from others { n = count() over 1h }
+stream live { emit taps |> with f |> select user, n to out }
+sink out: stream<{ user: string, n: int }> { }";
+    assert_eq!(scanned(&up_to("projections", flows), "taps"), [["user", "note"]]);
+}
+
+/// What a filter knows of a column it knows also where it passes on other columns than it said before.
+#[test]
+fn a_filter_beside_another_reader_keeps_what_it_knows() {
+    let flows = r#"
+type Seen { user: string, place: string?, other: string, at: timestamp }
+source seen: stream<Seen> { time: at }
+stream live { emit seen |> where place != null |> select user, place to a }
+stream more { emit seen |> select user, other to b }
+sink a: stream<{ user: string, place: string }> { }
+sink b: stream<{ user: string, other: string }> { }
+"#;
+    let ir = up_to("projections", flows);
+    assert_eq!(
+        (scanned(&ir, "seen").len(), columns(&ir, first(&ir, "filter"))),
+        (1, vec!["user".into(), "place".into(), "other".into()])
+    );
+    let place = |id| at(&ir, id).columns.iter().find(|column| column.name == "place").unwrap().ty.optional;
+    assert!(place(first(&ir, "scan")) && !place(first(&ir, "filter")));
+}
