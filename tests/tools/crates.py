@@ -410,7 +410,8 @@ def decisions():
     chance = random.Random(SEED)
     item = lambda: {"id": f"i{chance.randrange(5)}", "price": f"{chance.uniform(0.5, 90):.2f}"}
     buyers = ["mallory", "ann", "bob", "eve", "cy"]
-    orders = [{"id": f"o{number}", "buyer": chance.choice(buyers), "share": chance.randrange(0, 3), "items": [item() for _ in range(chance.randrange(0, 5))]} for number in range(120)]
+    order = lambda number: {"id": f"o{number}", "buyer": chance.choice(buyers), "share": chance.randrange(0, 3), "items": [item() for _ in range(chance.randrange(0, 5))]}
+    orders = [{**order(number), **({"coupon": "c" * chance.randrange(0, 60)} if chance.random() < 0.5 else {})} for number in range(120)]
     return [("order", [("POST", "/order", json.dumps(one)) for one in orders + [{**orders[0], "share": 1.5}, {}]])]
 
 

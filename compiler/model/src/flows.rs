@@ -10,7 +10,8 @@ use crate::check::Checker;
 use crate::expr::Expr;
 use crate::model::{Binding, Flow, FlowSettings, Item, Plane};
 use crate::names::{Decl, DeclId, DeclKind, Known};
-use crate::scope::{Bound, FlowScope, Place, Scope};
+use crate::scope::{Bound, FlowScope, Place, Scope, facts};
+use crate::services::answers;
 use crate::types::{Column, Kind, Type};
 
 /// A flow in hand.
@@ -18,6 +19,8 @@ pub(crate) struct Body {
     pub place: Place,
     pub engine: Option<Symbol>,
     pub names: FlowScope,
+    /// Paths that are not absent where the next statement stands.
+    pub facts: Vec<String>,
     /// A service's result.
     pub result: Option<Type>,
     /// Path, for published models.
@@ -26,7 +29,13 @@ pub(crate) struct Body {
 
 impl Body {
     pub(crate) fn scope(&self) -> Scope<'_> {
-        Scope { flow: Some(&self.names), ..Scope::new(self.place, self.engine) }
+        let facts = self.facts.clone();
+        Scope { flow: Some(&self.names), facts, ..Scope::new(self.place, self.engine) }
+    }
+
+    /// From here on a condition is known to be true, or false.
+    fn know(&mut self, condition: &Expr, truth: bool) {
+        facts(condition, truth, &mut self.facts);
     }
 }
 
@@ -60,6 +69,7 @@ impl<'a> Checker<'a> {
             place: Place::Job,
             engine: decl.engine,
             names: FlowScope::default(),
+            facts: Vec::new(),
             result: None,
             path: decl.path(),
         };
@@ -119,6 +129,7 @@ impl<'a> Checker<'a> {
             place: Place::Stream,
             engine: decl.engine,
             names: FlowScope::default(),
+            facts: Vec::new(),
             result: None,
             path: decl.path(),
         };
@@ -200,8 +211,14 @@ impl<'a> Checker<'a> {
                     return;
                 }
                 let condition = self.condition(condition, &body.scope(), "`if`");
-                let then = self.inner(then, body);
-                let otherwise = self.inner(otherwise, body);
+                let then = self.branch(then, [(&condition, true)], body);
+                let otherwise = self.branch(otherwise, [(&condition, false)], body);
+                // Whoever comes behind a branch that returns has taken the other one.
+                match (answers(&then), answers(&otherwise)) {
+                    (true, false) => body.know(&condition, false),
+                    (false, true) => body.know(&condition, true),
+                    _ => {}
+                }
                 items.push(Item::If { condition, then, otherwise, span });
             }
             StatementKind::Match { subjects, arms } => {
@@ -218,10 +235,20 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn inner(&mut self, statements: &'a [Statement], body: &mut Body) -> Vec<Item> {
-        let mark = body.names.mark();
+    /// Statements of a branch, where these conditions are known to be true or false.
+    fn branch<'c>(
+        &mut self,
+        statements: &'a [Statement],
+        known: impl IntoIterator<Item = (&'c Expr, bool)>,
+        body: &mut Body,
+    ) -> Vec<Item> {
+        let (names, facts) = (body.names.mark(), body.facts.len());
+        for (condition, truth) in known {
+            body.know(condition, truth);
+        }
         let items = self.statements(statements, body);
-        body.names.leave(mark);
+        body.names.leave(names);
+        body.facts.truncate(facts);
         items
     }
 
@@ -242,9 +269,17 @@ impl<'a> Checker<'a> {
         let patterns: Vec<&'a [ast::Pattern]> = arms.iter().map(|(patterns, _)| patterns.as_slice()).collect();
         let Some(conditions) = self.conditions(&subjects, &patterns, span, &body.scope()) else { return };
         let mut branches = Vec::with_capacity(arms.len());
-        for ((_, statements), condition) in arms.iter().zip(conditions) {
-            branches.push((condition, self.inner(statements, body)));
+        // An arm is reached where no one before it was taken.
+        for (number, (_, statements)) in arms.iter().enumerate() {
+            let known = conditions.iter().take(number + 1).enumerate();
+            let known =
+                known.filter_map(|(at, condition)| condition.as_ref().map(|condition| (condition, at == number)));
+            branches.push(self.branch(statements, known, body));
         }
+        for (condition, _) in conditions.iter().zip(&branches).take_while(|(_, branch)| answers(branch)) {
+            condition.iter().for_each(|condition| body.know(condition, false));
+        }
+        let branches: Vec<_> = conditions.into_iter().zip(branches).collect();
         let mut branches = branches.into_iter().rev();
         let Some((_, mut otherwise)) = branches.next() else { return };
         for (condition, then) in branches {

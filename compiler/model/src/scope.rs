@@ -121,12 +121,13 @@ impl<'s> Scope<'s> {
         Self { place, engine, row: None, origin: None, right: None, vars: &[], flow: None, facts: Vec::new() }
     }
 
-    /// The scope of expressions over a row.
+    /// The scope of expressions over a row. What is known of a flow's bindings is so for each row, too.
     pub fn over<'t>(&self, row: &'t [Column], origin: Option<&'t Origin>) -> Scope<'t>
     where
         's: 't,
     {
-        Scope { row: Some(row), origin, right: None, facts: Vec::new(), ..self.clone() }
+        let facts = self.facts.iter().filter(|fact| fact.starts_with(BINDING)).cloned().collect();
+        Scope { row: Some(row), origin, right: None, facts, ..self.clone() }
     }
 
     /// The scope where `condition` is `truth`.
@@ -182,12 +183,15 @@ pub(crate) fn present(expr: &Expr, out: &mut Vec<String>) {
     }
 }
 
+/// How the path of a flow's binding begins.
+const BINDING: &str = "b:";
+
 /// The path of a name or of a field of one.
 pub(crate) fn path(expr: &Expr) -> Option<String> {
     match &expr.kind {
         ExprKind::Column(name) => Some(format!("c:{name}")),
         ExprKind::Right(name) => Some(format!("r:{name}")),
-        ExprKind::Binding(name) => Some(format!("b:{name}")),
+        ExprKind::Binding(name) => Some(format!("{BINDING}{name}")),
         ExprKind::Param(name) => Some(format!("p:{name}")),
         ExprKind::Var(id) => Some(format!("v:{id}")),
         ExprKind::Field(of, name) => path(of).map(|of| format!("{of}.{name}")),

@@ -37,6 +37,7 @@ impl<'a> Checker<'a> {
             place: Place::Service,
             engine: decl.engine,
             names: FlowScope::default(),
+            facts: Vec::new(),
             result: Some(result.clone()),
             path: decl.path(),
         };
@@ -109,7 +110,7 @@ impl<'a> Checker<'a> {
 }
 
 /// Whether every way through the items ends with an answer.
-fn answers(items: &[Item]) -> bool {
+pub(crate) fn answers(items: &[Item]) -> bool {
     items.iter().any(|item| match item {
         Item::Return { .. } => true,
         Item::If { then, otherwise, .. } => answers(then) && answers(otherwise),
