@@ -164,7 +164,19 @@ impl<'a> Checker<'a> {
             let found = Diagnostic::error(code, span, format!("`{}` and `{}` cannot be compared", left.ty, right.ty))
                 .label(left.span, format!("`{}`", left.ty))
                 .label(right.span, format!("`{}`", right.ty));
-            self.report(if mixed { found.help("convert one: `float(x)` or `decimal(x, p, s)`") } else { found });
+            self.report(match (&left.ty.kind, &right.ty.kind) {
+                _ if mixed => found.help("convert one: `float(x)` or `decimal(x, p, s)`"),
+                (Kind::Timestamp, Kind::Date) | (Kind::Date, Kind::Timestamp) => {
+                    found.help("take the day of the instant, `date(t)`, or write an instant: `2026-01-31T12:00:00Z`")
+                }
+                (Kind::Timestamp | Kind::Date, Kind::String) | (Kind::String, Kind::Timestamp | Kind::Date) => {
+                    found.help("dates and instants stand without quotes: `2026-01-31`, `2026-01-31T12:00:00Z`")
+                }
+                (Kind::Enum(name), Kind::String) | (Kind::String, Kind::Enum(name)) => {
+                    found.help(format!("members stand without quotes: `{name}.…`"))
+                }
+                _ => found,
+            });
             return None;
         };
         Some((self.as_operand(left, &common), self.as_operand(right, &common)))
