@@ -68,6 +68,17 @@ impl<'a, 'w> Page<'a, 'w> {
     pub fn scalar_of(&mut self, function: &str, expr: &Expr, kind: Tree) -> Result<Tree, Error> {
         let quoted = doc::quote(self.sources, expr.span);
         let printed = self.rules.function(function, &quoted, expr, &self.scope)?;
+        // A macro's arguments are not broken as those of a function are: what does not fit has a name.
+        let kind = match kind.is_short() {
+            true => kind,
+            false => {
+                let name = self.file.fresh(&format!("{}_kind", printed.name));
+                let body = kind.last(4);
+                self.file.import("flow_core::types", "Kind");
+                self.file.item(&format!("/// The type of {quoted}.\nfn {name}() -> Kind {{\n{body}}}"));
+                call(&name, [])
+            }
+        };
         let mut reads = Vec::new();
         self.reads(expr, &mut reads);
         reads.sort_unstable();

@@ -65,6 +65,32 @@ fn prints_are_the_same_twice_and_formatted() {
     }
 }
 
+/// Lists whose types do not fit on a line, deep in relations.
+const DEEP: &str = r#"
+solution deep { version: "1.0.0" }
+source ev: stream<{ id: int, y: bool, at: timestamp }> { time: at }
+features seen by id from ev { n = count() over 1m }
+@post("/k") service ranked(k: string) -> list<{ id: int, n: int, y: bool, word: string }> {
+  rows = [{ id: length(k), y: true, word: k }, { id: 5, y: false, word: "five" }] |> where id > 0
+  if length(k) > 3 { return rows |> with seen |> select id, n, y, word |> sort by n desc |> take 2 }
+  m = rows |> derive n = id + 1 |> with seen as s |> where s.n < n |> sort by id desc |> take 1 |> drop s
+  return m |> select id, n, y, word
+}
+"#;
+
+#[test]
+fn what_does_not_fit_on_a_line_is_formatted() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deep");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("rustfmt.toml"), "").unwrap();
+    std::fs::write(folder.join("deep.asol"), DEEP).unwrap();
+    let files = printed(folder.join("deep.asol").to_str().unwrap());
+    assert!(files.iter().any(|(_, text)| text.contains("_kind() -> Kind {")), "a type has a name of its own");
+    for (name, text) in files.iter().filter(|(name, _)| name.ends_with(".rs")) {
+        assert_eq!(&formatted(&folder, text), text, "{name}");
+    }
+}
+
 /// What `rustfmt` makes of a file, with its default settings.
 fn formatted(folder: &Path, text: &str) -> String {
     let mut command = Command::new("rustfmt");

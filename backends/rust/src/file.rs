@@ -433,7 +433,8 @@ fn import(module: &str, names: &BTreeSet<String>) -> String {
         return format!("use {module}::{name};\n");
     }
     let line = format!("use {module}::{{{}}};\n", names.join(", "));
-    if width(&line) <= WIDTH + 1 {
+    // With its line end; `rustfmt` keeps two columns free after a list of names.
+    if width(&line) < WIDTH {
         return line;
     }
     let mut out = format!("use {module}::{{\n");
@@ -466,4 +467,20 @@ fn mentions(text: &str, word: &str) -> bool {
         let (before, after) = (text.get(..at).unwrap_or(""), text.get(at + word.len()..).unwrap_or(""));
         edge(before.chars().next_back()) && edge(after.chars().next())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_imported_leave_two_columns_free() {
+        let of = |last: usize| {
+            let names = ["date", "hour", "length", "mod_int", "multiply_decimal", "round_decimal"];
+            let names = names.map(str::to_owned).into_iter().chain(["x".repeat(last)]).collect();
+            import("flow_core::scalar", &names)
+        };
+        assert_eq!(of(10).trim_end().chars().count(), 98);
+        assert_eq!(of(11).lines().count(), 3);
+    }
 }

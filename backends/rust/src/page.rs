@@ -12,6 +12,8 @@ const SHORT_FIELDS: usize = 18;
 /// Arrays of parts up to this length are filled line by line.
 const SHORT_PART: usize = 10;
 const STEP: usize = 4;
+/// So many brackets in each other may begin on one line.
+const DEEPEST: usize = 8;
 
 /// An expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,21 +169,21 @@ impl Tree {
     fn laid(&self, indent: usize, column: usize, after: usize) -> String {
         match self.flat() {
             Some(flat) if column + width(&flat) + after <= WIDTH => flat,
-            _ => self.broken(indent, column),
+            _ => self.broken(indent, column, DEEPEST),
         }
     }
 
-    /// The same over several lines.
-    fn broken(&self, indent: usize, column: usize) -> String {
+    /// The same over several lines, where at most `hugs` brackets that hold one part alone begin it on their own line.
+    fn broken(&self, indent: usize, column: usize, hugs: usize) -> String {
         match self {
             Self::Atom(text) => text.clone(),
             Self::Call { function, arguments, tried } => {
                 let end = if *tried { ")?" } else { ")" };
-                format!("{function}({}{end}", parts(arguments, indent, column + width(function) + 1, false))
+                format!("{function}({}{end}", parts(arguments, indent, column + width(function) + 1, false, hugs))
             }
-            Self::Tuple(items) => format!("({})", parts(items, indent, column + 1, false)),
+            Self::Tuple(items) => format!("({})", parts(items, indent, column + 1, false, hugs)),
             Self::Array { open, parts: items } => {
-                format!("{open}[{}]", parts(items, indent, column + width(open) + 1, true))
+                format!("{open}[{}]", parts(items, indent, column + width(open) + 1, true, hugs))
             }
             Self::Struct { name, fields, base } => {
                 let pad = " ".repeat(indent + STEP);
@@ -233,6 +235,12 @@ impl Tree {
         }
     }
 
+    /// Whether it takes little of a line, wherever that begins.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.flat().is_some_and(|text| width(&text) <= SHORT / 2)
+    }
+
     /// Whether it may begin on the line of a bracket that holds it alone.
     fn hugs(&self) -> bool {
         !matches!(self, Self::Atom(_))
@@ -240,26 +248,32 @@ impl Tree {
 }
 
 /// The arguments of a call or parts of an array that do not fit on a line, up to the closing bracket.
-fn parts(parts: &[Tree], indent: usize, column: usize, is_array: bool) -> String {
+fn parts(parts: &[Tree], indent: usize, column: usize, is_array: bool, hugs: usize) -> String {
     if let [part] = parts
         && part.hugs()
     {
-        let broken = part.broken(indent, column);
-        let first = broken.lines().next().map_or(0, width);
-        if first <= SHORT && column + first <= WIDTH {
-            return broken;
+        // As many brackets as fit begin on this line.
+        for fewer in (0..hugs).rev() {
+            let broken = part.broken(indent, column, fewer);
+            let first = broken.lines().next().map_or(0, width);
+            if first <= SHORT && column + first <= WIDTH {
+                return broken;
+            }
         }
     }
     let pad = " ".repeat(indent + STEP);
     let flats: Option<Vec<String>> = parts.iter().map(Tree::flat).collect();
     if let Some(texts) = flats
         && is_array
+        && parts.iter().all(|part| matches!(part, Tree::Atom(text) if !text.contains('(')))
         && texts.iter().all(|text| width(text) <= SHORT_PART)
     {
         let mut out = String::new();
         let mut line = WIDTH;
-        for text in &texts {
-            if line + 1 + width(text) + 1 > WIDTH {
+        for (number, text) in texts.iter().enumerate() {
+            // What follows the last part is not on its line.
+            let end = if number + 1 == texts.len() { WIDTH + 1 } else { WIDTH };
+            if line + 1 + width(text) + 1 >= end {
                 out.push_str(&format!("\n{pad}"));
                 line = indent + STEP;
             } else {
@@ -278,4 +292,54 @@ fn parts(parts: &[Tree], indent: usize, column: usize, is_array: bool) -> String
 
 fn width(text: &str) -> usize {
     text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(tree: &Tree) -> Vec<String> {
+        tree.last(12).lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn short_names_fill_lines_and_calls_have_one_each() {
+        let filled = |last: usize, after: usize| -> Vec<usize> {
+            let names = ["a".repeat(9)].into_iter().cycle().take(7).chain(["b".repeat(last)]);
+            let names = names.chain(["c".repeat(9)].into_iter().cycle().take(after));
+            let tree = list("vec!", names.map(atom));
+            tree.last(8).lines().map(width).collect()
+        };
+        // A line that is not the last ends one column earlier.
+        assert_eq!(filled(9, 2), [13, 99, 33, 9]);
+        assert_eq!(filled(10, 2), [13, 88, 45, 9]);
+        assert_eq!(filled(10, 0), [13, 100, 9]);
+        assert_eq!(filled(11, 0).len(), 10);
+        let calls = list("vec!", (0..20).map(|number| atom(format!("s_{number}()"))));
+        assert_eq!(lines(&calls).len(), 22);
+    }
+
+    #[test]
+    fn as_many_brackets_as_fit_begin_on_one_line() {
+        let field = |name: &str| call("Field::required", [text(name), atom("Kind::String")]);
+        let required = |kind: Tree| call("DataType::required", [kind]);
+        let of = |fields: &[&str]| call("Kind::record", [list("", fields.iter().map(|name| field(name)))]);
+        let kind = required(call("Kind::list", [required(of(&["first", "second"]))]));
+        assert_eq!(
+            lines(&list("&", [kind.clone()])),
+            [
+                "            &[DataType::required(Kind::list(DataType::required(",
+                "                Kind::record([",
+                "                    Field::required(\"first\", Kind::String),",
+                "                    Field::required(\"second\", Kind::String),",
+                "                ]),",
+                "            )))]",
+            ]
+        );
+        assert_eq!(
+            lines(&call("Kind::list", [required(of(&["first", "second"]))]))[0],
+            "            Kind::list(DataType::required(Kind::record(["
+        );
+        assert!(!kind.is_short() && atom("Kind::Int").is_short());
+    }
 }
