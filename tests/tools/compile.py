@@ -4,6 +4,7 @@ import difflib
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,8 @@ from checks import FEC, ROOT, SEED, Layer, command_line, fec, scratch, shown, st
 layer = Layer("compile")
 FRAUD = ROOT / "examples/fraud"
 REVIEWED = ROOT / "tests/corpus/compiled"
+# The crates of a solution but for the runtime, and for the file that has the fingerprint of the whole plan.
+OWN_SOURCE = re.compile(r"crates/(?!runtime/)[^/]+/src/(?!lib\.rs).+")
 CANARY = "canary-b7f3a91c55"
 ROUNDS = 40 if os.environ.get("FEC_SOAK") else 12
 
@@ -111,7 +114,7 @@ def the_same_everywhere():
 
 
 def reviewed():
-    """What a platform is told, line by line: the files of `corpus/compiled` are what somebody has read and found right.
+    """What a platform is told and what is built, line by line: the files of `corpus/compiled` are what somebody has read and found right.
 
     Where a change is meant, the command of the failure writes it into the reviewed file, and its diff is read.
     """
@@ -122,6 +125,7 @@ def reviewed():
             continue
         if solution == FRAUD:
             layer.equal("fraud: every object was reviewed", *(sorted(path for path in tree(folder) if path.endswith(".yaml")) for folder in (out, right)))
+            layer.equal("fraud: every file of a process was reviewed", *(sorted(path for path in tree(folder) if OWN_SOURCE.fullmatch(path)) for folder in (out, right)))
         for path, wanted in tree(right).items():
             got = (out / path).read_bytes() if (out / path).is_file() else b""
             lines = list(difflib.unified_diff(wanted.decode().splitlines(), got.decode().splitlines(), "reviewed", "written", lineterm="", n=2))

@@ -3,7 +3,10 @@
 import base64
 import json
 import os
+import pathlib
 import random
+import re
+import shutil
 import subprocess
 import time
 
@@ -130,15 +133,24 @@ job train {
 """
 
 
+def trained(name):
+    """A folder with a solution that publishes a model."""
+    base = scratch(name)
+    (base / "kept.asol").write_text(TRAINED, encoding="utf-8")
+    rows = [{"id": str(number), "x": number / 7, "y": number % 3 == 0, "at": f"2026-01-01T00:00:{number:02}Z"} for number in range(60)]
+    (base / "seen.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return base
+
+
 def unsynced():
     """A model that the disk does not take is published by nobody, and the next run publishes it."""
     if calls.missing():
         layer.skip("a model is on its disk when it is published", calls.missing())
         return
-    base = scratch("unsynced")
-    (base / "kept.asol").write_text(TRAINED, encoding="utf-8")
-    rows = [{"id": str(number), "x": number / 7, "y": number % 3 == 0, "at": f"2026-01-01T00:00:{number:02}Z"} for number in range(60)]
-    (base / "seen.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    base = trained("unsynced")
+    # Their names are on the disk already: what fails is the model itself.
+    for folder in ("lake", "models/judge"):
+        (base / "state" / folder).mkdir(parents=True)
     command = [FEC, "run", base, "--once", "--state", base / "state"]
     versions = lambda: sorted(path.name for path in (base / "state" / "models" / "judge").glob("*.json"))
     try:
@@ -150,6 +162,55 @@ def unsynced():
     layer.equal("and nothing is published", versions(), [])
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     layer.equal("the next run publishes it", (done.returncode, versions()), (0, ["000001.json"]), command_line(done))
+
+
+CALLS = "mkdir,mkdirat,write,pwrite64,fsync,fdatasync,link,linkat"
+
+
+def seen(path):
+    """The calls that `strace` has written down, each when it was done, whichever threads ran beside it."""
+    begun = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        thread, _, call = line.partition(" ")
+        call = call.strip()
+        if call.endswith("<unfinished ...>"):
+            begun[thread] = call.removesuffix("<unfinished ...>").strip()
+            continue
+        if " resumed>" in call:
+            call = begun.pop(thread, "") + call.partition(" resumed>")[2]
+        if "(" in call and " = -1 " not in call:
+            yield call.split("(", 1)[0], re.findall(r'"([^"]*)"', call), re.findall(r"<([^>]*)>", call)
+
+
+def on_disk():
+    """A model is on the disk before it has its name there, and its name before the run goes on."""
+    what = "a model and its name are on the disk"
+    if shutil.which("strace") is None:
+        layer.skip(what, "the machine has no strace")
+        return
+    base = trained("ondisk").resolve()
+    command = [FEC, "run", base, "--once", "--state", base / "state"]
+    done = subprocess.run(["strace", "-f", "-y", "-s", "0", "-e", f"trace={CALLS}", "-o", base / "calls.txt", *command], capture_output=True, text=True, timeout=240)
+    if done.returncode != 0 and "ptrace" in done.stderr.lower():
+        layer.skip(what, f"the machine lets no strace look: {done.stderr.strip()}")
+        return
+    models = base / "state" / "models"
+    files, folders, named, torn = set(), set(), 0, []
+    for verb, names, handles in seen(base / "calls.txt"):
+        if verb.startswith("mkdir"):
+            folders |= {str(pathlib.Path(name).parent) for name in names if pathlib.Path(name).is_relative_to(models)}
+        elif verb in ("write", "pwrite64"):
+            files |= {name for name in handles[:1] if pathlib.Path(name).is_relative_to(models)}
+        elif verb.endswith("sync"):
+            files -= set(handles)
+            folders -= set(handles)
+        elif len(names) == 2 and pathlib.Path(names[1]).is_relative_to(models):
+            named += 1
+            torn += [names[0]] if names[0] in files else []
+            folders.add(str(pathlib.Path(names[1]).parent))
+    layer.equal("the run publishes under strace", (done.returncode, named), (0, 1), done.stderr[-300:])
+    layer.equal("a model gets its name when it is on the disk", torn, [])
+    layer.equal("and the names of it and of its folders are there, too", sorted(folders), [])
 
 
 def planes():
@@ -216,6 +277,7 @@ def main():
     killed(first)
     full_disk(first)
     unsynced()
+    on_disk()
     planes()
     refusals()
 

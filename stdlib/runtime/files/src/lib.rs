@@ -128,6 +128,19 @@ fn hold(file: &File) -> io::Result<()> {
     }
 }
 
+/// Creates a folder and those above it; their names survive a power failure.
+///
+/// # Errors
+/// What the file system refuses.
+pub fn create_folder(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.exists()).collect();
+    fs::create_dir_all(path)?;
+    missing
+        .into_iter()
+        .filter(|made| !made.as_os_str().is_empty())
+        .try_for_each(|made| File::open(folder_of(made))?.sync_data())
+}
+
 fn folder_of(place: &Path) -> &Path {
     match place.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -148,7 +148,7 @@ impl Registry {
     /// An unusable name, or a folder that cannot be written.
     pub fn publish(&self, publication: &Publication) -> Result<u64, RegistryError> {
         let folder = self.model_folder(&publication.name)?;
-        fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+        flow_files::create_folder(&folder).map_err(io_error(&folder))?;
         let text = text_of(publication)?;
         let mut written: Option<Fresh> = None;
         loop {

@@ -94,7 +94,7 @@ impl FolderLake {
     /// # Errors
     /// A folder that cannot be made or written.
     pub fn open(root: &Path) -> Result<Self, ArchiveError> {
-        files::create_folder(root)?;
+        files::create_durable_folder(root)?;
         Ok(Self { root: root.to_path_buf(), lock: LockFile::open(root.join("lake.lock"))? })
     }
 
@@ -110,7 +110,7 @@ impl FolderLake {
 /// Writes a file whole: what a dead process or a full disk has cut off never has its name.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    files::create_folder(folder)?;
+    files::create_durable_folder(folder)?;
     Ok(Fresh::replace(path, bytes, true).map_err(|error| crate::error::LogError::io("write", path, &error))?)
 }
 

@@ -33,6 +33,11 @@ pub fn create_folder(path: &Path) -> Result<(), LogError> {
     fs::create_dir_all(path).map_err(|e| LogError::io("create the folder", path, &e))
 }
 
+/// Creates a folder and those above it; their names survive a power failure.
+pub fn create_durable_folder(path: &Path) -> Result<(), LogError> {
+    flow_files::create_folder(path).map_err(|e| LogError::io("create the folder", path, &e))
+}
+
 /// The length of an open file.
 pub fn len(file: &File, path: &Path) -> Result<u64, LogError> {
     Ok(file.metadata().map_err(|e| LogError::io("look at", path, &e))?.len())

@@ -133,7 +133,11 @@ impl EmbeddedLog {
     /// A folder that cannot be created or read, or that holds something else.
     pub fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, LogError> {
         let root = folder.as_ref().to_path_buf();
-        files::create_folder(&root)?;
+        if options.durable {
+            files::create_durable_folder(&root)?
+        } else {
+            files::create_folder(&root)?
+        }
         let commits = Commits::open(&root, options.durable, options.commits_bytes)?;
         let (leases, writers) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self { root, options, commits, leases, writers, unsynced: false })
