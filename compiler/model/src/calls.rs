@@ -152,10 +152,22 @@ impl<'a> Checker<'a> {
             known.extend(self.published.keys().map(Symbol::as_str));
             known.extend(self.top.keys().map(Symbol::as_str));
             known.sort_unstable();
-            suggest(found, function.span, word, known)
+            match foreign_function(word) {
+                Some(Foreign::Named(name)) => found.fix(format!("write `{name}`"), function.span, name),
+                Some(Foreign::Written(help)) => found.help(help),
+                None => suggest(found, function.span, word, known),
+            }
         };
         self.report(found);
         self.wrong(span)
+    }
+
+    /// Whether an expression is a call of what is not there.
+    pub(crate) fn calls_nothing(&self, e: &ast::Expr, scope: &Scope<'_>) -> bool {
+        let Ast::Call { function, .. } = &e.kind else { return false };
+        let Ast::Name(word) = &function.kind else { return false };
+        let is_known = self.resolve(scope.engine, word).is_some() || self.published.contains_key(word);
+        !is_known && !FUNCTIONS.contains(&word.as_str())
     }
 
     /// In tests, a service is called by its name alone where only one engine has it.
@@ -619,4 +631,31 @@ struct Offer {
 
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
+}
+
+/// What stands here for a function of another language.
+enum Foreign {
+    /// A function of another name.
+    Named(&'static str),
+    /// No function.
+    Written(&'static str),
+}
+
+/// What a function that SQL and its kin have is called here.
+fn foreign_function(word: &str) -> Option<Foreign> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "avg" | "average" => Foreign::Named("mean"),
+        "std" | "stddev_samp" | "stddev_pop" => Foreign::Named("stddev"),
+        "variance" | "var_samp" | "var_pop" => Foreign::Named("var"),
+        "len" | "size" | "char_length" => Foreign::Named("length"),
+        "count_unique" | "countdistinct" | "nunique" | "uniq" | "approx_count_distinct" => {
+            Foreign::Named("count_distinct")
+        }
+        "coalesce" | "ifnull" | "nvl" | "isnull" => {
+            Foreign::Written("the first value that is there is `a ?? b`, and whether one is, `a != null`")
+        }
+        "concat" => Foreign::Written("texts are put together in a text: `\"{a}{b}\"`"),
+        "cast" | "convert" => Foreign::Written("a type is a function: `int(x)`, `float(x)`, `decimal(x, 12, 2)`"),
+        _ => return None,
+    })
 }

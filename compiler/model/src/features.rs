@@ -278,6 +278,9 @@ impl<'a> Checker<'a> {
                 let found =
                     Diagnostic::error(codes::E0318, line.value.span, "an aggregate stands on a line of its own");
                 self.report(found.help("give each aggregate a name, then compute with the names"));
+            } else if self.calls_nothing(&line.value, scope) {
+                // A mistyped aggregate, or one that is called otherwise elsewhere: it is told by its name.
+                self.infer(&line.value, scope, None);
             } else {
                 let found = Diagnostic::error(codes::E0318, span, format!("`{word}` belongs to an aggregate"))
                     .label(line.value.span, "this is computed from the lines before it");

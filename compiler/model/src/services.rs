@@ -48,7 +48,7 @@ impl<'a> Checker<'a> {
         if !answers(&items) && !broken(statements) {
             let found =
                 Diagnostic::error(codes::E0411, decl.name.span, format!("`{}` does not always answer", decl.name.text));
-            self.report(found.help(format!("end it with `return …`, a `{result}`")));
+            self.report(found.help(format!("end it with `return …`, of type `{result}`")));
         }
         let mut settings = self.flow_settings(&item.attributes);
         let has_route = item.attributes.iter().any(|attribute| matches!(attribute.name.text.as_str(), "get" | "post"));

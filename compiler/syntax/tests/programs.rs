@@ -91,6 +91,20 @@ fn fixes_mend() {
     assert!(mended > 20);
 }
 
+/// Where it is plain what is missing or too much, there is a repair.
+#[test]
+fn what_is_missing_before_an_operator_is_put_there() {
+    let text = corpus("broken").into_iter().find(|(name, _)| name.contains("pipes")).unwrap().1;
+    let found = fec_syntax::parse(FileId(0), &text).diagnostics;
+    let titles: Vec<&str> = found.iter().flat_map(|found| &found.fixes).map(|fix| fix.title.as_str()).collect();
+    let piped = |word: &str| format!("operators stand behind `|>`: write `|> {word}`");
+    let others = ["put a comma between columns".to_owned(), "a binding is a name and its value".to_owned()];
+    let [comma, binding] = others;
+    let pipes = ["select", "where", "where", "where", "left"].map(piped);
+    let [first, second, third, fourth, fifth] = pipes;
+    assert_eq!(titles, [first, second, third, comma, fourth, fifth, binding]);
+}
+
 /// Each code of lexing and parsing is shown by a program; a file of more than 4 GiB is not kept here.
 #[test]
 fn each_code_has_a_program() {

@@ -32,7 +32,7 @@ impl Parser<'_> {
             _ if self.bail || self.first_of_line() => {}
             Kind::RightBrace | Kind::RightParen | Kind::RightBracket => self.stray_bracket(),
             _ => {
-                self.fail("the end of the line");
+                self.report(self.without_pipe(self.found("the end of the line")));
                 self.skip_item(false, false);
             }
         }

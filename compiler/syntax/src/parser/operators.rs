@@ -16,6 +16,16 @@ const OPERATORS: &[&str] = &[
 ];
 
 impl Parser<'_> {
+    /// The repair where an operator stands without the `|>` before it: what is found wrong at it, with that.
+    pub fn without_pipe(&self, found: Diagnostic) -> Diagnostic {
+        let word = self.ident();
+        let is_join = !matches!(word, "left" | "semi" | "anti") || self.ident_at(1) == "join";
+        if !OPERATORS.contains(&word) || !is_join || matches!(self.kind_at(1), Kind::Assign | Kind::Colon) {
+            return found;
+        }
+        found.fix(format!("operators stand behind `|>`: write `|> {word}`"), self.span().before(), "|> ")
+    }
+
     /// One operator, after its `|>`.
     pub fn operator(&mut self) -> Operator {
         let from = self.span();

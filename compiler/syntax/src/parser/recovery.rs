@@ -179,8 +179,12 @@ impl Parser<'_> {
                 let found = Diagnostic::error(codes::E0111, self.span(), format!("`{shown}` begins another item"));
                 self.report(found.help(help));
             }
+            _ if commas => {
+                self.fail("`,`, `}` or the end of the line");
+                self.skip_item(commas, false);
+            }
             _ => {
-                self.fail(if commas { "`,`, `}` or the end of the line" } else { "the end of the line" });
+                self.report(self.without_pipe(self.found("the end of the line")));
                 self.skip_item(commas, false);
             }
         }
@@ -326,7 +330,7 @@ impl Parser<'_> {
     /// At the end of a header: whether its body follows. A mistake in the header is passed over.
     pub fn body_follows(&mut self) -> bool {
         if self.kind() != Kind::LeftBrace {
-            self.fail("`{`");
+            self.report(self.without_pipe(self.found("`{`")));
             if self.body_without_brace() {
                 self.unopened = true;
                 return true;

@@ -66,8 +66,14 @@ impl Parser<'_> {
             self.stray_bracket();
             return StatementKind::Error;
         }
-        let mut found = self.item_found("a statement");
-        if let Some(near) = closest(word, ["emit", "publish", "return", "run"]).filter(|_| !word.is_empty()) {
+        let mut found = self.without_pipe(self.item_found("a statement"));
+        let is_told = !found.fixes.is_empty();
+        if is_told {
+            // The repair says it.
+        } else if matches!(word, "let" | "var" | "val" | "const" | "def") && self.kind_at(2) == Kind::Assign {
+            let too_much = self.span().to(self.span_at(1).before());
+            found = found.fix("a binding is a name and its value", too_much, "");
+        } else if let Some(near) = closest(word, ["emit", "publish", "return", "run"]).filter(|_| !word.is_empty()) {
             found = found.help(format!("did you mean `{near}`?"));
         } else if self.kind() == Kind::Pipe {
             found = found.help("a pipeline is bound (`name = …`), emitted or returned");
@@ -91,7 +97,11 @@ impl Parser<'_> {
         self.bump();
         let value = self.pipeline_on_line();
         if !self.eat_clause("to") {
-            self.fail("`to` and a sink");
+            let mut found = self.without_pipe(self.found("`to` and a sink"));
+            if found.fixes.is_empty() && !self.line_ended() && self.kind_at(1) == Kind::Assign {
+                found = found.fix("put a comma between columns", self.last_span().after(), ",");
+            }
+            self.report(found);
             return StatementKind::Error;
         }
         match self.name("a sink") {
