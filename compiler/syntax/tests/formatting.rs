@@ -222,3 +222,12 @@ fn comments_behind_texts_of_several_lines() {
     assert_eq!(columns.len(), 2, "{found}");
     assert_eq!(columns[0], columns[1], "{found}");
 }
+
+/// What stands before a value stands close to it, and `..` alone keeps its distance from the bracket.
+#[test]
+fn signs_stand_close_to_what_they_are_of() {
+    let text = "type T { c: { d: int, .. } }\nview v = a |> select -1, .. b, c = - d\n";
+    let expected = "type T { c: { d: int, .. } }\nview v = a |> select -1, ..b, c = -d\n";
+    assert_eq!(formatted(text), expected);
+    assert_eq!(formatted("type T { c: { d: int, ..} }\n"), "type T { c: { d: int, .. } }\n");
+}

@@ -247,6 +247,9 @@ fn nothing_at_a_time_is_one_at_a_time() {
         texts(&all.map(Result::unwrap).collect::<Vec<_>>())
     };
     assert_eq!(read("{\"x\":1}\n{\"x\":2}\n"), ["{\"x\":1}", "{\"x\":2}"]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "{\"x\":1}\n{\"x\":2}\n").unwrap();
+    assert_eq!(texts(&rows(file.path(), None, 0)), ["{\"x\":1}", "{\"x\":2}"]);
 }
 
 /// A byte order mark stands before the first cell, not in it: that may be in quotes, and begin after empty lines.

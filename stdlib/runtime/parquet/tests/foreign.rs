@@ -255,3 +255,26 @@ fn what_cannot_be_written_is_named() {
     let nested = written("nested", DataType::required(list), &Value::List(Vec::new().into()));
     assert_eq!(nested.unwrap_err(), "column `x` is nested; select its parts as columns of their own");
 }
+
+/// Other readers are told that instants are those of UTC, and what texts and decimals are.
+#[test]
+fn columns_say_what_they_are() {
+    let money = Kind::Decimal { precision: 12, scale: 2 };
+    for (name, kind, cell, expected) in [
+        ("at", Kind::Timestamp, Value::Int(0), "required int64 x (timestamp(micros,true))"),
+        ("on", Kind::Date, Value::Int(0), "required int32 x (date)"),
+        ("text", Kind::String, Value::String("a".into()), "required byte_array x (string)"),
+        ("money", money, Value::Decimal(1), "required fixed_len_byte_array (16) x (decimal(12,2))"),
+        ("bytes", Kind::Bytes, Value::Bytes(b"a".as_slice().into()), "required byte_array x"),
+        ("span", Kind::Duration, Value::Int(1), "required int64 x"),
+    ] {
+        written(name, DataType::required(kind), &cell).unwrap();
+        let file = File::open(place(&format!("own-{name}"))).unwrap();
+        let reader = parquet::file::serialized_reader::SerializedFileReader::new(file).unwrap();
+        let mut told = Vec::new();
+        let metadata = parquet::file::reader::FileReader::metadata(&reader).file_metadata();
+        parquet::schema::printer::print_schema(&mut told, metadata.schema());
+        let told = String::from_utf8(told).unwrap().to_lowercase();
+        assert!(told.contains(&format!("{expected};")), "{name}: {told}");
+    }
+}
