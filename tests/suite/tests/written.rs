@@ -52,6 +52,26 @@ fn rows_that_end_stand_among_those_of_streams() {
 }
 
 #[test]
+fn a_union_of_streams_finds_what_views_held_before_each_row() {
+    let report = hold(
+        r#"
+view last: table<{ id: int, at: timestamp }> key id = ev |> select id, at
+features seen by id from ev { n = count() over 1m }
+sink found: rows<{ id: int, at: timestamp, before: timestamp?, n: int }> {}
+sink again: stream<{ id: int, at: timestamp, before: timestamp? }> {}
+job j {
+  both = ev |> where y |> union (ev |> where id > most and not y)
+  emit both |> with seen |> left join last as l on id == l.id |> where l == null or id > 3 |> select id, at, before = l.at, n to found
+}
+stream s {
+  emit ev |> where y |> union (ev |> where id > most) |> left join last as l on id == l.id |> select id, at, before = l.at to again
+}
+"#,
+    );
+    assert!(report.compared > 100);
+}
+
+#[test]
 fn values_that_flows_bind_are_read_by_their_relations_and_conditions() {
     let report = hold(
         r#"

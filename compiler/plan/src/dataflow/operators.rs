@@ -1,10 +1,10 @@
 //! Each operator of the plan as an operator of the runtime.
 
-use fec_ir::{Node, NodeId, Op, Step};
+use fec_ir::{NodeId, Op, Step};
 use fec_model::Symbol;
 use fec_model::expr::{Aggregate, Expr};
 use fec_model::relation::{JoinKind, JoinPick};
-use fec_model::types::{Boundedness, Column, Kind, Record, Type};
+use fec_model::types::{Column, Kind, Record, Type};
 
 use super::wiring::{Fed, Wiring};
 use super::{Join, PlanError, RowOp, StandBy};
@@ -53,8 +53,7 @@ impl Wiring<'_> {
             (Op::Union, inputs) => {
                 let mut feeds = Vec::with_capacity(inputs.len());
                 // Where some come at the end all do: who came before would stand before them, whatever its place.
-                let ends = |node: &Node| node.timed && node.boundedness == Boundedness::Bounded;
-                let waits = inputs.iter().any(|input| self.node(*input).is_ok_and(ends));
+                let waits = inputs.iter().any(|input| self.comes_at_the_end(*input));
                 for input in inputs {
                     let is_unsorted = self.node(*input)?.timed && !self.wanted.ir.is_sorted(*input);
                     let fed = match waits && is_unsorted {
@@ -120,6 +119,26 @@ impl Wiring<'_> {
             self.feed(id)
         } else {
             self.stand(id, StandBy::Columns)
+        }
+    }
+
+    /// Whether a node gives its rows when all that it takes are there, and not as events come.
+    fn comes_at_the_end(&self, id: NodeId) -> bool {
+        let graph = &self.wanted.ir.graph;
+        let input = |port: u32| graph.input(id, port).is_some_and(|input| self.comes_at_the_end(input));
+        match graph.get(id).map(|node| &node.op) {
+            Some(
+                Op::Aggregate { .. }
+                | Op::Sort { .. }
+                | Op::Top { .. }
+                | Op::Take { .. }
+                | Op::Distinct { .. }
+                | Op::Latest { .. }
+                | Op::HashJoin { .. },
+            ) => true,
+            Some(Op::Fused { .. } | Op::LookupJoin { .. } | Op::FeatureRead { .. } | Op::Final) => input(0),
+            Some(Op::Union) => graph.inputs(id).iter().any(|input| self.comes_at_the_end(*input)),
+            _ => false,
         }
     }
 
