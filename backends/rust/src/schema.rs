@@ -6,7 +6,7 @@ use crate::page::{Tree, atom, call, list, text};
 use crate::types::module;
 use fec_model::types::{Column, Kind, Type};
 
-/// `Kind::…`.
+/// `Kind::…`. `enums` is the crate that holds the enumerations; empty where the file has their module itself.
 pub fn kind(file: &mut RustFile, enums: &str, of: &Kind) -> Tree {
     file.import("flow_core::types", "Kind");
     match of {
@@ -21,7 +21,9 @@ pub fn kind(file: &mut RustFile, enums: &str, of: &Kind) -> Tree {
         Kind::Timestamp => atom("Kind::Timestamp"),
         Kind::Duration => atom("Kind::Duration"),
         Kind::Enum(name) => {
-            file.import(enums, "enums");
+            if !enums.is_empty() {
+                file.import(enums, "enums");
+            }
             call("Kind::members", [text(name), atom(format!("&enums::{}::MEMBERS", module(name)))])
         }
         Kind::List(element) => call("Kind::list", [ty(file, enums, element)]),

@@ -111,6 +111,8 @@ pub(crate) fn common(a: Form, b: Form) -> Form {
         (Form::Ref | Form::LocalRef, Form::Ref | Form::LocalRef) => Form::LocalRef,
         (Form::Ref | Form::LocalRef | Form::Value, _) => Form::Value,
         (Form::Plain, Form::Plain) => Form::Plain,
+        // A `Cow` outlives the variables of the function, and must not lend from them.
+        (Form::LocalStr, _) | (_, Form::LocalStr) => Form::String,
         _ => Form::Cow,
     }
 }

@@ -286,7 +286,7 @@ fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> 
         let doc = format!("The parameter `{}`.", param.name);
         let function = file.function(&param.name, &doc, &param.value, &scope)?;
         file.import("flow_launch", "Parameter");
-        let kind = schema::kind(&mut file, "crate", &param.ty.kind);
+        let kind = schema::kind(&mut file, "", &param.ty.kind);
         let fields = [("name", text(&param.name)), ("kind", kind), ("value", atom(function.closure()))];
         params.push(record("Parameter", fields));
         scope = scope.slot(&param.name, position, &param.ty);
