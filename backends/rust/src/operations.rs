@@ -91,9 +91,12 @@ impl Printer<'_> {
             _ => (">=", "is_ge"),
         };
         let (a, b) = (&left.ty.kind, &right.ty.kind);
-        // Constants at the end of a range, and `bool`s, are compared by their order: a comparison that can only have
-        // one result is no mistake here.
-        let ordered = matches!(a, Kind::Bool) || [left, right].into_iter().any(is_extreme);
+        // Constants at the end of a range, the empty text, the same on both sides, and `bool`s, are compared by their
+        // order: a comparison that can only have one result, or has a shorter form, is no mistake here.
+        let is_same = pieces.first().map(|piece| &piece.code) == pieces.get(1).map(|piece| &piece.code);
+        let is_whole = matches!(a, Kind::Int | Kind::Duration | Kind::Timestamp | Kind::Date);
+        let ordered = matches!(a, Kind::Bool) || is_whole && is_same || pieces.iter().any(is_extreme);
+        let is_text = matches!(a, Kind::String);
         self.strict(pieces, "comparison", |pieces| {
             if is_decimal(a) && is_decimal(b) && scale(a) != scale(b) {
                 return Made::plain(decimal_order(pieces, a, b).method(method, []));
@@ -110,7 +113,8 @@ impl Printer<'_> {
                 );
             }
             if ordered {
-                return Made::plain(x.method("cmp", [y.prefix("&")]).method(method, []));
+                let y = if is_text { y } else { y.prefix("&") };
+                return Made::plain(x.method("cmp", [y]).method(method, []));
             }
             Made::plain(x.infix(operator, y))
         })
@@ -142,6 +146,8 @@ impl Printer<'_> {
                     (_, Some(true)) => x.code.clone(),
                     (Some(false), _) => y.code.clone().prefix("!"),
                     (_, Some(false)) => x.code.clone().prefix("!"),
+                    _ if is_empty_text(x) => y.code.clone().method("is_empty", []),
+                    _ if is_empty_text(y) => x.code.clone().method("is_empty", []),
                     _ => x.code.clone().infix("==", y.code.clone()),
                 }
             };
@@ -181,12 +187,7 @@ impl Printer<'_> {
         let pieces = self.operands(&[item, list])?;
         let [x, cells] = pieces.as_slice() else { return Err(Error::missing("operands of", "in")) };
         // The item may be absent: only an absent list makes the answer absent.
-        let x = if x.tries() && (cells.tries() || cells.optional) {
-            let name = x.name.clone();
-            Piece { code: self.bind(x.code.clone(), &name), ..x.clone() }
-        } else {
-            x.clone()
-        };
+        let x = if x.tries() && (cells.tries() || cells.optional) { self.kept(x) } else { x.clone() };
         let own = scale(&item.ty.kind);
         let cell = match &x {
             none if none.is_none() => Code::atom("Value::Absent"),
@@ -204,6 +205,11 @@ impl Printer<'_> {
         })
     }
 
+    /// The same piece from a variable of its own.
+    fn kept(&mut self, piece: &Piece) -> Piece {
+        Piece { code: self.bind(piece.code.clone(), &piece.name), ..piece.clone() }
+    }
+
     /// `item in [a, b]`.
     fn one_of(&mut self, item: &Expr, values: &[Expr]) -> Result<Piece, Error> {
         let all: Vec<&Expr> = std::iter::once(item).chain(values).collect();
@@ -211,19 +217,27 @@ impl Printer<'_> {
         let item = pieces.remove(0);
         let optional = item.optional || item.is_none() || pieces.iter().any(|piece| piece.optional);
         // The item is looked at before the list.
-        let item = if item.tries() && pieces.iter().any(Piece::tries) {
-            Piece { code: self.bind(item.code.clone(), &item.name), ..item }
-        } else {
-            item
-        };
+        let item = if item.tries() && pieces.iter().any(Piece::tries) { self.kept(&item) } else { item };
         let side = |piece: &Piece| {
             let code = piece.borrowed();
             if optional && !piece.optional { code.some() } else { code }
         };
         let list = Code::Array(pieces.iter().map(side).collect());
-        let list = if self.is_short(&list, 40) { list } else { self.bind(list, "members") };
+        let list = if self.is_short(&list, 40) {
+            list
+        } else {
+            // What the variable of the list borrows has one of its own; and what may fail, so that they fail in order.
+            let members = pieces.iter().map(|piece| {
+                let is_bound = !piece.is_none() && (piece.is_owned() || piece.tries());
+                let piece = if is_bound { self.kept(piece) } else { piece.clone() };
+                side(&piece)
+            });
+            let members = members.collect();
+            self.bind(Code::Array(members), "members")
+        };
         let item = match side(&item) {
             code if self.is_short(&code, 30) => code,
+            _ if item.is_owned() => side(&self.kept(&item)),
             code => self.bind(code, &item.name),
         };
         Ok(Piece::plain(list.method("contains", [item.prefix("&")]), "member"))
@@ -445,12 +459,11 @@ fn literal_bool(expr: &Expr) -> Option<bool> {
     if let ExprKind::Literal(Literal::Bool(value)) = &expr.kind { Some(*value) } else { None }
 }
 
-/// Whether a constant is an end of its range.
-fn is_extreme(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Literal(Literal::Int(value) | Literal::Timestamp(value) | Literal::Duration(value)) => {
-            matches!(*value, i64::MIN | i64::MAX)
-        }
-        _ => false,
-    }
+/// Whether it is a constant at an end of its range, or the empty text.
+fn is_extreme(piece: &Piece) -> bool {
+    is_empty_text(piece) || matches!(&piece.code, Code::Atom(text) if matches!(text.as_str(), "i64::MIN" | "i64::MAX"))
+}
+
+fn is_empty_text(piece: &Piece) -> bool {
+    matches!(&piece.code, Code::Atom(text) if text == "\"\"")
 }

@@ -58,12 +58,14 @@ impl Piece {
         self.code.tries()
     }
 
+    /// Whether it is a value of its own, and not one that something else holds.
+    pub fn is_owned(&self) -> bool {
+        matches!(self.form, Form::String | Form::Cow | Form::Value)
+    }
+
     /// As an argument of a function that borrows texts and lists.
     pub fn argument(&self) -> Code {
-        match self.form {
-            Form::String | Form::Cow | Form::Value => self.code.clone().prefix("&"),
-            _ => self.code.clone(),
-        }
+        if self.is_owned() { self.code.clone().prefix("&") } else { self.code.clone() }
     }
 
     /// As a `&str` or `&Value`, or an `Option` of one; plain values as they are.
