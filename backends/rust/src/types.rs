@@ -7,10 +7,15 @@ use crate::code::Code;
 use crate::ident::{Names, screaming, snake};
 use crate::layout::Layout;
 
+/// Modules that generated files have, or name, themselves.
+const MODULES: [&str; 9] =
+    ["decimal", "enums", "features", "relations", "rules", "schemas", "sinks", "sources", "views"];
+
 /// The module that holds the constants of an enumeration.
 #[must_use]
 pub fn module(name: &str) -> String {
-    snake(name)
+    let module = snake(name);
+    if MODULES.contains(&module.as_str()) { format!("{module}_members") } else { module }
 }
 
 /// The names of the constants of an enumeration's members, in order.

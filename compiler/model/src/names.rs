@@ -401,11 +401,17 @@ impl<'a> Checker<'a> {
         } else {
             Diagnostic::error(codes::E0201, span, format!("there is nothing called `{name}` here"))
         };
-        let enums: Vec<&Symbol> = self.members.iter().filter(|(_, m)| m.contains_key(name)).map(|(e, _)| e).collect();
+        let mut enums: Vec<&Symbol> =
+            self.members.iter().filter(|(_, m)| m.contains_key(name)).map(|(e, _)| e).collect();
+        enums.sort_unstable();
         let found = match (near, enums.as_slice()) {
             (Some(near), _) => found.fix(format!("write `{near}`"), span, near),
             (None, [only]) => found.fix(format!("write `{only}.{name}`"), span, format!("{only}.{name}")),
-            (None, _) => match scope.row {
+            (None, [first, _, ..]) => {
+                let all = enums.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
+                found.help(format!("it is a member of {all}: say of which, as in `{first}.{name}`"))
+            }
+            (None, []) => match scope.row {
                 Some(row) if !row.is_empty() => found.help(format!("the columns are {}", list_of(row))),
                 _ if scope.place == Place::Constant => found
                     .help("what stands here is known before the program runs: a literal, or a `param` of the solution"),
