@@ -20,6 +20,7 @@ use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Clock, Log, LogError, SystemClock};
 use flow_serve::{Emitter, Writer, emitting};
 use flow_store::{FeatureStore, MemoryFeatureStore};
+use flow_task::at_rest::Present;
 use flow_task::feed::{Feed, is_fed};
 use flow_task::freshness::{FeatureSources, Freshness};
 use flow_task::output;
@@ -133,7 +134,8 @@ pub fn run_by(
     let (files, tables) = read_all(sources, &options.places)?;
     let mut feed = Feed::open(sources, specs::simulation(ir).as_ref(), &options.places)?;
     let tables = Arc::new(feed.tables(sources, tables)?.complete()?);
-    if let Some(why) = folder.reads(sources, &files, &tables)? {
+    let present = Present { sources, places: &options.places, files: &files, tables: &tables, is_alone: true };
+    if let Some(why) = folder.reads(&present, &mut log)? {
         tell(Event::Note(format!("{why}: features, streams and jobs are rebuilt from history")));
     }
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());

@@ -27,25 +27,50 @@ job j {
 }
 "#;
 
+/// A stream that is simulated, beside one that lies in a file.
+const BANK: &str = r#"
+use std.simulate.{ cards }
+solution bank { version: "1.0.0" }
+type Payment {
+  id: string, card: string, merchant: string, amount: decimal(12, 2), country: string, at: timestamp
+}
+source payments: stream<Payment> { topic: "payments", key: card, time: at }
+source asks: stream<{ sku: string, at: timestamp }> { file: "asks.jsonl", time: at }
+features asked from asks { n = count() over 30d }
+sink seen: stream<{ id: string, n: int }> {}
+sink report: rows<{ n: int, paid: int }> {}
+stream s { emit payments |> with asked |> select id, n to seen }
+job j { emit payments |> with asked |> group by n { paid = count() } to report }
+target local { simulate: cards(seed: 7, rows: 300, rate: 0) }
+"#;
+
 fn shop() -> Arc<Ir> {
-    let parsed = fec_syntax::parse(FileId(0), SHOP);
+    compiled(SHOP)
+}
+
+fn compiled(text: &str) -> Arc<Ir> {
+    let parsed = fec_syntax::parse(FileId(0), text);
     let (model, found) = check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
-    assert!(parsed.diagnostics.iter().chain(&found).all(|one| !one.is_error()), "{found:#?}");
+    assert!(parsed.diagnostics.iter().chain(&found).all(|one| !one.is_error()), "{:#?}", (parsed.diagnostics, found));
     Arc::new(optimise(lower(model)).0)
 }
 
 /// Runs once on `state` of the folder: what it wrote, and what it said.
 fn once(folder: &Path, state: &str) -> (BTreeMap<String, String>, Vec<String>) {
+    once_of(&shop(), folder, state)
+}
+
+fn once_of(ir: &Arc<Ir>, folder: &Path, state: &str) -> (BTreeMap<String, String>, Vec<String>) {
     let out = folder.join(format!("out of {state}"));
     let options = RunOptions {
-        places: Places { root: folder.to_owned(), ..Places::default() },
+        places: Places { root: folder.to_owned(), simulated: ["payments".to_owned()].into(), ..Places::default() },
         state: folder.join(state),
         once: true,
         address: None,
         out: Some(out.clone()),
     };
     let (mut notes, mut failed) = (Vec::new(), Vec::new());
-    run(&shop(), &options, &Arc::default(), &mut |event| match event {
+    run(ir, &options, &Arc::default(), &mut |event| match event {
         Event::Note(note) => notes.push(note),
         Event::JobFailed(why) => failed.push(why),
         _ => {}
@@ -85,6 +110,91 @@ fn then(before: &[(&str, String)], after: &[(&str, String)]) -> Vec<String> {
     assert_ne!(second, first.0, "the change makes a difference");
     assert_eq!(once(folder.path(), "state"), (second, Vec::new()));
     notes
+}
+
+/// Asks of every eighth day from 2026-01-01 on.
+fn asks(of: std::ops::Range<i64>) -> String {
+    let day = |n: i64| format!("2026-{:02}-{:02}", n * 8 / 28 + 1, n * 8 % 28 + 1);
+    of.map(|n| format!("{{\"sku\":\"s{n}\",\"at\":\"{}T00:00:00Z\"}}\n", day(n))).collect()
+}
+
+/// Starts `text` on one state with each of the files in turn, none for one that is not there: after each it has written
+/// what a first start writes. Gives what each start but the first said.
+fn in_turn(text: &str, name: &str, files: &[Option<String>]) -> Vec<Vec<String>> {
+    let (folder, ir) = (tempfile::tempdir().unwrap(), compiled(text));
+    let place = folder.path().join(name);
+    std::fs::write(folder.path().join("prices.csv"), "sku,price\ns0,1\ns1,2\n").unwrap();
+    for (name, text) in [("sales.jsonl", events(0..60, 5)), ("asks.jsonl", events(0..60, 7))] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut said = Vec::new();
+    for (number, file) in files.iter().enumerate() {
+        match file {
+            Some(text) => std::fs::create_dir_all(place.parent().unwrap()).and_then(|()| std::fs::write(&place, text)),
+            None => std::fs::remove_file(&place),
+        }
+        .unwrap();
+        let (found, notes) = once_of(&ir, folder.path(), "state");
+        let (fresh, _) = once_of(&ir, folder.path(), &format!("fresh {number}"));
+        assert_eq!(found, fresh, "start {number}, which said {notes:?}");
+        assert_eq!(once_of(&ir, folder.path(), "state"), (found, Vec::new()), "start {number} once more");
+        said.push(notes);
+    }
+    said.split_off(1)
+}
+
+#[test]
+fn events_of_a_file_before_those_of_the_log_are_seen_by_those_after_them() {
+    let files = [asks(0..5), asks(0..12), asks(0..12)];
+    for arrival in ["", ", arrival: event"] {
+        let text = BANK.replace("time: at }\nsource asks", &format!("time: at{arrival} }}\nsource asks"));
+        assert!(arrival.is_empty() || text.contains(arrival));
+        let said = in_turn(&text, "asks.jsonl", &files.clone().map(Some));
+        assert!(said[0].len() == 1 && said[0][0].contains("events of `asks`"), "{said:?}");
+        assert_eq!(said[1], Vec::<String>::new());
+    }
+    // What comes after all of the log is gone on to.
+    let later = format!("{}{{\"sku\":\"s\",\"at\":\"2027-01-01T00:00:00Z\"}}\n", asks(0..5));
+    assert_eq!(in_turn(BANK, "asks.jsonl", &[Some(asks(0..5)), Some(later)]), [Vec::<String>::new()]);
+}
+
+#[test]
+fn a_stream_that_is_simulated_no_more_and_one_that_is_again_begin_anew() {
+    let text = BANK.replace("topic: \"payments\"", "file: \"payments.jsonl\"");
+    let line = r#"{"id":"p","card":"c","merchant":"m","amount":1,"country":"DE","at":"2027-01-01T00:00:00Z"}"#;
+    let mut files = vec![Some(line.to_owned()), None, Some(line.to_owned())];
+    let said = in_turn(&text, "payments.jsonl", &files);
+    assert!(said[0].len() == 1 && said[0][0].contains("`payments` before is another now"), "{said:?}");
+    assert!(said[1].len() == 1 && said[1][0].contains("`payments` was read from its topic before"), "{said:?}");
+    files.truncate(1);
+    assert_eq!(in_turn(&text, "payments.jsonl", &files), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn records_that_are_gone_are_missed() {
+    let said = in_turn(SHOP, "sales.jsonl", &[Some(events(0..60, 5)), Some(String::new()), Some(events(0..60, 5))]);
+    for notes in said {
+        assert_eq!(notes.len(), 1, "{notes:?}");
+    }
+    // A partition of which nothing is left.
+    let row = |partition: i64, n: i64| {
+        let at = format!("2026-01-01T00:00:{n:02}Z");
+        format!("{{\"id\":{n},\"sku\":\"s1\",\"at\":\"{at}\",\"_partition\":{partition},\"_offset\":{n}}}\n")
+    };
+    let of = |partition: i64, range: std::ops::Range<i64>| range.map(|n| row(partition, n)).collect::<String>();
+    let both = format!("{}{}", of(0, 0..5), of(1, 0..5));
+    let said = in_turn(SHOP, "sales.jsonl", &[Some(both.clone()), Some(of(0, 0..5)), Some(both)]);
+    assert!(said[0].len() == 1 && said[0][0].contains("`sales` before is another now"), "{said:?}");
+}
+
+#[test]
+fn a_state_that_was_rebuilt_goes_on_with_what_is_added_to_what_is_there() {
+    let of = |range| Some(events(range, 5));
+    let lines = [60, 30, 40, 50].map(|end| of(0..end));
+    let text = SHOP.replace("file: \"asks.jsonl\", time: at", "topic: \"asks\", time: at");
+    let said = in_turn(&text, "sales.jsonl", &lines);
+    assert!(said[0].len() == 1 && said[0][0].contains("`sales` before is another now"), "{said:?}");
+    assert_eq!(said[1..], [Vec::<String>::new(), Vec::new()]);
 }
 
 #[test]

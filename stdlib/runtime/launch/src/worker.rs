@@ -9,6 +9,7 @@ use flow_formats::OpenParquet;
 use flow_log::embedded::{EmbeddedLog, Options};
 use flow_log::{Log, LogError, TaskId};
 use flow_store::MemoryFeatureStore;
+use flow_task::at_rest::Present;
 use flow_task::data::read_all;
 use flow_task::feed::Feed;
 use flow_task::output;
@@ -67,7 +68,9 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     let (files, tables) = read_all(&solution.sources, &places)?;
     let mut feed = Feed::open(&solution.sources, solution.simulation.as_ref(), &places)?;
     let tables = feed.tables(&solution.sources, tables)?;
-    if let Some(why) = folder.reads(&solution.sources, &files, &tables)? {
+    let sources = &*solution.sources;
+    let present = Present { sources, places: &places, files: &files, tables: &tables, is_alone: false };
+    if let Some(why) = folder.reads(&present, &mut log)? {
         teller.note(&format!("{why}: features and streams are rebuilt from history"));
     }
     let setup_log = open()?;

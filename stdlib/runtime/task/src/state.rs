@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use flow_files::Fresh;
+use flow_log::Log;
 use serde::{Deserialize, Serialize};
 
-use crate::at_rest::AtRest;
-use crate::data::History;
+use crate::at_rest::{AtRest, Present};
 use crate::error::RunError;
-use crate::spec::SourceSpec;
-use crate::tables::Tables;
 
 /// A state folder.
 #[derive(Debug, Clone)]
@@ -157,14 +155,9 @@ impl StateFolder {
     /// says why.
     ///
     /// # Errors
-    /// A folder that cannot be written.
-    pub fn reads(
-        &mut self,
-        sources: &[SourceSpec],
-        files: &History,
-        tables: &Tables,
-    ) -> Result<Option<String>, RunError> {
-        let (now, why) = self.file.at_rest.take().unwrap_or_default().then(sources, files, tables);
+    /// A folder that cannot be written, or a log that cannot be read.
+    pub fn reads(&mut self, present: &Present<'_>, log: &mut dyn Log) -> Result<Option<String>, RunError> {
+        let (now, why) = AtRest::then(self.file.at_rest.as_ref(), present, log)?;
         self.file.at_rest = Some(now);
         if why.is_some() {
             self.file.generation += 1;
