@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use fec_diagnostics::Sources;
 use fec_ir::ir::FlowPlan;
+use fec_model::expr::Expr;
+use fec_model::types::Column;
 use fec_plan::job::{JobPlan, Relation, Rows, job};
 use fec_plan::{Deployment, Unit};
 use fec_rust::ident::snake;
@@ -36,7 +38,7 @@ pub(crate) fn files(
         wired.main.fresh(name);
     }
     entry(&mut wired, unit, flow);
-    let mut printing = Printing { wired: &mut wired, plan: &plan };
+    let mut printing = Printing { wired: &mut wired, plan: &plan, learnt: Vec::new() };
     printing.job(sources)?;
     wired.see(plan.slots.get(..plan.sees).unwrap_or_default());
     wired.wiring(HISTORY, "What history goes through.", &plan.history, &BTreeMap::new())?;
@@ -72,6 +74,8 @@ fn entry(wired: &mut Wired<'_>, unit: &Unit, flow: &FlowPlan) {
 pub(crate) struct Printing<'a, 'b> {
     pub wired: &'a mut Wired<'b>,
     pub plan: &'a JobPlan,
+    /// What is printed for models' inputs and labels, and over rows of which columns.
+    pub learnt: Vec<(Expr, Vec<Column>, Tree)>,
 }
 
 impl Printing<'_, '_> {

@@ -1,5 +1,7 @@
 //! The statements of a job as data over the engine.
 
+use fec_model::Symbol;
+use fec_model::expr::Expr;
 use fec_model::types::Column;
 use fec_plan::job::{Statement, Work};
 use fec_rust::Error;
@@ -55,30 +57,34 @@ fn work(printing: &mut Printing<'_, '_>, statement: &Statement, label: &str) -> 
             record("Work::Value", [("slot", number(*slot)), ("value", value)])
         }
         Work::Train { rows, label: target, features, trees, depth, learning_rate } => {
-            let row = Over::Row(columns(*rows));
             let inputs: Vec<Column> =
                 features.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
-            let mut computed = Vec::with_capacity(features.len());
-            for (name, value) in features {
-                computed.push(wired.expression(name, value, &row)?);
-            }
+            let inputs = wired.schema(&format!("{label}_inputs"), &inputs);
+            let [features, target] = learnt(printing, label, (features, target), columns(*rows))?;
             let fields = [
                 ("rows", number(*rows)),
-                ("inputs", wired.schema(&format!("{label}_inputs"), &inputs)),
-                ("features", list("vec!", computed)),
-                ("label", wired.expression(&format!("{label}_label"), target, &row)?),
+                ("inputs", inputs),
+                ("features", features),
+                ("label", target),
                 ("trees", atom(trees.to_string())),
                 ("depth", atom(depth.to_string())),
                 ("learning_rate", atom(format!("{learning_rate:?}"))),
             ];
             record("Work::Train", fields)
         }
-        Work::Evaluate { training, rows, report } => {
+        Work::Evaluate { training, rows, label: target, features, report } => {
             let report = match report {
                 Some((slot, fields)) => call("Some", [Tree::Tuple(vec![number(*slot), wired.schema(label, fields)])]),
                 None => atom("None"),
             };
-            let fields = [("training", number(*training)), ("rows", number(*rows)), ("report", report)];
+            let [features, target] = learnt(printing, label, (features, target), columns(*rows))?;
+            let fields = [
+                ("training", number(*training)),
+                ("rows", number(*rows)),
+                ("features", features),
+                ("label", target),
+                ("report", report),
+            ];
             record("Work::Evaluate", fields)
         }
         Work::Publish { model, training, gate } => {
@@ -90,4 +96,30 @@ fn work(printing: &mut Printing<'_, '_>, statement: &Statement, label: &str) -> 
             record("Work::Publish", [("model", model), ("training", number(*training)), ("gate", gate)])
         }
     })
+}
+
+/// A model's inputs and label over a row of what it is trained on, or evaluated. Rows of one layout share what is printed.
+fn learnt(
+    printing: &mut Printing<'_, '_>,
+    label: &str,
+    (features, target): (&[(Symbol, Expr)], &Expr),
+    row: &[Column],
+) -> Result<[Tree; 2], Error> {
+    let label = format!("{label}_label");
+    let named = features.iter().map(|(name, value)| (name.as_str(), value)).chain([(label.as_str(), target)]);
+    let mut all = Vec::with_capacity(features.len() + 1);
+    for (name, value) in named {
+        let known = printing.learnt.iter().find(|(known, over, _)| known == value && over == row);
+        let made = match known {
+            Some((_, _, made)) => made.clone(),
+            None => {
+                let made = printing.wired.expression(name, value, &Over::Row(row))?;
+                printing.learnt.push((value.clone(), row.to_vec(), made.clone()));
+                made
+            }
+        };
+        all.push(made);
+    }
+    let target = all.pop().unwrap_or_else(|| list("vec!", []));
+    Ok([list("vec!", all), target])
 }

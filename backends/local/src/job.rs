@@ -180,26 +180,27 @@ impl<'a> Compiler<'a> {
             }
             PlannedWork::Value { slot, value } => Work::Value { slot: *slot, value: over(value, &nothing, &names)? },
             PlannedWork::Train { rows, label, features, trees, depth, learning_rate } => {
-                let row = columns(*rows);
                 let field = |(name, value): &(Symbol, Expr)| Field {
                     name: name.to_string(),
                     ty: self.names.enums.data_type(&value.ty),
                 };
+                let inputs = Arc::new(Schema { fields: features.iter().map(field).collect() });
+                let (features, label) = learnt(features, label, &columns(*rows), &names)?;
                 Work::Train {
                     rows: *rows,
-                    inputs: Arc::new(Schema { fields: features.iter().map(field).collect() }),
-                    features: features.iter().map(|(_, value)| over(value, &row, &names)).collect::<Result<_, _>>()?,
-                    label: over(label, &row, &names)?,
+                    inputs,
+                    features,
+                    label,
                     trees: *trees as usize,
                     depth: *depth as usize,
                     learning_rate: *learning_rate,
                 }
             }
-            PlannedWork::Evaluate { training, rows, report } => Work::Evaluate {
-                training: *training,
-                rows: *rows,
-                report: report.as_ref().map(|(slot, fields)| (*slot, self.schema(fields))),
-            },
+            PlannedWork::Evaluate { training, rows, label, features, report } => {
+                let (features, label) = learnt(features, label, &columns(*rows), &names)?;
+                let report = report.as_ref().map(|(slot, fields)| (*slot, self.schema(fields)));
+                Work::Evaluate { training: *training, rows: *rows, features, label, report }
+            }
             PlannedWork::Publish { model, training, gate } => Work::Publish {
                 model: model.to_string(),
                 training: *training,
@@ -213,6 +214,17 @@ impl<'a> Compiler<'a> {
         }
         Ok(made)
     }
+}
+
+/// A model's inputs and label over rows of `schema`.
+fn learnt(
+    features: &[(Symbol, Expr)],
+    label: &Expr,
+    schema: &Schema,
+    names: &Names,
+) -> Result<(Vec<Expression>, Expression), LocalError> {
+    let features = features.iter().map(|(_, value)| over(value, schema, names)).collect::<Result<_, _>>()?;
+    Ok((features, over(label, schema, names)?))
 }
 
 /// An expression over rows of `schema`.

@@ -645,8 +645,11 @@ enum Foreign {
 fn foreign_function(word: &str) -> Option<Foreign> {
     Some(match word.to_ascii_lowercase().as_str() {
         "avg" | "average" => Foreign::Named("mean"),
-        "std" | "stddev_samp" | "stddev_pop" => Foreign::Named("stddev"),
-        "variance" | "var_samp" | "var_pop" => Foreign::Named("var"),
+        "std" | "stddev_samp" => Foreign::Named("stddev"),
+        "variance" | "var_samp" => Foreign::Named("var"),
+        "stddev_pop" | "var_pop" => Foreign::Written(
+            "`var` and `stddev` are those of a sample: they divide by one less than the number of rows",
+        ),
         "len" | "size" | "char_length" => Foreign::Named("length"),
         "count_unique" | "countdistinct" | "nunique" | "uniq" | "approx_count_distinct" => {
             Foreign::Named("count_distinct")

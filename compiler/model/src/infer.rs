@@ -274,7 +274,11 @@ impl<'a> Checker<'a> {
             return self.wrong(span);
         };
         match self.known(id, Some(span)) {
-            Known::Param(ty) => Expr { kind: ExprKind::Param(name), ty, span },
+            Known::Param(ty) => {
+                let mut expr = Expr { kind: ExprKind::Param(name), ty, span };
+                scope.narrow(&mut expr);
+                expr
+            }
             Known::Failed => self.wrong(span),
             Known::Features(set) if set.keys.is_empty() && matches!(scope.place, Place::Service | Place::Test) => {
                 Expr {

@@ -45,10 +45,19 @@ pub(crate) enum Bound {
     Scalar(Type),
     /// Parts of a split.
     Split { ty: Rc<RelationType>, parts: Rc<Vec<Symbol>> },
-    /// A trained model with its inputs.
-    Model(Rc<Vec<Column>>),
+    /// A trained model.
+    Model(Rc<Trained>),
     /// Something wrong; a diagnostic was given.
     Error,
+}
+
+/// A model as its training leaves it.
+#[derive(Debug)]
+pub(crate) struct Trained {
+    /// Its inputs.
+    pub inputs: Rc<Vec<Column>>,
+    /// The columns that inputs and label were computed from, as the rows of the training had them.
+    pub reads: Vec<Column>,
 }
 
 /// The bindings of a flow, as far as they are read.
@@ -121,12 +130,13 @@ impl<'s> Scope<'s> {
         Self { place, engine, row: None, origin: None, right: None, vars: &[], flow: None, facts: Vec::new() }
     }
 
-    /// The scope of expressions over a row. What is known of a flow's bindings is so for each row, too.
+    /// The scope of expressions over a row. What is known of a flow's bindings and of parameters is so for each row, too.
     pub fn over<'t>(&self, row: &'t [Column], origin: Option<&'t Origin>) -> Scope<'t>
     where
         's: 't,
     {
-        let facts = self.facts.iter().filter(|fact| fact.starts_with(BINDING)).cloned().collect();
+        let outside = |fact: &&String| fact.starts_with(BINDING) || fact.starts_with(PARAM);
+        let facts = self.facts.iter().filter(outside).cloned().collect();
         Scope { row: Some(row), origin, right: None, facts, ..self.clone() }
     }
 
@@ -186,13 +196,16 @@ pub(crate) fn present(expr: &Expr, out: &mut Vec<String>) {
 /// How the path of a flow's binding begins.
 const BINDING: &str = "b:";
 
+/// How the path of a solution's parameter begins.
+const PARAM: &str = "p:";
+
 /// The path of a name or of a field of one.
 pub(crate) fn path(expr: &Expr) -> Option<String> {
     match &expr.kind {
         ExprKind::Column(name) => Some(format!("c:{name}")),
         ExprKind::Right(name) => Some(format!("r:{name}")),
         ExprKind::Binding(name) => Some(format!("{BINDING}{name}")),
-        ExprKind::Param(name) => Some(format!("p:{name}")),
+        ExprKind::Param(name) => Some(format!("{PARAM}{name}")),
         ExprKind::Var(id) => Some(format!("v:{id}")),
         ExprKind::Field(of, name) => path(of).map(|of| format!("{of}.{name}")),
         _ => None,

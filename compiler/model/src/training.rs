@@ -8,12 +8,12 @@ use fec_syntax::ast::{self, Argument, ExprKind as Ast};
 
 use crate::aggregates::is_key;
 use crate::check::Checker;
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::flows::Body;
 use crate::model::{Binding, Item, PublishedModel, Train};
 use crate::names::{Known, suggest};
 use crate::pipeline::Piped;
-use crate::scope::{Bound, Place, Scope};
+use crate::scope::{Bound, Place, Scope, Trained};
 use crate::types::{Column, Kind, Type};
 
 const MILLION: f64 = 1_000_000.0;
@@ -173,6 +173,10 @@ impl<'a> Checker<'a> {
         let (label, features) = (label.flatten()?, features.flatten()?);
         let inputs: Vec<Column> =
             features.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
+        let mut reads = Vec::new();
+        features.iter().map(|(_, value)| value).chain([&label]).for_each(|value| columns_of(value, &mut reads));
+        let column = |name: Symbol| input.relation.ty.column(&name).cloned();
+        let reads = reads.into_iter().filter_map(column).collect();
         let train = Train {
             input: input.relation,
             label,
@@ -181,7 +185,7 @@ impl<'a> Checker<'a> {
             depth: u32::try_from(depth).unwrap_or(u32::MAX),
             learning_rate,
         };
-        Some((Binding::Train(Box::new(train)), Bound::Model(Rc::new(inputs))))
+        Some((Binding::Train(Box::new(train)), Bound::Model(Rc::new(Trained { inputs: Rc::new(inputs), reads }))))
     }
 
     fn bounded(&mut self, value: &'a ast::Expr, what: &str, most: u64) -> Option<u64> {
@@ -268,10 +272,10 @@ impl<'a> Checker<'a> {
         (!failed).then_some(inputs)
     }
 
-    fn model_of(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> Option<(Symbol, Rc<Vec<Column>>)> {
+    fn model_of(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> Option<(Symbol, Rc<Trained>)> {
         if let Ast::Name(name) = &e.kind {
             match scope.flow.and_then(|flow| flow.get(name)) {
-                Some(Bound::Model(inputs)) => return Some((*name, inputs.clone())),
+                Some(Bound::Model(trained)) => return Some((*name, trained.clone())),
                 Some(Bound::Error) => return None,
                 Some(_) => {}
                 None => {
@@ -291,23 +295,29 @@ impl<'a> Checker<'a> {
             self.report(found.help("as in `evaluate(model, parts.test)`"));
             return None;
         };
-        let (model, inputs) = self.model_of(&model.value, scope)?;
+        let (model, trained) = self.model_of(&model.value, scope)?;
         let piped = self.relation(&rows.value, scope);
         if piped.is_wrong() {
             return None;
         }
-        for input in inputs.iter() {
-            if piped.relation.ty.column(&input.name).is_none()
-                && piped.relation.ty.columns.iter().all(|c| !matches!(c.ty.kind, Kind::Record(_)))
-            {
-                let found = Diagnostic::error(
+        for read in &trained.reads {
+            let name = &read.name;
+            let found = match piped.relation.ty.column(name) {
+                Some(column) if column.ty == read.ty => continue,
+                Some(column) => Diagnostic::error(
+                    codes::E0301,
+                    rows.value.span,
+                    format!("`{name}` is `{}` in these rows, and `{}` in those of `{model}`", column.ty, read.ty),
+                )
+                .help("a model is measured by rows as it was trained on: convert the column with `derive`"),
+                None => Diagnostic::error(
                     codes::E0203,
                     rows.value.span,
-                    format!("these rows have no column `{}`, an input of `{model}`", input.name),
-                );
-                self.report(found);
-                return None;
-            }
+                    format!("these rows have no column `{name}`, which `{model}` was trained with"),
+                ),
+            };
+            self.report(found);
+            return None;
         }
         let binding = Binding::Evaluate { model, input: piped.relation };
         Some((binding, Bound::Scalar(Type::required(Kind::Record(crate::model::evaluation())))))
@@ -331,7 +341,8 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::error(codes::E0202, name.span, format!("`{}` is declared already", name.text)));
             return None;
         }
-        let (model, inputs) = self.model_of(model, &scope)?;
+        let (model, trained) = self.model_of(model, &scope)?;
+        let inputs = Rc::clone(&trained.inputs);
         if let Some((first, place)) = self.model_inputs.get(&name.text).cloned() {
             if first != inputs {
                 let found = Diagnostic::error(
@@ -362,4 +373,14 @@ impl<'a> Checker<'a> {
 /// Inputs as they are listed.
 fn told(inputs: &[Column]) -> String {
     inputs.iter().map(|input| format!("`{}: {}`", input.name, input.ty)).collect::<Vec<_>>().join(", ")
+}
+
+/// Adds the columns that an expression reads, each once.
+fn columns_of(e: &Expr, names: &mut Vec<Symbol>) {
+    if let ExprKind::Column(name) = &e.kind
+        && !names.contains(name)
+    {
+        names.push(*name);
+    }
+    e.each_child(&mut |child| columns_of(child, names));
 }

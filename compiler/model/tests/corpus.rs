@@ -1,7 +1,8 @@
 //! Programs of `tests/corpus/check`, each with the messages that it gets beside it.
 //!
 //! A broken program names what it expects in comments, one a line: `// error[E0301] 12:7: the message`. All messages
-//! are compared, in order. Programs in `good` get none.
+//! are compared, in order; in a file that has some with `// help: …` behind them, all hints and repairs, too. Programs in
+//! `good` get none.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
@@ -45,6 +46,26 @@ fn messages(name: &str, text: &str) -> Vec<String> {
     all.iter().map(|found| line_of(found, &sources)).collect()
 }
 
+/// The messages, behind each its hints and the titles of its repairs. A repair is one: with it there are fewer messages.
+fn helped_messages(text: &str) -> Vec<String> {
+    let (_, all, sources) = checked("a.asol", text);
+    let mut lines = Vec::new();
+    for found in &all {
+        lines.push(line_of(found, &sources));
+        lines.extend(found.help.iter().map(|help| format!("help: {help}")));
+        for fix in &found.fixes {
+            lines.push(format!("help: {}", fix.title));
+            let mut fixed = text.to_owned();
+            let mut edits = fix.edits.clone();
+            edits.sort_by_key(|edit| std::cmp::Reverse(edit.span));
+            edits.iter().for_each(|edit| fixed.replace_range(edit.span.range(), &edit.text));
+            let after = checked("a.asol", &fixed).1;
+            assert!(after.len() < all.len(), "`{}` does not mend `{}`:\n{fixed}", fix.title, found.message);
+        }
+    }
+    lines
+}
+
 #[test]
 fn broken_programs_get_the_messages_beside_them() {
     let mut wrong = Vec::new();
@@ -55,10 +76,11 @@ fn broken_programs_get_the_messages_beside_them() {
         let expected: Vec<&str> = text
             .lines()
             .filter_map(|line| line.strip_prefix("// "))
-            .filter(|line| line.starts_with("error[") || line.starts_with("warning["))
+            .filter(|line| ["error[", "warning[", "help: "].iter().any(|first| line.starts_with(first)))
             .collect();
         assert!(!expected.is_empty(), "{} expects nothing", path.display());
-        let found = messages("a.asol", &text);
+        let helped = expected.iter().any(|line| line.starts_with("help: "));
+        let found = if helped { helped_messages(&text) } else { messages("a.asol", &text) };
         if found != expected {
             let found: Vec<String> = found.iter().map(|line| format!("// {line}")).collect();
             wrong.push(format!("{}\n{}", path.display(), found.join("\n")));

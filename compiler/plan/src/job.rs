@@ -166,8 +166,12 @@ pub enum Work {
     Evaluate {
         /// The statement that trained it.
         training: usize,
-        /// The relation.
+        /// The relation, whose columns may stand otherwise than those of the training's.
         rows: usize,
+        /// The training's label over a row of it.
+        label: Expr,
+        /// The training's inputs by name over a row of it.
+        features: Vec<(Symbol, Expr)>,
         /// The slot of the report and its fields; none where it is not bound.
         report: Option<(usize, Vec<Column>)>,
     },
@@ -303,7 +307,12 @@ impl Planning<'_> {
                 learning_rate: *learning_rate,
             },
             Op::Evaluate => {
-                let training = training(self.input(id, 0)?)?;
+                let trained = self.input(id, 0)?;
+                let Some(Op::Train { label, features, .. }) = self.ir.graph.get(trained).map(|node| &node.op) else {
+                    return broken("an evaluation of what is no training");
+                };
+                let (label, features) = (label.as_ref().clone(), features.clone());
+                let training = training(trained)?;
                 let rows = self.relation(self.input(id, 1)?)?;
                 let report = match (&node.binding, node.columns.first()) {
                     (Some(name), Some(column)) => match &column.ty.kind {
@@ -312,7 +321,7 @@ impl Planning<'_> {
                     },
                     _ => None,
                 };
-                Work::Evaluate { training, rows, report }
+                Work::Evaluate { training, rows, label, features, report }
             }
             Op::Publish { model, gate } => {
                 Work::Publish { model: *model, training: training(self.input(id, 0)?)?, gate: gate.clone() }

@@ -670,3 +670,34 @@ job nightly {{
         assert_eq!((published.version, published.publication.ensemble.trees()), (1, trees), "{better}");
     }
 }
+
+#[test]
+fn an_evaluation_finds_its_columns_by_their_names() {
+    let solution = |body: &str| {
+        format!(
+            r#"
+solution measured {{ version: "1.0.0" }}
+use std.ml.{{ gbdt, evaluate }}
+type Sale {{ id: string, n: int, amount: int, at: timestamp }}
+source sales: stream<Sale> {{ time: at, file: "sales.jsonl" }}
+job nightly {{
+  bar   = 3
+  model = gbdt(sales |> derive z = amount + 1, label: amount > bar, features: [z], trees: 1, depth: 1)
+  {body}
+}}
+"#
+        )
+    };
+    let rows = "sales |> derive y = n, z = amount + 1 |> select y, z, n, amount";
+    let branch =
+        format!("if bar < 4 {{\n  e = evaluate(model, {rows})\n  publish model as scorer when e.auc == 1.0\n}}");
+    let plain = format!("e = evaluate(model, {rows})\n  publish model as scorer when e.auc == 1.0");
+    let same = "e = evaluate(model, sales |> derive z = amount + 1)\n  publish model as scorer when e.auc == 1.0";
+    for body in [branch.as_str(), plain.as_str(), same] {
+        let folder = tempfile::tempdir().unwrap();
+        sales(folder.path());
+        drop(once(&folder, &solution(body)));
+        let published = Registry::new(folder.path().join("state/models")).latest("scorer").unwrap().found;
+        assert!(published.is_some(), "{body}");
+    }
+}

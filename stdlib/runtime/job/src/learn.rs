@@ -194,12 +194,9 @@ impl Run<'_> {
     }
 
     pub(crate) fn evaluate(&mut self, place: usize, statement: &Statement) -> Result<(), RunError> {
-        let Work::Evaluate { training, rows, .. } = &statement.work else { return Err(lost()) };
-        let job = self.job;
-        let Some(Work::Train { inputs, features, label, .. }) = job.statements.get(*training).map(|one| &one.work)
-        else {
-            return Err(lost());
-        };
+        let Work::Evaluate { training, rows, features, label, .. } = &statement.work else { return Err(lost()) };
+        let trained = self.job.statements.get(*training).map(|one| &one.work);
+        let Some(Work::Train { inputs, .. }) = trained else { return Err(lost()) };
         let (matrix, labels) = self.matrix(&Needed { training: *training, inputs, features, label }, *rows)?;
         if self.is_trial {
             self.report(place, &BTreeMap::new());

@@ -206,6 +206,10 @@ pub enum Work {
         training: usize,
         /// The relation.
         rows: usize,
+        /// Each of the training's inputs over a row of it.
+        features: Vec<Expr>,
+        /// The training's label over a row of it.
+        label: Expr,
         /// The slot of the report and its fields; none where it is not bound.
         report: Option<(usize, Arc<Schema>)>,
     },

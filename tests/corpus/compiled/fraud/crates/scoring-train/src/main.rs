@@ -87,6 +87,17 @@ fn job(zone: &Arc<Zone>) -> Job<'static> {
         Work::Evaluate {
             training: 1,
             rows: 2,
+            features: vec![
+                Input::column(3),
+                Input::column(6),
+                Input::column(7),
+                Input::column(8),
+                Input::column(9),
+                Input::column(10),
+                Input::column(12),
+                Input::column(13),
+            ],
+            label: Input::column(15),
             report: Some((0, schemas::report())),
         },
     );
