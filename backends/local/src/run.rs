@@ -134,8 +134,10 @@ pub fn run_by(
     let (files, tables) = read_all(sources, &options.places)?;
     let mut feed = Feed::open(sources, specs::simulation(ir).as_ref(), &options.places)?;
     let tables = Arc::new(feed.tables(sources, tables)?.complete()?);
-    let present = Present { sources, places: &options.places, files: &files, tables: &tables, is_alone: true };
-    if let Some(why) = folder.reads(&present, &mut log)? {
+    let present = Present { sources, places: &options.places, files: &files, tables: &tables };
+    let works = workers(&deployment(ir, None));
+    let names: Vec<&str> = works.iter().map(|work| work.name.as_str()).collect();
+    if let Some(why) = folder.reads(&names, &present, &mut log)? {
         tell(Event::Note(format!("{why}: features, streams and jobs are rebuilt from history")));
     }
     let store: Arc<MemoryFeatureStore> = Arc::new(MemoryFeatureStore::new());

@@ -116,6 +116,16 @@ fn remove(path: &Path) -> io::Result<()> {
     if (held.dev(), held.ino()) == (named.dev(), named.ino()) { fs::remove_file(path) } else { Ok(()) }
 }
 
+/// Waits for the lock of which `path` is the file. It is held until what this gives is dropped, or the process ends.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    hold(&file)?;
+    Ok(file)
+}
+
 /// Waits for the lock of a file. Where the file system knows no locks nobody removes anything, so that none is needed.
 fn hold(file: &File) -> io::Result<()> {
     loop {

@@ -150,7 +150,7 @@ mod tests {
 
     /// A worker of a version of the solution: begins its generation, and commits one state.
     fn works(root: &Path, plan: &str, value: &str) {
-        let (folder, _) = StateFolder::open(root, "shop", plan).unwrap();
+        let (mut folder, _) = StateFolder::open(root, "shop", plan).unwrap();
         folder.save().unwrap();
         let mut log = EmbeddedLog::open(folder.log(), Options::default()).unwrap();
         let task = task_of(&folder.generation(), "keeper");
@@ -238,7 +238,7 @@ mod tests {
     fn a_copy_of_a_solution_whose_state_is_taken_by_another_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let mut ours = copy(folder.path(), "a");
-        let (other, _) = StateFolder::open(folder.path(), "bank", "z").unwrap();
+        let (mut other, _) = StateFolder::open(folder.path(), "bank", "z").unwrap();
         other.save().unwrap();
         let error = ours.following.look(&mut |_| {}).unwrap_err().to_string();
         assert!(error.contains("`bank`") && error.contains("--state"), "{error}");

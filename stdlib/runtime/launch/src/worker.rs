@@ -14,7 +14,7 @@ use flow_task::data::read_all;
 use flow_task::feed::Feed;
 use flow_task::output;
 use flow_task::snapshots::Snapshots;
-use flow_task::state::Found;
+use flow_task::state::{Found, StateFolder};
 use flow_task::stream::{StreamTask, TaskSetup, Worker as Identity};
 use flow_task::wiring::Given;
 use flow_task::{Dataflow, RunError, SinkSpec, Tap};
@@ -69,14 +69,15 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     let mut feed = Feed::open(&solution.sources, solution.simulation.as_ref(), &places)?;
     let tables = feed.tables(&solution.sources, tables)?;
     let sources = &*solution.sources;
-    let present = Present { sources, places: &places, files: &files, tables: &tables, is_alone: false };
-    if let Some(why) = folder.reads(&present, &mut log)? {
+    let present = Present { sources, places: &places, files: &files, tables: &tables };
+    if let Some(why) = folder.reads(&[&worker.name], &present, &mut log)? {
         teller.note(&format!("{why}: features and streams are rebuilt from history"));
     }
     let setup_log = open()?;
     let names = (solution.name.as_str(), solution.fingerprint.as_str());
     let is_over = || stop.load(Ordering::Relaxed);
-    let feeds = match filled(&mut feed, &mut log, names, &mut folder, &is_over, &mut |text| teller.note(text)) {
+    // The generation stays the one that was begun with what has been read here, whatever another one begins meanwhile.
+    let feeds = match filled(&mut feed, &mut log, names, &mut folder.clone(), &is_over, &mut |text| teller.note(text)) {
         // Who is stopped while it waits has done nothing yet.
         Err(RunError::Stopped) => return Ok(()),
         feeds => feeds?,
@@ -99,7 +100,10 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     if let Some(now) = flags.now {
         task.until(now);
     }
-    caught_up(&mut task, &stop, &mut |task| health.look(task, &solution.sources, &mut log))?;
+    caught_up(&mut task, &stop, &mut |task| {
+        goes_on(&folder)?;
+        health.look(task, &solution.sources, &mut log)
+    })?;
     // Who was stopped before the end of history says nothing of it: the next one goes on from here.
     if !stop.load(Ordering::Relaxed) {
         let after_all = || task.arrived().map_or(0, |arrived| arrived.saturating_add(1));
@@ -115,6 +119,7 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
     while !ends && !stop.load(Ordering::Relaxed) {
         if looked.elapsed() >= LOOK {
             looked = Instant::now();
+            goes_on(&folder)?;
             health.look(&task, &solution.sources, &mut log)?;
         }
         if feeds {
@@ -122,6 +127,7 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
         }
         task.step(Duration::from_millis(10))?;
     }
+    goes_on(&folder)?;
     let (out, counters) = (flags.out.as_deref(), task.counters());
     let summary = output::finish(&mut log, (&solution.sources, &solution.sinks), &folder, &counters, out)?;
     teller.summary(&summary)?;
@@ -133,6 +139,18 @@ pub(crate) fn run(solution: &Solution, worker: Worker, flags: &Flags) -> Result<
         log.release(&feeding(&solution.name));
     }
     Ok(())
+}
+
+/// Refuses to go on where another worker has begun the state anew: what this one writes nobody reads any more.
+fn goes_on(folder: &StateFolder) -> Result<(), RunError> {
+    if folder.is_current()? {
+        return Ok(());
+    }
+    Err(RunError::Environment(format!(
+        "another worker has found that data at rest has changed, and the state in `{}` is rebuilt from \
+         history: start this one anew",
+        folder.root().display()
+    )))
 }
 
 /// Applies what is there, to its end or until `stop` is set; looks at how far it is before that, and now and then.

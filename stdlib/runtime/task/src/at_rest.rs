@@ -33,8 +33,6 @@ pub struct Present<'a> {
     pub files: &'a History,
     /// What lies there of tables.
     pub tables: &'a Tables,
-    /// Whether no other process adds to the state: what this one does not find is not there.
-    pub is_alone: bool,
 }
 
 /// The records of a partition, in order of their offsets.
@@ -63,8 +61,7 @@ struct Walk {
 impl AtRest {
     /// What is there now, and why a state that was made of what was there `before` and of the log cannot go on with it,
     /// where it cannot: what was read before is another now, or something has come that stands before what was read.
-    /// Before a state has been made nothing is in its way. What this process does not see (another one may have the
-    /// file) stays as it was.
+    /// Before a state has been made nothing is in its way.
     ///
     /// # Errors
     /// A log that cannot be read.
@@ -84,7 +81,7 @@ impl AtRest {
             let name = &source.name;
             if present.places.at_rest(source).is_none() {
                 logged.push(source);
-                if present.is_alone && now.streams.remove(name).is_some_and(|known| known.values().any(Records::any)) {
+                if now.streams.remove(name).is_some_and(|known| known.values().any(Records::any)) {
                     because(format!("what was read of `{name}` before is another now"));
                 }
                 continue;
@@ -118,12 +115,6 @@ impl AtRest {
             }
         }
         Ok((now, why))
-    }
-
-    /// All of it in a word.
-    #[must_use]
-    pub fn word(&self) -> String {
-        format!("{:016x}", hash(format!("{self:?}").as_bytes()))
     }
 
     /// The greatest place.

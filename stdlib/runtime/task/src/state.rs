@@ -1,8 +1,10 @@
 //! The state folder of a run: which solution wrote it, which generation its state is of, which jobs are done.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use flow_core::hll::hash;
 use flow_files::Fresh;
 use flow_log::Log;
 use serde::{Deserialize, Serialize};
@@ -26,9 +28,10 @@ struct StateFile {
     generation: u32,
     /// For each job the inputs that it has worked on.
     jobs: BTreeMap<String, String>,
-    /// The data at rest that the state of this generation was made of.
+    /// The data at rest that each worker's state of this generation was made of: they read it when they begin, one sooner
+    /// than the other.
     #[serde(default)]
-    at_rest: Option<AtRest>,
+    workers: BTreeMap<String, AtRest>,
     /// Events of the simulation that are in the log.
     #[serde(default)]
     simulated: Option<String>,
@@ -147,30 +150,53 @@ impl StateFolder {
     /// # Errors
     /// A folder that cannot be written.
     pub fn set_done(&mut self, job: &str, inputs: &str) -> Result<(), RunError> {
+        let _held = self.held()?;
         self.file.jobs.insert(job.to_owned(), inputs.to_owned());
-        self.save()
+        self.write()
     }
 
-    /// Takes note of the data at rest. Where the state cannot go on with it, a new generation begins, as for another plan;
-    /// says why.
+    /// Takes note of the data at rest that `workers` begin with. Where the state of one of them cannot go on with it, a
+    /// new generation begins, as for another plan; says why. Processes do this one after the other.
     ///
     /// # Errors
     /// A folder that cannot be written, or a log that cannot be read.
-    pub fn reads(&mut self, present: &Present<'_>, log: &mut dyn Log) -> Result<Option<String>, RunError> {
-        let (now, why) = AtRest::then(self.file.at_rest.as_ref(), present, log)?;
-        self.file.at_rest = Some(now);
+    pub fn reads(
+        &mut self,
+        workers: &[&str],
+        present: &Present<'_>,
+        log: &mut dyn Log,
+    ) -> Result<Option<String>, RunError> {
+        let (_held, found) = self.held()?;
+        let mut why = None;
+        let mut after: Vec<(Option<&AtRest>, AtRest)> = Vec::new();
+        for worker in workers {
+            let before = self.file.workers.get(*worker);
+            // Most have begun with the same.
+            if after.iter().all(|(known, _)| *known != before) {
+                let (now, because) = AtRest::then(before, present, log)?;
+                why = why.or(because);
+                after.push((before, now));
+            }
+        }
+        let is_same = found == Found::Same && after.iter().all(|(before, now)| *before == Some(now));
+        // All of them say what is there now.
+        let Some((_, now)) = after.pop() else { return Ok(None) };
         if why.is_some() {
             self.file.generation += 1;
             self.file.jobs.clear();
+            self.file.workers.clear();
         }
-        self.save()?;
+        self.file.workers.extend(workers.iter().map(|worker| ((*worker).to_owned(), now.clone())));
+        if !is_same || why.is_some() {
+            self.write()?;
+        }
         Ok(why)
     }
 
     /// The data at rest in a word.
     #[must_use]
     pub fn at_rest(&self) -> String {
-        self.file.at_rest.as_ref().map(AtRest::word).unwrap_or_default()
+        format!("{:016x}", hash(format!("{:?}", self.file.workers).as_bytes()))
     }
 
     /// The settings of the simulation whose events are in the log.
@@ -184,8 +210,9 @@ impl StateFolder {
     /// # Errors
     /// A folder that cannot be written.
     pub fn set_simulated(&mut self, settings: &str) -> Result<(), RunError> {
+        let _held = self.held()?;
         self.file.simulated = Some(settings.to_owned());
-        self.save()
+        self.write()
     }
 
     /// Whether all of the simulation's history was in the log when the folder was opened.
@@ -202,15 +229,41 @@ impl StateFolder {
         if self.file.simulated_whole {
             return Ok(());
         }
+        let _held = self.held()?;
         self.file.simulated_whole = true;
-        self.save()
+        self.write()
     }
 
-    /// Writes what is remembered: whole or not at all.
+    /// Begins the generation that it was opened for, unless another process has meanwhile.
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn save(&self) -> Result<(), RunError> {
+    pub fn save(&mut self) -> Result<(), RunError> {
+        let (_held, found) = self.held()?;
+        if found == Found::Same { Ok(()) } else { self.write() }
+    }
+
+    /// Whether the generation that it was opened for, or has begun, is that of the folder still, for this plan.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn is_current(&self) -> Result<bool, RunError> {
+        let (now, found) = self.again(&self.file.plan)?;
+        Ok(found != Found::Same || now.file.generation == self.file.generation)
+    }
+
+    /// Takes the folder's lock, and what is remembered as it is now: another process may have written it since. What is
+    /// written before the lock is dropped takes back nothing that another one wrote.
+    fn held(&mut self) -> Result<(File, Found), RunError> {
+        let path = self.root.join("solution.lock");
+        let held = flow_files::lock(&path).map_err(|error| refused(&path, &error))?;
+        let (now, found) = self.again(&self.file.plan)?;
+        *self = now;
+        Ok((held, found))
+    }
+
+    /// Writes what is remembered: whole or not at all.
+    fn write(&self) -> Result<(), RunError> {
         let path = self.root.join("solution.json");
         let text = serde_json::to_vec_pretty(&self.file).map_err(|error| RunError::Plan(error.to_string()))?;
         replace(&path, &text)
@@ -242,7 +295,14 @@ pub fn refused(path: &Path, error: &std::io::Error) -> RunError {
 
 #[cfg(test)]
 mod tests {
+    use flow_core::types::{DataType, Field, Kind, Schema};
+    use flow_formats::Format;
+    use flow_log::embedded::{EmbeddedLog, Options};
+
     use super::*;
+    use crate::data::{History, Places, read_all};
+    use crate::spec::{Shape, SourceSpec};
+    use crate::tables::Tables;
 
     #[test]
     fn writers_of_one_number_and_file_do_not_mix() {
@@ -274,7 +334,7 @@ mod tests {
         folder.set_simulated_whole().unwrap();
         let (folder, found) = open("a");
         assert_eq!((found, folder.done("train"), folder.done("other")), (Found::Same, Some("inputs"), None));
-        let (folder, found) = open("b");
+        let (mut folder, found) = open("b");
         assert_eq!((found, folder.generation().as_str(), folder.done("train")), (Found::Changed, "shop.g2", None));
         assert_eq!((folder.simulated(), folder.simulated_whole()), (Some("cards(1)"), true));
         // It has begun once that is written.
@@ -287,5 +347,86 @@ mod tests {
         std::fs::write(root.path().join("solution.json"), "{").unwrap();
         let damaged = StateFolder::open(root.path(), "shop", "b").unwrap_err().to_string();
         assert!(damaged.contains("is damaged") && damaged.contains("remove the state folder"), "{damaged}");
+    }
+
+    /// What lies in a folder, read once: a process that begins with it does so later.
+    struct Lying {
+        sources: Vec<SourceSpec>,
+        places: Places,
+        files: History,
+        tables: Tables,
+    }
+
+    impl Lying {
+        fn read(root: &Path) -> Self {
+            let field = |name: &str, kind| Field { name: name.to_owned(), ty: DataType::required(kind) };
+            let mut prices =
+                SourceSpec::new("prices", Shape::Table, Schema { fields: vec![field("sku", Kind::String)] });
+            prices.file = Some("prices.csv".into());
+            prices.format = Format::Csv;
+            let mut sales =
+                SourceSpec::new("sales", Shape::Stream, Schema { fields: vec![field("at", Kind::Timestamp)] });
+            (sales.file, sales.time) = (Some("sales.jsonl".into()), Some("at".to_owned()));
+            let (sources, places) = (vec![prices, sales], Places { root: root.to_owned(), ..Places::default() });
+            let (files, tables) = read_all(&sources, &places).unwrap();
+            Self { sources, places, files, tables }
+        }
+
+        /// A worker begins with it: which generation it is in, and why.
+        fn begins(&self, folder: &mut StateFolder, worker: &str) -> (String, Option<String>) {
+            let Self { sources, places, files, tables } = self;
+            let mut log = EmbeddedLog::open(folder.log(), Options::default()).unwrap();
+            let present = Present { sources, places, files, tables };
+            let why = folder.reads(&[worker], &present, &mut log).unwrap();
+            (folder.generation(), why)
+        }
+    }
+
+    #[test]
+    fn workers_that_begin_at_once_take_nothing_back_that_another_wrote() {
+        let root = tempfile::tempdir().unwrap();
+        let open = || StateFolder::open(root.path(), "shop", "a").unwrap().0;
+        let write = |name: &str, text: &str| std::fs::write(root.path().join(name), text).unwrap();
+        write("sales.jsonl", "{\"at\":\"2026-01-01T00:00:01Z\"}\n");
+        write("prices.csv", "sku\na\n");
+        let first = Lying::read(root.path());
+        let g = |number: u32| format!("shop.g{number}");
+        for worker in ["one", "two"] {
+            assert_eq!(first.begins(&mut open(), worker), (g(1), None));
+        }
+        // Both are opened before one of them sees that the table is another.
+        let (mut one, mut two) = (open(), open());
+        write("prices.csv", "sku\nb\n");
+        let second = Lying::read(root.path());
+        let (generation, why) = second.begins(&mut one, "one");
+        assert_eq!((generation, why.as_deref()), (g(2), Some("the table `prices` has changed")));
+        assert!(one.is_current().unwrap() && !two.is_current().unwrap(), "who goes on in the first hears of it");
+        two.save().unwrap();
+        two.set_simulated("cards(1)").unwrap();
+        assert_eq!((two.generation(), open().generation()), (g(2), g(2)));
+        assert_eq!(second.begins(&mut two, "two"), (g(2), None));
+        assert!(one.is_current().unwrap());
+        assert_eq!(open().simulated(), Some("cards(1)"));
+    }
+
+    #[test]
+    fn each_worker_goes_on_from_what_it_began_with_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let mut folder = StateFolder::open(root.path(), "shop", "a").unwrap().0;
+        let write = |name: &str, text: &str| std::fs::write(root.path().join(name), text).unwrap();
+        let (early, late) = ("{\"at\":\"2026-01-01T00:00:01Z\"}\n", "{\"at\":\"2026-01-01T00:00:09Z\"}\n");
+        write("prices.csv", "sku\na\n");
+        write("sales.jsonl", early);
+        let short = Lying::read(root.path());
+        write("sales.jsonl", &format!("{early}{late}"));
+        let long = Lying::read(root.path());
+        assert_eq!(short.begins(&mut folder, "one"), ("shop.g1".to_owned(), None));
+        assert_eq!(short.begins(&mut folder, "two"), ("shop.g1".to_owned(), None));
+        assert_eq!(long.begins(&mut folder, "one"), ("shop.g1".to_owned(), None));
+        // What the other has taken note of says nothing of what this one has read.
+        assert_eq!(short.begins(&mut folder, "two"), ("shop.g1".to_owned(), None));
+        let (generation, why) = short.begins(&mut folder, "one");
+        assert_eq!(generation, "shop.g2");
+        assert!(why.unwrap().contains("`sales` before is another now"));
     }
 }
