@@ -147,7 +147,9 @@ impl<'a> Checker<'a> {
     pub(crate) fn check_topics(&mut self) {
         let mut found = Vec::new();
         for source in self.model.sources.iter().filter(|source| source.shape == Shape::Stream) {
-            let writes = |sink: &&Sink| sink.shape != Shape::Rows && sink.topic == source.topic;
+            // One that is declared twice is told as that.
+            let writes =
+                |sink: &&Sink| sink.shape != Shape::Rows && sink.topic == source.topic && sink.name != source.name;
             if let Some(sink) = self.model.sinks.iter().find(writes) {
                 let message = format!("nothing that is emitted to `{}` comes to `{}` yet", sink.name, source.name);
                 found.push(
