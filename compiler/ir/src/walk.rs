@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use fec_diagnostics::Span;
 use fec_model::Symbol;
+pub use fec_model::expr::add_columns;
 use fec_model::expr::{Aggregate, Expr, ExprKind};
 
 use crate::op::{Op, Step};
@@ -51,15 +52,6 @@ pub fn columns(expr: &Expr) -> BTreeSet<Symbol> {
         }
     });
     found
-}
-
-/// Adds the columns of the (left) row that an expression reads to those that are known.
-pub fn add_columns(expr: &Expr, known: &mut Vec<Symbol>) {
-    visit(expr, &mut |part| {
-        if let ExprKind::Column(name) = &part.kind {
-            add(known, *name);
-        }
-    });
 }
 
 /// Adds a name that may be there already. Rows have few columns: looking through a list of them costs less than a set.

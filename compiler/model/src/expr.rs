@@ -352,3 +352,14 @@ pub struct Trailing {
     /// Tile width: the tail is t − W floored to it.
     pub step: i64,
 }
+
+/// Adds the columns of the (left) row that an expression reads to those that are known, each once. Rows have few columns:
+/// looking through a list of them costs less than a set.
+pub fn add_columns(expr: &Expr, known: &mut Vec<Symbol>) {
+    if let ExprKind::Column(name) = &expr.kind
+        && !known.contains(name)
+    {
+        known.push(*name);
+    }
+    expr.each_child(&mut |child| add_columns(child, known));
+}

@@ -279,8 +279,7 @@ impl<'a> Checker<'a> {
         for (condition, _) in conditions.iter().zip(&branches).take_while(|(_, branch)| answers(branch)) {
             condition.iter().for_each(|condition| body.know(condition, false));
         }
-        let branches: Vec<_> = conditions.into_iter().zip(branches).collect();
-        let mut branches = branches.into_iter().rev();
+        let mut branches = conditions.into_iter().zip(branches).rev();
         let Some((_, mut otherwise)) = branches.next() else { return };
         for (condition, then) in branches {
             let Some(condition) = condition else { continue };

@@ -8,7 +8,7 @@ use fec_syntax::ast::{self, Argument, ExprKind as Ast};
 
 use crate::aggregates::is_key;
 use crate::check::Checker;
-use crate::expr::{Expr, ExprKind};
+use crate::expr::{Expr, add_columns};
 use crate::flows::Body;
 use crate::model::{Binding, Item, PublishedModel, Train};
 use crate::names::{Known, suggest};
@@ -174,7 +174,7 @@ impl<'a> Checker<'a> {
         let inputs: Vec<Column> =
             features.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
         let mut reads = Vec::new();
-        features.iter().map(|(_, value)| value).chain([&label]).for_each(|value| columns_of(value, &mut reads));
+        features.iter().map(|(_, value)| value).chain([&label]).for_each(|value| add_columns(value, &mut reads));
         let column = |name: Symbol| input.relation.ty.column(&name).cloned();
         let reads = reads.into_iter().filter_map(column).collect();
         let train = Train {
@@ -373,14 +373,4 @@ impl<'a> Checker<'a> {
 /// Inputs as they are listed.
 fn told(inputs: &[Column]) -> String {
     inputs.iter().map(|input| format!("`{}: {}`", input.name, input.ty)).collect::<Vec<_>>().join(", ")
-}
-
-/// Adds the columns that an expression reads, each once.
-fn columns_of(e: &Expr, names: &mut Vec<Symbol>) {
-    if let ExprKind::Column(name) = &e.kind
-        && !names.contains(name)
-    {
-        names.push(*name);
-    }
-    e.each_child(&mut |child| columns_of(child, names));
 }
