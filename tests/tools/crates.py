@@ -272,11 +272,26 @@ def binds(folder):
     return words
 
 
+def taught():
+    """Simulated events of which the job publishes a model; of a history this short, the gate refuses that of one in twenty."""
+    for seed in range(SEED % 1000, SEED % 1000 + 8):
+        events, state = scratch("crates-events"), scratch("crates-taught") / "state"
+        done = fec("simulate", SOLUTION, "--rows", "20000", "--seed", seed, "-o", events)
+        if not layer.check("events are simulated", done.returncode == 0, done.stderr[-600:]):
+            return None
+        done = fec("run", SOLUTION, "--once", *binds(events), "--state", state)
+        if not layer.check("fec run runs over them", done.returncode == 0, done.stderr[-600:]):
+            return None
+        if models(state):
+            return events
+    layer.check("one of eight histories gives a model", False, done.stdout)
+    return None
+
+
 def served():
     """The compiled service beside the compiled worker, against `fec run` over the same events."""
-    events = scratch("crates-events")
-    done = fec("simulate", SOLUTION, "--rows", "20000", "--seed", SEED % 1000, "-o", events)
-    if not layer.check("events are simulated", done.returncode == 0, done.stderr[-600:]):
+    events = taught()
+    if events is None:
         return
     words = binds(events)
     state = scratch("crates-service") / "state"
