@@ -143,6 +143,9 @@ pub trait Log: Send {
     /// An unknown partition, or a log that cannot be read.
     fn end(&mut self, partition: &PartitionId) -> Result<Mark, LogError>;
 
+    /// The largest record that it takes: bytes of key and value together.
+    fn record_bytes(&self) -> usize;
+
     /// A new reader of this log, with nothing assigned.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use flow_core::column::Column;
 use flow_core::fault::Fault;
 use flow_core::key::write_key;
 use flow_core::value::{Cell, Value};
+use sha2::{Digest, Sha256};
 
 use crate::expression::{Environment, Expr, evaluate_all};
 
@@ -49,6 +50,7 @@ impl Keys {
                 Err(fault) => return KeyState::Fault(fault),
             }
         }
+        bound(out);
         state
     }
 
@@ -68,6 +70,22 @@ impl Keys {
     }
 }
 
+/// The longest key that is kept as it is, in bytes. A store takes a little more, for what stands before a key.
+const LONGEST: usize = 60_000;
+
+/// The first byte of a digest: that of a cell is 1 or 2.
+const DIGEST: u8 = 3;
+
+/// Puts the digest of a key in its place where it is longer than a store takes: a key may have any length.
+pub fn bound(key: &mut Vec<u8>) {
+    if key.len() > LONGEST {
+        let digest = Sha256::digest(&*key);
+        key.clear();
+        key.push(DIGEST);
+        key.extend_from_slice(&digest);
+    }
+}
+
 /// The encoding of a key given as values, for reads from outside of a flow.
 #[must_use]
 pub fn encode_values(key: &[Value]) -> Vec<u8> {
@@ -75,5 +93,40 @@ pub fn encode_values(key: &[Value]) -> Vec<u8> {
     for cell in key {
         write_key(&mut out, cell.as_cell());
     }
+    bound(&mut out);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::expression::Input;
+    use flow_core::builder::ColumnBuilder;
+    use flow_core::types::Kind;
+
+    /// The key as it is kept, of a row and of values.
+    fn kept(text: &str) -> Vec<u8> {
+        let value = Value::String(text.into());
+        let mut column = ColumnBuilder::new(&Kind::String, 1);
+        column.push(Ok(value.as_cell()));
+        let batch = Batch { columns: vec![column.finish()], rows: 1, ..Batch::default() };
+        let mut row = Vec::new();
+        assert_eq!(
+            Keys::of(&[Input::column(0)], &batch, &Environment::default()).encode(0, &mut row),
+            KeyState::Present
+        );
+        assert_eq!(row, encode_values(&[value]), "what is written is found");
+        row
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_its_own_and_short_enough_for_a_store() {
+        let keys = [0, 1, LONGEST - 3, LONGEST - 2, LONGEST, 1 << 20].map(|length| kept(&"x".repeat(length)));
+        assert!(keys.iter().all(|key| key.len() <= LONGEST));
+        assert_eq!(keys.iter().map(Vec::len).collect::<Vec<_>>(), [3, 4, LONGEST, 33, 33, 33]);
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
+        assert_ne!(kept(&format!("{}a", "x".repeat(LONGEST))), kept(&format!("{}b", "x".repeat(LONGEST))));
+    }
 }

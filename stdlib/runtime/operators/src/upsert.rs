@@ -9,6 +9,7 @@ use flow_core::key::write_row_key;
 use flow_core::types::Schema;
 
 use crate::held::{self, Held};
+use crate::keys;
 use crate::operator::{Context, Operator, OperatorError};
 use crate::order::Order;
 use crate::rows::BatchBuilder;
@@ -53,6 +54,7 @@ impl Upsert {
     fn apply(&mut self, input: &Batch, row: usize, place: &mut Place) -> Result<(), OperatorError> {
         let mut bytes = Vec::new();
         key_of(input, &self.key, row, &mut bytes)?;
+        keys::bound(&mut bytes);
         let slot = self.state.intern(&bytes);
         let is_taken_back = input.weight.get(row).is_some_and(|weight| *weight < 0);
         let at = *place.index.entry(slot).or_insert(place.keys.len());

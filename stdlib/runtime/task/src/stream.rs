@@ -17,6 +17,7 @@ use flow_log::{
     AppendError, Block, Cut, Log, LogError, Mark, Outcome, PartitionId, Restored, Sequence, TableId, TaskId, Writes,
 };
 use flow_operators::accept::Counters;
+use flow_operators::operator::{DeadLetter, Reason};
 use flow_operators::order::Order;
 use flow_store::{Applied, FeatureStore};
 
@@ -90,6 +91,7 @@ pub struct Step {
 /// Where a sink's rows go.
 struct Out {
     tap: Tap,
+    name: Arc<str>,
     topic: PartitionId,
     encoder: RowEncoder,
     key: Vec<usize>,
@@ -97,6 +99,11 @@ struct Out {
 
 /// Place, key, bytes and stamp of a record.
 type Writing = (PartitionId, Vec<u8>, Vec<u8>, i64);
+
+/// How many bytes of the log's limit a record takes.
+fn size((_, key, record, _): &Writing) -> usize {
+    key.len().saturating_add(record.len())
+}
 
 impl Out {
     fn record(&self, batch: &Batch, row: usize) -> Result<Writing, Fault> {
@@ -111,6 +118,16 @@ impl Out {
             self.encoder.json(&mut record, &batch.columns, row)?;
         }
         Ok((self.topic.clone(), key, record, Order::of(batch, row).arrived))
+    }
+
+    /// Says that a row has more bytes than the log takes.
+    fn too_large(&self, bytes: usize, most: usize, batch: &Batch, row: usize) -> DeadLetter {
+        DeadLetter {
+            flow: Arc::clone(&self.name),
+            order: Order::of(batch, row),
+            reason: Reason::Fault(Fault::TooLarge),
+            detail: format!("the row for `{}` has {bytes} bytes, more than the {most} that the log takes", self.name),
+        }
     }
 }
 
@@ -180,6 +197,7 @@ impl StreamTask {
             log.create(&topic, 1)?;
             outs.push(Out {
                 tap,
+                name: sink.name.as_str().into(),
                 topic: PartitionId::new(topic, 0),
                 encoder: RowEncoder::new(&sink.schema),
                 key: sink.key.iter().filter_map(|name| sink.schema.position(name)).collect(),
@@ -406,26 +424,31 @@ impl StreamTask {
         Ok(outcome)
     }
 
-    /// The records of sinks and dead letters.
+    /// The records of sinks and dead letters, none of them larger than the log takes.
     fn records(&mut self, produced: &Produced) -> Result<Vec<Writing>, RunError> {
-        let mut records = Vec::new();
+        let most = self.log.record_bytes();
+        let (mut records, mut too_large) = (Vec::new(), Vec::new());
         for out in &self.outs {
             for batch in produced.rows.get(&out.tap).map(Vec::as_slice).unwrap_or_default() {
                 for row in 0..batch.rows {
                     // INVARIANT: rows with a bad cell have left at the `emit`.
                     let record = out.record(batch, row);
-                    records.push(record.map_err(|fault| RunError::Plan(format!("a row of a sink is bad: {fault}")))?);
+                    let record = record.map_err(|fault| RunError::Plan(format!("a row of a sink is bad: {fault}")))?;
+                    match size(&record) {
+                        bytes if bytes > most => too_large.push(out.too_large(bytes, most, batch, row)),
+                        _ => records.push(record),
+                    }
                 }
             }
         }
-        for letter in &produced.dead {
+        for letter in produced.dead.iter().chain(&too_large) {
             let origin = letter.order.event_origin();
             let (Some(topic), Some(source)) = (self.dead.get(&origin.source), self.sources.get(origin.source as usize))
             else {
                 continue;
             };
             let raw = self.inputs.raw(origin, letter.order.offset)?;
-            let record = letters::letter(letter, &source.name, raw.as_deref());
+            let record = letters::letter(letter, &source.name, raw.as_deref(), most);
             records.push((topic.clone(), Vec::new(), record, letter.order.arrived));
         }
         Ok(records)
@@ -434,12 +457,10 @@ impl StreamTask {
     fn transact(&mut self, records: &[Writing], block: &Block) -> Result<Outcome, RunError> {
         let mut transaction = self.log.begin()?;
         for (to, key, record, stamp) in records {
-            match transaction.append(to, key, record, *stamp) {
-                Ok(()) => {}
-                // What no log takes has no other place; the reader of the sink misses it, the counters show it.
-                Err(AppendError::Row(_)) => {}
-                Err(AppendError::Log(error)) => return Err(error.into()),
-            }
+            transaction.append(to, key, record, *stamp).map_err(|error| match error {
+                AppendError::Row(fault) => RunError::Plan(format!("a record for `{}` is bad: {fault}", to.topic)),
+                AppendError::Log(error) => error.into(),
+            })?;
         }
         transaction.block(&self.task, block)?;
         transaction.positions(&self.task, &block.cut)?;

@@ -87,6 +87,9 @@ pub use self::source::EmbeddedSource;
 /// The number of partitions that a topic has where nothing else is said.
 pub const PARTITIONS: u32 = 4;
 
+/// The largest record that is taken where nothing else is said: a line of ten megabytes is kept whole as a dead letter, too.
+pub const RECORD_BYTES: usize = 16 << 20;
+
 /// How a log is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -102,7 +105,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { durable: false, segment_bytes: 64 << 20, commits_bytes: 8 << 20, record_bytes: 1 << 20 }
+        Self { durable: false, segment_bytes: 64 << 20, commits_bytes: 8 << 20, record_bytes: RECORD_BYTES }
     }
 }
 
@@ -248,6 +251,10 @@ impl Log for EmbeddedLog {
         self.commits.refresh()?;
         check_partition(self.commits.state(), partition)?;
         Ok(self.commits.state().end(partition).mark)
+    }
+
+    fn record_bytes(&self) -> usize {
+        self.options.record_bytes
     }
 
     fn source(&self) -> Result<Box<dyn Source>, LogError> {

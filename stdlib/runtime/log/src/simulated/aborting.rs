@@ -55,6 +55,10 @@ impl<L: Log> Log for AbortingLog<L> {
         self.log.end(partition)
     }
 
+    fn record_bytes(&self) -> usize {
+        self.log.record_bytes()
+    }
+
     fn source(&self) -> Result<Box<dyn Source>, LogError> {
         self.log.source()
     }

@@ -228,6 +228,10 @@ impl Log for SimulatedLog {
         Ok(world.end(partition))
     }
 
+    fn record_bytes(&self) -> usize {
+        RECORD_BYTES
+    }
+
     fn source(&self) -> Result<Box<dyn Source>, LogError> {
         drop(self.process.alive()?);
         Ok(Box::new(SimulatedSource::new(self.process.clone())))
