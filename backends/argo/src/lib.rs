@@ -124,8 +124,6 @@ fn namespace(deployment: &Deployment<'_>) -> Option<String> {
 fn stem(unit: &Unit, job: &FlowPlan, jobs: &[(&Unit, &FlowPlan)]) -> String {
     let is_only = jobs.iter().filter(|(_, other)| other.name == job.name).count() == 1;
     let short = names::object(&job.name, names::UNIT);
-    let is_taken = short == "account"
-        || short == "kustomization"
-        || jobs.iter().any(|(other, _)| other.name != unit.name && names::of_unit(other) == short);
-    if is_only && !is_taken { short } else { names::of_unit(unit) }
+    let is_taken = jobs.iter().any(|(other, _)| other.name != unit.name && names::of_unit(other) == short);
+    names::beside(if is_only && !is_taken { short } else { names::of_unit(unit) }, &["account", "kustomization"])
 }

@@ -116,3 +116,16 @@ fn jobs_without_anything_to_share_are_one_step_each() {
     }
     assert!(!documents.iter().any(|(path, _)| path.contains("schedule")), "nothing is scheduled");
 }
+
+#[test]
+fn a_job_may_be_called_as_a_file_that_is_there_in_any_case() {
+    let text = "solution s { version: \"1\" }\n\
+        source e: stream<{ id: string, at: timestamp }> { time: at }\nsink a: rows<{ id: string }> {}\n\
+        job account { emit e |> select id to a }\njob kustomization { emit e |> select id to a }\n\
+        engine x {\n  job account { emit e |> select id to a }\n}\n";
+    let ir = compiled(text, None);
+    let paths: Vec<String> = trees(&deployment(&ir, None)).into_iter().map(|tree| tree.path).collect();
+    let distinct: std::collections::BTreeSet<&String> = paths.iter().collect();
+    assert_eq!((paths.len(), distinct.len()), (8, 8), "{paths:?}");
+    assert!(paths.contains(&"argo/x-account.yaml".to_owned()), "{paths:?}");
+}

@@ -305,6 +305,10 @@ impl<'a> Printer<'a> {
         let (statements, piece) = self.block(|printer| printer.expr(value))?;
         let name = piece.name.clone();
         let faulty = piece.tries() || statements.iter().any(|statement| statement.value.tries());
+        if piece.is_none() && !faulty {
+            self.variables.insert(var, piece);
+            return Ok(());
+        }
         let form = lasting(piece.form);
         let (optional, short) = (piece.optional, matches!(piece.form, Form::Plain | Form::Str | Form::Ref));
         let code = piece.into_form(form, optional).typed();

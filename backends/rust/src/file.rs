@@ -342,7 +342,8 @@ impl RustFile {
         }
         items.append(&mut self.items);
         let mut out = comment("//!", &self.header);
-        let (std, other): (Vec<_>, Vec<_>) = self.imports.iter().partition(|(module, _)| module.starts_with("std"));
+        let is_std = |module: &str| module == "std" || module.starts_with("std::");
+        let (std, other): (Vec<_>, Vec<_>) = self.imports.iter().partition(|(module, _)| is_std(module));
         for group in [std, other] {
             if group.is_empty() {
                 continue;
@@ -357,7 +358,7 @@ impl RustFile {
                     (first.map_or_else(|| module.clone(), |name| format!("{module}::{name}")), import(module, names))
                 })
                 .collect();
-            lines.sort();
+            lines.sort_by_cached_key(|(path, _)| import_order(path));
             out.extend(lines.into_iter().map(|(_, line)| line));
         }
         for item in items {
@@ -376,7 +377,7 @@ fn settled(wanted: &[String], called: &BTreeSet<String>, read: &BTreeSet<usize>)
     let mut names = Names::with(called.iter().cloned().chain(["row".to_owned(), "_".to_owned()]));
     let mut settled = Vec::with_capacity(wanted.len());
     for (variable, name) in wanted.iter().enumerate() {
-        let name = if called.contains(name) { format!("{name}_value") } else { name.clone() };
+        let name = if called.contains(name) { format!("{}_value", name.trim_end_matches('_')) } else { name.clone() };
         // A variable that nobody reads is there for its fault.
         settled.push(names.fresh(&if read.contains(&variable) { name } else { format!("_{name}") }));
     }
@@ -460,6 +461,11 @@ fn import(module: &str, names: &BTreeSet<String>) -> String {
     out
 }
 
+/// Where an import stands, as `rustfmt` has it: the crate's own first, names part by part, `_` before letters and digits.
+fn import_order(path: &str) -> (bool, String) {
+    (path != "crate" && !path.starts_with("crate::"), path.replace("::", " ").replace('_', "!"))
+}
+
 /// Whether a text has a word.
 fn mentions(text: &str, word: &str) -> bool {
     let edge = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
@@ -482,5 +488,31 @@ mod tests {
         };
         assert_eq!(of(10).trim_end().chars().count(), 98);
         assert_eq!(of(11).lines().count(), 3);
+    }
+
+    #[test]
+    fn a_variable_called_as_a_function_has_another_name_in_snake_case() {
+        let wanted = ["type_", "type_", "amount", "row"].map(str::to_owned);
+        let names = settled(&wanted, &BTreeSet::from(["type_".to_owned()]), &BTreeSet::from([0, 1, 2, 3]));
+        assert_eq!(names, ["type_value", "type_value_2", "amount", "row_2"]);
+    }
+
+    #[test]
+    fn imports_stand_as_rustfmt_has_them() {
+        for (own, wanted) in [
+            ("auc", ["crate::rules", "auc::enums", "flow_core::row::Row"]),
+            ("flow", ["crate::rules", "flow::enums", "flow_core::row::Row"]),
+            ("flow2", ["crate::rules", "flow_core::row::Row", "flow2::enums"]),
+            ("std_2", ["crate::rules", "flow_core::row::Row", "std_2::enums"]),
+        ] {
+            let mut file = RustFile::new("");
+            for (module, name) in [(own, "enums"), ("crate", "rules"), ("flow_core::row", "Row")] {
+                file.import(module, name);
+            }
+            let mut more = file.clone();
+            assert_eq!(file.finish(), wanted.map(|path| format!("use {path};\n")).concat());
+            more.import("crate", "relations");
+            assert!(more.finish().starts_with("use crate::{relations, rules};\n"));
+        }
     }
 }

@@ -255,8 +255,10 @@ fn parts(parts: &[Tree], indent: usize, column: usize, is_array: bool, hugs: usi
         // As many brackets as fit begin on this line.
         for fewer in (0..hugs).rev() {
             let broken = part.broken(indent, column, fewer);
-            let first = broken.lines().next().map_or(0, width);
-            if first <= SHORT && column + first <= WIDTH {
+            let first = broken.lines().next().unwrap_or_default();
+            // Each bracket that is open, this one too, leaves a column for its end.
+            let open = 1 + first.chars().filter(|letter| matches!(letter, '(' | '[')).count();
+            if width(first) <= SHORT && column + width(first) + open <= WIDTH {
                 return broken;
             }
         }
@@ -341,5 +343,15 @@ mod tests {
             "            Kind::list(DataType::required(Kind::record(["
         );
         assert!(!kind.is_short() && atom("Kind::Int").is_short());
+        let far = |indent: usize| -> Vec<String> {
+            let decimal = call("Kind::decimal", [atom("16, 2")]);
+            let field = call("Field::optional", [text("x"), call("Kind::list", [required(decimal)])]);
+            field.last(indent).lines().map(|line| line.trim().to_owned()).collect()
+        };
+        let hugging = ["Kind::list(DataType::required(Kind::decimal(", "16, 2,", "))),"];
+        assert_eq!(far(48)[2..5], hugging);
+        // A column that each open bracket's end would need is not there.
+        let parted = ["Kind::list(DataType::required(", "Kind::decimal(16, 2),", ")),"];
+        assert_eq!(far(52)[2..5], parted);
     }
 }

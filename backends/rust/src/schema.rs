@@ -14,7 +14,10 @@ pub fn kind(file: &mut RustFile, enums: &str, of: &Kind) -> Tree {
         Kind::Error | Kind::Null | Kind::Bool => atom("Kind::Bool"),
         Kind::Int => atom("Kind::Int"),
         Kind::Float => atom("Kind::Float"),
-        Kind::Decimal { precision, scale } => atom(format!("Kind::decimal({precision}, {scale})")),
+        Kind::Decimal { precision, scale } => {
+            // Both numbers are one part: where they leave the call's line they stand on one.
+            call("Kind::decimal", [atom(format!("{precision}, {scale}"))])
+        }
         Kind::String => atom("Kind::String"),
         Kind::Bytes => atom("Kind::Bytes"),
         Kind::Date => atom("Kind::Date"),
@@ -62,7 +65,11 @@ pub fn duration(file: &mut RustFile, micros: i64) -> Tree {
         return atom(integer(micros));
     };
     file.import("flow_core::calendar", name);
-    if micros == *unit { atom(*name) } else { atom(format!("{} * {name}", integer(micros / unit))) }
+    match micros / unit {
+        1 => atom(*name),
+        -1 => atom(format!("-{name}")),
+        number => atom(format!("{} * {name}", integer(number))),
+    }
 }
 
 /// A `std::time::Duration` of that many microseconds.
@@ -72,5 +79,25 @@ pub fn std_duration(file: &mut RustFile, micros: i64) -> Tree {
         whole if whole % 1_000_000 == 0 => call("Duration::from_secs", [atom(integer(whole / 1_000_000))]),
         whole if whole % 1_000 == 0 => call("Duration::from_millis", [atom(integer(whole / 1_000))]),
         micros => call("Duration::from_micros", [atom(integer(micros))]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_in_their_greatest_unit() {
+        let of = |micros: i64| duration(&mut RustFile::new(""), micros);
+        for (micros, wanted) in [
+            (0, "0"),
+            (1_500_000, "1_500_000"),
+            (60_000_000, "MINUTE"),
+            (-60_000_000, "-MINUTE"),
+            (-90_000_000, "-90 * SECOND"),
+            (172_800_000_000, "2 * DAY"),
+        ] {
+            assert_eq!(of(micros), atom(wanted), "{micros}");
+        }
     }
 }

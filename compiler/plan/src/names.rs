@@ -79,6 +79,12 @@ pub fn of_unit(unit: &Unit) -> String {
     object(&unit.name, UNIT)
 }
 
+/// The name of a file among others that are there in any case: `name`, with a hash of it where it is one of theirs.
+#[must_use]
+pub fn beside(name: String, others: &[&str]) -> String {
+    if others.contains(&name.as_str()) { format!("{name}-{:08x}", folded(hash(name.as_bytes()))) } else { name }
+}
+
 /// The solution's name as a value of labels and a part of the names of images.
 #[must_use]
 pub fn solution(deployment: &Deployment<'_>) -> String {

@@ -41,7 +41,7 @@ impl Backend for Manifests {
                 UnitKind::Worker => worker::objects(deployment, unit),
                 UnitKind::Job => continue,
             };
-            let name = format!("{}.yaml", names::of_unit(unit));
+            let name = format!("{}.yaml", names::beside(names::of_unit(unit), &["kustomization", "solution"]));
             add(file(format!("{FOLDER}/{name}"), FileKind::Kubernetes, unit.span, objects));
             resources.push(name);
         }
@@ -70,4 +70,33 @@ fn alike(deployment: &Deployment<'_>, unit: &Unit) -> Result<Vec<Node>, NoTree> 
         placed(unit.span, common::budget(deployment, unit))?,
         placed(unit.span, network::policy(deployment, unit))?,
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use fec_diagnostics::Sources;
+    use fec_ir::{lower, optimise};
+    use fec_model::{CheckOptions, check};
+    use fec_plan::deployment;
+
+    use super::*;
+
+    #[test]
+    fn a_service_may_be_called_as_a_file_that_is_there_in_any_case() {
+        let text = "solution s { version: \"1\" }\n\
+            @get(\"/a\") service solution() -> int { return 1 }\n\
+            @get(\"/b\") service kustomization() -> int { return 2 }\n";
+        let mut sources = Sources::new();
+        let file = sources.add("a.asol", text);
+        let (model, found) = check(&[(file, &fec_syntax::parse(file, text).file)], &CheckOptions::default());
+        assert!(found.is_empty(), "{found:?}");
+        let ir = optimise(lower(model)).0;
+        let paths: Vec<String> =
+            Manifests.generate(&deployment(&ir, None)).files.into_iter().map(|file| file.path).collect();
+        let distinct: std::collections::BTreeSet<&String> = paths.iter().collect();
+        // Both services, the worker that keeps features, and what they share.
+        assert_eq!((paths.len(), distinct.len()), (5, 5), "{paths:?}");
+        let folder = format!("{FOLDER}/");
+        assert!(paths.iter().all(|path| path.starts_with(&folder)), "{paths:?}");
+    }
 }
