@@ -139,6 +139,26 @@ proptest! {
         prop_assert_eq!(bytes(&block, &spec), bytes(&Block::new(), &spec));
     }
 
+    /// What a rollback does with the memory of another block; the copy then goes on as the block does.
+    #[test]
+    fn a_copy_in_the_memory_of_another_block_is_the_block(
+        set in proptest::collection::vec(windowed(), 1..6), rows in history(), others in history(), head in 0i64..25,
+        at in any::<prop::sample::Index>(),
+    ) {
+        let spec = SetSpec::new(&set, naive::arguments(), head).unwrap();
+        let (mut block, mut copy) = (Block::new(), Block::new());
+        others.iter().for_each(|(row, frontier)| change(&mut copy, &spec, row, frontier + 200));
+        let (before, after) = rows.split_at(at.index(rows.len() + 1));
+        before.iter().for_each(|(row, frontier)| change(&mut block, &spec, row, *frontier));
+        copy.clone_from(&block);
+        prop_assert_eq!(bytes(&copy, &spec), bytes(&block, &spec));
+        for (row, frontier) in after {
+            change(&mut block, &spec, row, *frontier);
+            change(&mut copy, &spec, row, *frontier);
+        }
+        prop_assert_eq!(bytes(&copy, &spec), bytes(&block, &spec));
+    }
+
     /// Sums too wide for their tile's words, and back: against one group of the same rows.
     #[test]
     fn tiles_add_up_to_the_group(
