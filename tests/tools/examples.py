@@ -7,6 +7,7 @@ import signal
 import subprocess
 import urllib.request
 
+import verbs
 from checks import FEC, ROOT, Layer, command_line, fec, lines, scratch, start
 
 layer = Layer("examples")
@@ -137,6 +138,7 @@ def main():
     first_solution()
     offered()
     the_command()
+    verbs.checked(layer)
 
 
 main()
