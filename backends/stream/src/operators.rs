@@ -150,7 +150,7 @@ impl Unit<'_> {
             }
             RowOp::Whole { sink } => {
                 use_operator("whole", "Whole");
-                Made::plain(call("Whole::new", [text(sink), flow]))
+                Made::plain(call("Whole::new", [text(sink), self.schema(label, input), flow]))
             }
             RowOp::Upsert { key, settle } => {
                 use_operator("upsert", "Upsert");

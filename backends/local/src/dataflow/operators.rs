@@ -108,7 +108,7 @@ impl Instance<'_> {
                 let which = if *is_last { Which::Last } else { Which::First };
                 Box::new(Distinct::new(input, keys, which, flow))
             }
-            RowOp::Whole { sink } => Box::new(Whole::new(sink, flow)),
+            RowOp::Whole { sink } => Box::new(Whole::new(sink, input, flow)),
             RowOp::Upsert { key, settle } => Box::new(Upsert::new(input, key.clone(), *settle)),
             RowOp::Features { state, keys, reads } => self.features(planned, state, keys, reads)?,
             RowOp::KeyedRows { key, settle, joins } => {

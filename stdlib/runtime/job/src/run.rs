@@ -317,9 +317,10 @@ impl<'a> Run<'a> {
 
     /// What a sink takes of a relation's rows.
     pub fn emitted(&mut self, place: usize, sink: &str, rows: usize) -> Result<Vec<Batch>, RunError> {
+        let schema = self.job.relations.get(rows).map(|relation| relation.schema.clone()).ok_or_else(lost)?;
         let rows = self.rows_of(rows)?;
         let mut cx = Context::default();
-        let whole = Whole::new(sink, self.job.path.as_str().into()).process(&[rows], &mut cx)?;
+        let whole = Whole::new(sink, schema, self.job.path.as_str().into()).process(&[rows], &mut cx)?;
         self.left_out(&format!("emitted-{place}"), cx.take_dead())?;
         Ok(whole)
     }

@@ -4,21 +4,29 @@ use std::sync::Arc;
 
 use flow_core::batch::Batch;
 use flow_core::column::{Column, ColumnData, State};
+use flow_core::fault::Fault;
+use flow_core::types::Schema;
 
 use crate::operator::{Context, Operator, OperatorError, Reason};
 use crate::order::Order;
 
 /// Leaves out the rows that have a bad cell: a sink needs every column.
 pub struct Whole {
+    sink: String,
+    schema: Arc<Schema>,
     flow: Arc<str>,
-    detail: String,
 }
 
 impl Whole {
-    /// Rows for the sink `sink`; `flow` is the name under which dead letters go.
+    /// Rows of `schema` for the sink `sink`; `flow` is the name under which dead letters go.
     #[must_use]
-    pub fn new(sink: &str, flow: Arc<str>) -> Self {
-        Self { flow, detail: format!("the row cannot be written to `{sink}`") }
+    pub fn new(sink: &str, schema: Arc<Schema>, flow: Arc<str>) -> Self {
+        Self { sink: sink.to_owned(), schema, flow }
+    }
+
+    fn detail(&self, column: usize) -> String {
+        let name = self.schema.fields.get(column).map_or("", |field| field.name.as_str());
+        format!("`{name}` of a row for `{}` cannot be computed", self.sink)
     }
 }
 
@@ -29,21 +37,29 @@ impl Operator for Whole {
 
     fn process(&mut self, inputs: &[Batch], cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
         let [input] = inputs else { return Err(OperatorError::Wiring("what is emitted has one input")) };
-        let suspects: Vec<&Column> = input.columns.iter().filter(|column| may_be_faulty(column)).collect();
-        if suspects.is_empty() {
-            return Ok(vec![input.clone()]);
-        }
-        let keep: Vec<bool> = (0..input.rows)
-            .map(|row| {
-                let fault = suspects.iter().find_map(|column| column.cell(row).err());
-                if let Some(fault) = fault {
-                    cx.dead(&self.flow, Order::of(input, row), Reason::Fault(fault), self.detail.as_str());
-                }
-                fault.is_none()
-            })
-            .collect();
-        Ok(vec![input.filter(&keep)])
+        Ok(vec![whole(input, &mut |row, column, fault| {
+            cx.dead(&self.flow, Order::of(input, row), Reason::Fault(fault), self.detail(column));
+        })])
     }
+}
+
+/// The rows of which every cell can be read. `bad` hears of each other row, and its first column that cannot.
+pub fn whole(input: &Batch, bad: &mut dyn FnMut(usize, usize, Fault)) -> Batch {
+    let columns = input.columns.iter().enumerate();
+    let suspects: Vec<(usize, &Column)> = columns.filter(|(_, column)| may_be_faulty(column)).collect();
+    if suspects.is_empty() {
+        return input.clone();
+    }
+    let keep: Vec<bool> = (0..input.rows)
+        .map(|row| {
+            let fault = suspects.iter().find_map(|(at, column)| Some((*at, column.cell(row).err()?)));
+            if let Some((column, fault)) = fault {
+                bad(row, column, fault);
+            }
+            fault.is_none()
+        })
+        .collect();
+    input.filter(&keep)
 }
 
 fn may_be_faulty(column: &Column) -> bool {

@@ -117,15 +117,16 @@ fn rows_behind_a_settled_one_are_forgotten() {
 
 #[test]
 fn a_row_with_a_bad_cell_is_left_out_and_named() {
-    let (_, mut batch) = changes(&[("a", 1, 0, 1), ("b", 2, 0, 1)]);
+    let (schema, mut batch) = changes(&[("a", 1, 0, 1), ("b", 2, 0, 1)]);
     let mut builder = flow_core::builder::ColumnBuilder::new(&Kind::Int, 2);
     builder.push(Err(Fault::Overflow));
     builder.push(Ok(Cell::Int(2)));
     batch.columns[1] = builder.finish();
     let mut cx = Context::new(Environment::default());
-    let out = Whole::new("out", "live".into()).process(&[batch], &mut cx).unwrap();
+    let out = Whole::new("out", schema, "live".into()).process(&[batch], &mut cx).unwrap();
     assert_eq!(told(&out[0]), [(Value::Int(2), 1)]);
     let dead = cx.take_dead();
     assert_eq!(dead.len(), 1);
     assert_eq!((&*dead[0].flow, dead[0].reason, dead[0].order.offset), ("live", Reason::Fault(Fault::Overflow), 0));
+    assert_eq!(dead[0].detail, "`n` of a row for `out` cannot be computed");
 }

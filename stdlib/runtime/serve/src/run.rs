@@ -1,7 +1,6 @@
 //! One request through the statements of its service.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flow_core::batch::{Batch, Origin};
@@ -13,8 +12,7 @@ use flow_core::trees::{Ensemble, Input};
 use flow_core::types::Kind;
 use flow_core::value::Value;
 use flow_operators::expression::Environment;
-use flow_operators::operator::{Context, Operator};
-use flow_operators::whole::Whole;
+use flow_operators::whole::whole;
 
 use crate::emits::Emitted;
 use crate::error::{RequestError, ServeError};
@@ -224,7 +222,7 @@ impl<'a> Run<'a> {
     fn emit(&mut self, steps: &[&Step]) {
         for step in steps {
             let Work::Emit { sink, relation } = &step.work else { continue };
-            match self.whole_rows(&step.name, sink, relation) {
+            match self.whole_rows(relation) {
                 Ok((rows, left_out)) => {
                     self.left_out += left_out;
                     if rows.rows > 0 {
@@ -237,15 +235,14 @@ impl<'a> Run<'a> {
     }
 
     /// The rows of a relation without those that have a bad cell, and how many these are.
-    fn whole_rows(&self, step: &str, sink: &str, relation: &Relation) -> Result<(Batch, usize), Fail> {
+    fn whole_rows(&self, relation: &Relation) -> Result<(Batch, usize), Fail> {
         if let Some(fail) = self.first_bad(&relation.reads) {
             return Err(fail);
         }
         let rows = self.ordered(&relation.rows)?;
-        let mut cx = Context::default();
-        let whole = Whole::new(sink, Arc::from(step)).process(&[rows], &mut cx);
-        let whole = whole.map_err(|error| ServeError::Unavailable(error.to_string()))?;
-        Ok((whole.into_iter().next().unwrap_or_default(), cx.take_dead().len()))
+        let mut left_out = 0;
+        let whole = whole(&rows, &mut |_, _, _| left_out += 1);
+        Ok((whole, left_out))
     }
 
     fn is_wanted(&self, step: &Step) -> Result<bool, Fail> {

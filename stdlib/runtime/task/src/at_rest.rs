@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use flow_core::hll::hash;
 use flow_log::{Cut, Log, PartitionId};
+use flow_operators::rows::encode_row;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Chunk, History, Places};
@@ -210,12 +211,11 @@ fn last_of(sources: &[&SourceSpec], log: &mut dyn Log) -> Result<Option<Place>, 
 }
 
 fn of_rows(table: &Loaded) -> u64 {
-    let mut all = 0;
+    let (mut all, mut bytes) = (0, Vec::new());
     for row in 0..table.rows.rows {
-        for column in &table.rows.columns {
-            let cell = hash(format!("{:?}", column.value(row)).as_bytes());
-            all = hash([all, cell].map(u64::to_le_bytes).as_flattened());
-        }
+        bytes.clear();
+        encode_row(&table.rows.columns, row, &mut bytes);
+        all = hash([all, hash(&bytes)].map(u64::to_le_bytes).as_flattened());
     }
     all
 }

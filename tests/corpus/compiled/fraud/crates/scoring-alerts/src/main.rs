@@ -154,7 +154,11 @@ fn dataflow(given: &Given) -> Result<Dataflow, RunError> {
     // `emit bursts to fraud_alerts` (fraud.asol:81)
     let fraud_alerts = wiring.add(
         "scoring.alerts/fraud_alerts/emit",
-        Whole::new("fraud_alerts", Arc::from("scoring.alerts")),
+        Whole::new(
+            "fraud_alerts",
+            schemas::fraud_alerts(),
+            Arc::from("scoring.alerts"),
+        ),
         &[project_2],
     )?;
 
