@@ -5,6 +5,7 @@ use std::rc::Rc;
 use fec_diagnostics::{Diagnostic, Span, codes};
 use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast};
+use fec_syntax::foreign::{self, Foreign};
 
 use crate::check::Checker;
 use crate::convert::field_of;
@@ -115,7 +116,10 @@ impl<'a> Checker<'a> {
                     return self.call_declared(*id, &name.text, function, arguments, span, scope);
                 }
                 let found = Diagnostic::error(codes::E0208, function.span, "this is not a function");
-                self.report(found);
+                self.report(match function_called(&name.text) {
+                    Some(ours) => found.help(format!("a function stands before what it takes: `{ours}(x)`")),
+                    None => found.help("what happens to each row is said with `|> where`, `|> derive`, `|> select`"),
+                });
                 return self.wrong(span);
             }
             Ast::Error => return self.wrong(span),
@@ -152,9 +156,8 @@ impl<'a> Checker<'a> {
             known.extend(self.published.keys().map(Symbol::as_str));
             known.extend(self.top.keys().map(Symbol::as_str));
             known.sort_unstable();
-            match foreign_function(word) {
-                Some(Foreign::Named(name)) => found.fix(format!("write `{name}`"), function.span, name),
-                Some(Foreign::Written(help)) => found.help(help),
+            match foreign::function(word) {
+                Some(foreign) => foreign.mends(found, function.span),
                 None => suggest(found, function.span, word, known),
             }
         };
@@ -633,32 +636,11 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// What stands here for a function of another language.
-enum Foreign {
-    /// A function of another name.
-    Named(&'static str),
-    /// No function.
-    Written(&'static str),
-}
-
-/// What a function that SQL and its kin have is called here.
-fn foreign_function(word: &str) -> Option<Foreign> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "avg" | "average" => Foreign::Named("mean"),
-        "std" | "stddev_samp" => Foreign::Named("stddev"),
-        "variance" | "var_samp" => Foreign::Named("var"),
-        "stddev_pop" | "var_pop" => Foreign::Written(
-            "`var` and `stddev` are those of a sample: they divide by one less than the number of rows",
-        ),
-        "len" | "size" | "char_length" => Foreign::Named("length"),
-        "count_unique" | "countdistinct" | "nunique" | "uniq" | "approx_count_distinct" => {
-            Foreign::Named("count_distinct")
-        }
-        "coalesce" | "ifnull" | "nvl" | "isnull" => {
-            Foreign::Written("the first value that is there is `a ?? b`, and whether one is, `a != null`")
-        }
-        "concat" => Foreign::Written("texts are put together in a text: `\"{a}{b}\"`"),
-        "cast" | "convert" => Foreign::Written("a type is a function: `int(x)`, `float(x)`, `decimal(x, 12, 2)`"),
-        _ => return None,
-    })
+/// The function that is called so, here or in other languages (`length` is `len` there).
+pub(crate) fn function_called(word: &str) -> Option<&str> {
+    let ours = match foreign::function(word) {
+        Some(Foreign::Named(ours)) => ours,
+        _ => word,
+    };
+    FUNCTIONS.contains(&ours).then_some(ours)
 }

@@ -113,7 +113,12 @@ impl<'a> Checker<'a> {
                     e.span,
                     format!("the condition of {what} is true or false, but this is `{ty}`"),
                 );
-                self.report(found);
+                self.report(match what {
+                    "`or`" => {
+                        found.help("the first value that is there is `a ?? b`; texts are put together as `\"{a}{b}\"`")
+                    }
+                    _ => found,
+                });
                 self.wrong(e.span)
             }
         }
@@ -455,7 +460,11 @@ impl<'a> Checker<'a> {
             _ => {
                 let found = Diagnostic::error(codes::E0322, name.span, format!("`{}` has no fields", of.ty))
                     .label(of.span, format!("this is `{}`", of.ty));
-                self.report(found);
+                let ours = crate::calls::function_called(&name.text);
+                self.report(match ours {
+                    Some(ours) => found.help(format!("a function stands before what it takes: `{ours}(x)`")),
+                    None => found,
+                });
                 self.wrong(span)
             }
         }

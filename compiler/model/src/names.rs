@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, FileId, Span, closest, codes};
-use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ItemKind, StatementKind};
+use fec_syntax::{Symbol, foreign};
 use hashbrown::HashSet;
 use hashbrown::hash_map::Entry;
 
@@ -404,6 +404,9 @@ impl<'a> Checker<'a> {
         let mut enums: Vec<&Symbol> =
             self.members.iter().filter(|(_, m)| m.contains_key(name)).map(|(e, _)| e).collect();
         enums.sort_unstable();
+        if let Some(foreign) = foreign::value(name) {
+            return self.report(foreign.mends(found, span));
+        }
         let found = match (near, enums.as_slice()) {
             (Some(near), _) => found.fix(format!("write `{near}`"), span, near),
             (None, [only]) => found.fix(format!("write `{only}.{name}`"), span, format!("{only}.{name}")),
@@ -435,7 +438,10 @@ impl<'a> Checker<'a> {
             self.top.keys().map(|name| name.as_str()).chain(scope.flow.iter().flat_map(|flow| flow.names()));
         let mut candidates: Vec<&str> = candidates.collect();
         candidates.sort_unstable();
-        let found = suggest(found, span, name, candidates);
+        let found = match foreign::value(name) {
+            Some(foreign) => foreign.mends(found, span),
+            None => suggest(found, span, name, candidates),
+        };
         self.report(found);
     }
 }

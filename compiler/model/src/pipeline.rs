@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
-use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast, OperatorKind, SelectItem};
+use fec_syntax::{Symbol, foreign};
 
 use crate::check::Checker;
 use crate::convert::field_of;
@@ -303,8 +303,8 @@ impl<'a> Checker<'a> {
                     } else {
                         let found =
                             Diagnostic::error(codes::E0105, function.span, format!("there is no operator `{name}`"));
-                        match fec_syntax::foreign_operator(name) {
-                            Some(help) => found.help(help),
+                        match foreign::operator(name) {
+                            Some(foreign) => foreign.mends(found, function.span),
                             None => suggest(found, function.span, name, OPERATORS.iter().copied()),
                         }
                     });

@@ -26,6 +26,8 @@ impl<'a> Checker<'a> {
                 self.report(Diagnostic::not_yet(mode.span, &format!("`rules … {}`", mode.text)));
                 return Known::Failed;
             }
+            // It was told that there is none.
+            "" => return Known::Failed,
             _ => {
                 let found = Diagnostic::error(codes::E0101, mode.span, format!("`{}` is no way to decide", mode.text));
                 self.report(found.help("the first row that holds: `first`"));

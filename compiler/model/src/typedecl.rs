@@ -4,8 +4,8 @@ use hashbrown::HashMap;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
-use fec_syntax::Symbol;
 use fec_syntax::ast::{self, TypeExpr, TypeKind};
+use fec_syntax::{Symbol, foreign};
 
 use crate::check::Checker;
 use crate::model::RecordDecl;
@@ -170,7 +170,9 @@ impl<'a> Checker<'a> {
             known.extend(self.model.enums.keys().map(Symbol::as_str));
             let mut found =
                 Diagnostic::error(codes::E0204, name.span, format!("there is no type called `{}`", name.text));
-            if let Some(near) = closest(&name.text, known) {
+            if let Some(foreign) = foreign::ty(&name.text) {
+                found = foreign.mends(found, name.span);
+            } else if let Some(near) = closest(&name.text, known) {
                 found = found.fix(format!("write `{near}`"), name.span, near);
             }
             self.report(found);

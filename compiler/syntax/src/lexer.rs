@@ -1,6 +1,7 @@
 //! Text to tokens with trivia. It never fails: what is wrong becomes a token and a diagnostic.
 
 use crate::literal;
+use crate::parser::OPERATORS;
 use crate::scan::{self, TextEnd};
 use crate::token::{Kind, Token, word};
 use fec_diagnostics::{Code, Diagnostic, FileId, Span, codes};
@@ -264,6 +265,20 @@ impl<'a> Lexer<'a> {
             (b'.', b'.', _) => (Kind::DotDot, 2),
             (b'.', _, _) => (Kind::Dot, 1),
             (b'-', b'>', _) => (Kind::Arrow, 2),
+            (b'=', b'>', _) => return self.foreign(Kind::Arrow, 2, "->"),
+            (b'=', b'=', b'=') => return self.foreign(Kind::Equal, 3, "=="),
+            (b'!', b'=', b'=') => return self.foreign(Kind::NotEqual, 3, "!="),
+            (b'*', b'*', _) => return self.foreign_sign(Kind::Star, 2, "powers are `pow(x, y)`"),
+            (b'/', b'*', _) => return self.foreign_comment(rest),
+            (b'#', _, _) => return self.hash(rest),
+            (b'|', b' ', _) if self.operator_follows(rest) => return self.foreign(Kind::Pipe, 1, "|>"),
+            (b'`', _, _) => {
+                return self.foreign_sign(
+                    Kind::Unknown,
+                    1,
+                    "a text is `\"…\"`, with values as `{x}` in it; a name stands alone",
+                );
+            }
             (b'-', _, _) => (Kind::Minus, 1),
             (b'|', b'>', _) => (Kind::Pipe, 2),
             (b'=', b'=', _) => (Kind::Equal, 2),
@@ -313,10 +328,58 @@ impl<'a> Lexer<'a> {
         self.push(kind, len);
     }
 
+    /// Whether the word behind a `|` and a blank is an operator.
+    fn operator_follows(&self, rest: &str) -> bool {
+        let word = rest.get(2..).unwrap_or("");
+        OPERATORS.contains(&word.get(..scan::name(word)).unwrap_or(""))
+    }
+
+    /// A sign that means nothing, with what is written here.
+    fn foreign_sign(&mut self, kind: Kind, len: usize, help: &str) {
+        let start = self.at;
+        let shown = self.text.get(start..start + len).unwrap_or("");
+        let shown = if shown == "`" { "a backtick".to_owned() } else { format!("`{shown}`") };
+        let found = self.error(codes::E0001, start, start + len, format!("{shown} means nothing here"));
+        self.diagnostics.push(found.help(help));
+        self.push(kind, len);
+    }
+
+    /// `# …`: a comment in other languages. Where a bracket is closed behind it, it is none.
+    fn hash(&mut self, rest: &str) {
+        let start = self.at;
+        if rest.get(..scan::line(rest)).is_some_and(|line| line.contains('}')) {
+            return self.not_ascii(rest);
+        }
+        let found = self.error(codes::E0001, start, start + 1, "`#` means nothing here");
+        self.diagnostics.push(found.fix("a comment begins with `//`", self.span(start, start + 1), "//"));
+        self.push(Kind::Comment, scan::line(rest));
+    }
+
+    /// `/* … */`: a comment in other languages, read line by line.
+    fn foreign_comment(&mut self, rest: &str) {
+        let start = self.at;
+        let found = self.error(codes::E0001, start, start + 2, "`/*` means nothing here");
+        self.diagnostics.push(found.help("a comment begins with `//` and ends with its line"));
+        let end = start + rest.find("*/").map_or(rest.len(), |at| at + 2);
+        while self.at < end {
+            let rest = self.text.get(self.at..end).unwrap_or("");
+            match rest.as_bytes() {
+                [b'\n', ..] => self.newline(1),
+                [b'\r', b'\n', ..] => self.newline(2),
+                _ => self.push(Kind::Comment, scan::line(rest).max(1)),
+            }
+        }
+    }
+
     fn semicolon(&mut self) {
         let span = self.span(self.at, self.at + 1);
         let found = Diagnostic::error(codes::E0001, span, "`;` means nothing here: an item ends with its line");
-        self.diagnostics.push(found.fix("remove it", span, ""));
+        let rest = self.text.get(self.at + 1..).unwrap_or("").trim_start_matches([' ', '\t']);
+        let ends = rest.is_empty() || rest.starts_with(['\n', '\r', '}', ';']) || rest.starts_with("//");
+        self.diagnostics.push(match ends {
+            true => found.fix("remove it", span, ""),
+            false => found.help("what follows stands on a line of its own, or behind a comma in a list"),
+        });
         self.push(Kind::Unknown, 1);
     }
 }

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod ast;
+pub mod foreign;
 mod format;
 mod lexer;
 mod literal;
@@ -18,7 +19,6 @@ mod symbol;
 mod token;
 
 pub use lexer::{Lexed, lex};
-pub use parser::foreign_operator;
 pub use symbol::Symbol;
 pub use token::{Kind, Token};
 

@@ -23,9 +23,9 @@ pub fn check(kind: Kind, text: &str) -> Result<(), Problem> {
     numeric(kind, text).map(|_| ())
 }
 
-/// The value of a literal token; where [`check`] complained, one that does no harm (0).
-pub fn value(kind: Kind, text: &str) -> Literal {
-    match kind {
+/// The value of a literal token; nothing where [`check`] complained.
+pub fn value(kind: Kind, text: &str) -> Option<Literal> {
+    Some(match kind {
         Kind::Null => Literal::Null,
         Kind::True => Literal::Bool(true),
         Kind::False => Literal::Bool(false),
@@ -35,8 +35,8 @@ pub fn value(kind: Kind, text: &str) -> Literal {
             Literal::String(inner(text, 3, if text.len() >= 6 && text.ends_with("\"\"\"") { 3 } else { 0 }).to_owned())
         }
         Kind::TextBroken => Literal::String(unescape(inner(text, 1, 0))),
-        _ => numeric(kind, text).unwrap_or_else(|_| Literal::Int("0".to_owned())),
-    }
+        _ => return numeric(kind, text).ok(),
+    })
 }
 
 /// The text between `before` bytes at the start and `after` bytes at the end.
@@ -69,6 +69,9 @@ fn plain(digits: &str, text: &str) -> Result<String, Problem> {
 
 fn unit<T>(text: &str, at: usize) -> Result<T, Problem> {
     let (digits, unit) = text.split_at_checked(at).unwrap_or((text, ""));
+    if digits == "0" && unit.starts_with(['x', 'X', 'b', 'o']) && unit.len() > 1 {
+        return problem(codes::E0004, format!("`{text}` is not a number"), "numbers are written with decimal digits");
+    }
     let exponent = unit.strip_prefix(['e', 'E']).is_some_and(|power| power.bytes().all(|b| b.is_ascii_digit()));
     if exponent {
         return problem(codes::E0004, format!("`{text}` is not a number"), "a number is written without an exponent");
@@ -296,8 +299,8 @@ mod tests {
     fn escapes() {
         assert_eq!(unescape(r#"a\n\"\{\u{1F600}\\"#), "a\n\"{\u{1f600}\\");
         assert_eq!(bad_escapes(r"a\q\\\u{110000}\n"), [(1, 3), (5, 7)]);
-        assert_eq!(value(Kind::BlockText, "\"\"\"a\"\"\"\""), Literal::String("a\"".into()));
-        assert_eq!(value(Kind::BlockText, "\"\"\"open"), Literal::String("open".into()));
-        assert_eq!(value(Kind::RawText, r"'a\n'"), Literal::String(r"a\n".into()));
+        assert_eq!(value(Kind::BlockText, "\"\"\"a\"\"\"\""), Some(Literal::String("a\"".into())));
+        assert_eq!(value(Kind::BlockText, "\"\"\"open"), Some(Literal::String("open".into())));
+        assert_eq!(value(Kind::RawText, r"'a\n'"), Some(Literal::String(r"a\n".into())));
     }
 }

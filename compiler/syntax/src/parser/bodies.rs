@@ -5,6 +5,7 @@ use crate::ast::{FeatureLine, ItemKind, Name, RuleRow, Setting, TargetEntry, Tes
 use crate::literal;
 use crate::symbol::Symbol;
 use crate::token::Kind;
+use fec_diagnostics::{Diagnostic, codes};
 
 impl Parser<'_> {
     /// `{ name: value … }` if there is one.
@@ -41,8 +42,22 @@ impl Parser<'_> {
     pub fn enumeration(&mut self, name: Name) -> ItemKind {
         let mut members = Vec::new();
         self.note_lone_column();
+        if self.kind() == Kind::Assign {
+            let found = self.found("`{`").help(format!("members stand in braces: `enum {} {{ a, b }}`", name.text));
+            self.report(found);
+            self.skip_item(false, false);
+            return ItemKind::Error;
+        }
         if self.body_follows() {
-            self.body(true, |p| members.extend(p.item_name("a member")));
+            self.body(true, |p| {
+                members.extend(p.item_name("a member"));
+                if p.kind() == Kind::Assign && !p.line_ended() {
+                    let found = Diagnostic::error(codes::E0101, p.span(), "a member is a name, without a value");
+                    p.report(found);
+                    p.bump();
+                    p.pipeline();
+                }
+            });
         }
         ItemKind::Enum { name, members }
     }
@@ -94,7 +109,19 @@ impl Parser<'_> {
     /// `(a: T) -> U first { … }`.
     pub fn rules(&mut self, name: Name) -> ItemKind {
         let (params, result) = (self.params(), self.result());
-        let mode = self.name_or_empty("`first`, `all` or `score`");
+        let mode = match self.kind() {
+            Kind::LeftBrace => {
+                let found = self.found("`first`, `all` or `score`");
+                self.report(found.fix(
+                    "the first row that holds decides: write `first`",
+                    self.span().before(),
+                    "first ",
+                ));
+                self.mended = true;
+                Name { text: Symbol::new("first"), span: self.span().before() }
+            }
+            _ => self.name_or_empty("`first`, `all` or `score`"),
+        };
         let mut rows = Vec::new();
         if self.body_follows() {
             let score = mode.text == "score";
@@ -111,7 +138,18 @@ impl Parser<'_> {
 
     fn rule_row(&mut self) -> Option<RuleRow> {
         let (from, item) = (self.span(), self.at);
-        let condition = if self.eat(Kind::Else).is_some() { None } else { Some(self.operand()) };
+        if self.kind() == Kind::Ident && self.kind_at(1) == Kind::Assign {
+            // It would be read as the start of another item.
+            let span = self.span_at(1);
+            self.report(Diagnostic::error(codes::E0109, span, "a comparison is `a == b`").fix(
+                "write `==`",
+                span,
+                "==",
+            ));
+            self.skip_item(true, true);
+            return None;
+        }
+        let condition = if self.eat(Kind::Else).is_some() { None } else { Some(self.condition()) };
         self.note_column(item);
         self.expect(Kind::Arrow, "`->`")?;
         let value = self.pipeline();
@@ -175,10 +213,17 @@ impl Parser<'_> {
             }
             "expect" => {
                 self.bump();
-                TestLine::Expect(self.pipeline_on_line())
+                let outer = std::mem::replace(&mut self.conditions, true);
+                let value = self.pipeline_on_line();
+                self.conditions = outer;
+                TestLine::Expect(value)
             }
-            _ => {
-                self.fail_item("`given`, `at` or `expect`");
+            word => {
+                let mut found = self.item_found("`given`, `at` or `expect`");
+                if matches!(word, "assert" | "assert_eq" | "check" | "should" | "then" | "verify") {
+                    found = found.fix("write `expect`", span, "expect");
+                }
+                self.report(found);
                 self.skip_item(false, true);
                 TestLine::Error(self.since(span))
             }
@@ -193,7 +238,11 @@ impl Parser<'_> {
         if self.kind() == Kind::LeftBracket && !self.line_ended() {
             return Some(TestLine::GivenRows { name, rows: self.pipeline() });
         }
-        self.fail("rows in `[…]`, or `returns` and a value");
+        let mut found = self.found("rows in `[…]`, or `returns` and a value");
+        if matches!(self.kind(), Kind::Assign | Kind::Colon) && self.kind_at(1) == Kind::LeftBracket {
+            found = found.fix("remove it", self.span().to(self.span_at(1)), "[");
+        }
+        self.report(found);
         None
     }
 }

@@ -1,8 +1,10 @@
 //! The declarations of files and engines.
 
 use super::recovery::KEYWORDS;
+use super::statements::LOOK;
 use super::{Parser, role};
-use crate::ast::{Argument, Attribute, Item, ItemKind, Name, TypeExpr};
+use crate::ast::{Argument, Attribute, Expr, ExprKind, Item, ItemKind, Name, TypeExpr};
+use crate::foreign;
 use crate::symbol::Symbol;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
@@ -135,7 +137,9 @@ impl Parser<'_> {
                 let word = self.ident();
                 let message = format!("`{word}` does not begin a declaration");
                 let mut found = Diagnostic::error(codes::E0104, self.span(), message);
-                if let Some(near) = closest(word, KEYWORDS.iter().copied()) {
+                if let Some(foreign) = foreign::declaration(word) {
+                    found = foreign.mends(found, self.span());
+                } else if let Some(near) = closest(word, KEYWORDS.iter().copied()) {
                     found = found.fix(format!("write `{near}`"), self.span(), near);
                 } else if matches!(word, "emit" | "publish" | "return" | "run") {
                     found = found.help("statements stand in a `job`, `stream` or `service`");
@@ -184,13 +188,21 @@ impl Parser<'_> {
             "solution" => ItemKind::Solution { name, settings: self.settings_if_any() },
             "type" => {
                 self.note_lone_column();
+                if self.kind() == Kind::Assign && self.kind_at(1) == Kind::LeftBrace {
+                    let told = self.found("`{`").fix("remove the `=`", self.span().to(self.span_at(1)), "{");
+                    self.report(told);
+                    self.bump();
+                }
                 let fields = if self.body_follows() { self.fields().0 } else { Vec::new() };
                 ItemKind::Type { name, fields }
             }
             "enum" => self.enumeration(name),
             "param" => {
-                self.colon("a parameter", "type");
-                let ty = self.ty();
+                let ty = self.parameter_type(&name);
+                if self.kind() == Kind::Colon && !self.line_ended() {
+                    self.assign("the default of a parameter");
+                    return ItemKind::Param { name, ty, default: Some(self.pipeline()) };
+                }
                 let default = self.eat(Kind::Assign).map(|_| self.pipeline());
                 ItemKind::Param { name, ty, default }
             }
@@ -211,8 +223,7 @@ impl Parser<'_> {
             "features" => self.features(name),
             "func" => {
                 let (params, result) = (self.params(), self.result());
-                self.assign("a function");
-                ItemKind::Func { name, params, result, body: self.pipeline() }
+                ItemKind::Func { name, params, result, body: self.function_body() }
             }
             "rules" => self.rules(name),
             "engine" => self.engine(name),
@@ -228,6 +239,56 @@ impl Parser<'_> {
             "target" => self.target(name),
             _ => self.not_yet(keyword, name),
         }
+    }
+
+    /// The type of a parameter of the solution.
+    fn parameter_type(&mut self, name: &Name) -> TypeExpr {
+        if self.kind() != Kind::Assign {
+            self.colon("a parameter", "type");
+            return self.ty();
+        }
+        let shown = name.text;
+        let found = Diagnostic::error(codes::E0303, name.span, format!("the parameter `{shown}` needs a type"));
+        self.report(found.help(format!("as in `param {shown}: int = 5`")));
+        self.missing_type()
+    }
+
+    /// `= value`. A block of statements is none.
+    fn function_body(&mut self) -> Expr {
+        let is_block = self.kind() == Kind::LeftBrace
+            || (self.kind() == Kind::Assign && self.kind_at(1) == Kind::LeftBrace && self.returns_within(1));
+        if !is_block {
+            self.assign("a function");
+            return self.pipeline();
+        }
+        let from = self.span();
+        let found = Diagnostic::error(codes::E0101, from, "a function is one value, not a block of statements");
+        self.report(found.help("as in `func double(x: int) -> int = 2 * x`; its parts may be functions of their own"));
+        self.eat(Kind::Assign);
+        self.skip_brackets();
+        Expr { kind: ExprKind::Error, span: self.since(from) }
+    }
+
+    /// Whether a `return` stands at the start of a line, or of all, within the `{` that is `ahead`.
+    fn returns_within(&self, ahead: usize) -> bool {
+        let mut open = 0_usize;
+        for at in ahead..LOOK {
+            match self.kind_at(at) {
+                Kind::LeftBrace => open += 1,
+                Kind::RightBrace if open <= 1 => return false,
+                Kind::RightBrace => open -= 1,
+                Kind::End => return false,
+                Kind::Ident if self.ident_at(at) == "return" => {
+                    let begins =
+                        self.word_at(at).column != super::WITHIN_LINE || self.kind_at(at - 1) == Kind::LeftBrace;
+                    if begins && !matches!(self.kind_at(at + 1), Kind::Colon | Kind::Comma | Kind::RightBrace) {
+                        return true;
+                    }
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     /// `key k` or `key (a, b)` after the type of a table.

@@ -103,6 +103,11 @@ impl Parser<'_> {
         Expr { kind, span }
     }
 
+    /// An end of a range, or what may stand in its place.
+    pub fn bound(&mut self) -> Expr {
+        self.scalar(level::ADD)
+    }
+
     fn scalar(&mut self, least: u8) -> Expr {
         let above = std::mem::take(&mut self.height);
         let found = if self.enter() {
@@ -119,7 +124,7 @@ impl Parser<'_> {
     fn prefix(&mut self) -> Expr {
         let from = self.span();
         match self.kind() {
-            Kind::Not if !self.missing_operand() => {
+            kind if (kind == Kind::Not && !self.missing_operand()) || self.foreign_not() => {
                 self.bump();
                 let operand = Box::new(self.scalar(level::NOT));
                 let span = self.since(from);
@@ -172,7 +177,9 @@ impl Parser<'_> {
                 break;
             }
             let compares = level == level::COMPARE;
-            if self.kind() == Kind::Assign {
+            if let Some(foreign) = self.foreign_infix() {
+                self.report_infix(foreign);
+            } else if self.kind() == Kind::Assign {
                 let found = Diagnostic::error(codes::E0109, self.span(), "a comparison is `a == b`");
                 self.report(found.fix("write `==`", self.span(), "=="));
                 // All of it could be read.
@@ -235,6 +242,15 @@ impl Parser<'_> {
             Kind::Slash => (BinaryOp::Divide, level::MULTIPLY),
             Kind::Div => (BinaryOp::IntegerDivide, level::MULTIPLY),
             Kind::Mod => (BinaryOp::Modulo, level::MULTIPLY),
+            Kind::Ident => {
+                let (op, _, words) = self.foreign_infix()?;
+                let level = match op {
+                    BinaryOp::And => level::AND,
+                    BinaryOp::Or => level::OR,
+                    _ => level::COMPARE,
+                };
+                return Some((Some(op), level, words));
+            }
             _ => return None,
         };
         Some((Some(op), level, 1))
@@ -247,7 +263,12 @@ impl Parser<'_> {
             let from = value.span;
             let kind = match self.kind() {
                 Kind::Dot => {
-                    self.bump();
+                    let dot = self.bump();
+                    if matches!(value.kind, ExprKind::Literal(_)) && (self.kind() != Kind::Ident || self.line_ended()) {
+                        let found = Diagnostic::error(codes::E0101, dot, "a number does not end with a point");
+                        self.report(found.fix("remove it", dot, ""));
+                        return Expr { kind: ExprKind::Error, span: self.since(from) };
+                    }
                     let Some(name) = self.name("the name of a field") else {
                         return Expr { kind: ExprKind::Error, span: self.since(from) };
                     };
@@ -268,7 +289,7 @@ impl Parser<'_> {
             let span = self.since(from);
             value = self.node(kind, span);
         }
-        value
+        self.foreign_behind(value)
     }
 
     /// Whether the line ended where an operand was to come.
@@ -283,13 +304,15 @@ impl Parser<'_> {
                 self.fail("a value");
                 return Expr { kind: ExprKind::Error, span: self.last_span().after() };
             }
+            Kind::Ident if self.foreign_query() => return Expr { kind: ExprKind::Error, span: self.since(from) },
             Kind::Ident => {
                 self.bump();
                 return Expr { kind: ExprKind::Name(self.symbol(self.slice(from))), span: from };
             }
             kind if kind.is_literal() => {
                 self.bump();
-                return Expr { kind: ExprKind::Literal(literal::value(kind, self.slice(from))), span: from };
+                let kind = literal::value(kind, self.slice(from)).map_or(ExprKind::Error, ExprKind::Literal);
+                return Expr { kind, span: from };
             }
             Kind::LeftParen => return self.parenthesised(),
             Kind::LeftBracket => {
@@ -305,6 +328,13 @@ impl Parser<'_> {
             Kind::Sql => {
                 self.bump();
                 ExprKind::NotYet { keyword: Name { text: Symbol::new("sql"), span: from } }
+            }
+            Kind::Dot if matches!(self.kind_at(1), Kind::Number | Kind::Int) => {
+                let found = self.found("a value").fix("a number begins with a digit", from.before(), "0");
+                self.report(found);
+                self.bump();
+                self.bump();
+                return Expr { kind: ExprKind::Error, span: self.since(from) };
             }
             _ => {
                 self.fail("a value");
@@ -416,6 +446,8 @@ impl Parser<'_> {
             let mut found = self.found("`then`");
             if self.kind() == Kind::LeftBrace {
                 found = found.help("as a value it is `if … then … else …`");
+            } else if self.begins_value() {
+                found = found.fix("write `then`", self.span().before(), "then ");
             }
             self.report(found);
             return ExprKind::Error;

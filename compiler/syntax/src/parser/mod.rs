@@ -3,6 +3,7 @@
 //! A mistake gives one diagnostic and an `Error` node; reading goes on at the next item. Where the words are those of
 //! the cursor's current position, a second mistake at the same place is not reported.
 
+mod behind;
 mod bodies;
 mod declarations;
 mod expressions;
@@ -11,7 +12,7 @@ mod recovery;
 mod statements;
 mod types;
 
-pub use operators::foreign_operator;
+pub use operators::OPERATORS;
 
 use crate::ast::{File, Name};
 use crate::symbol::Symbol;
@@ -311,7 +312,9 @@ impl<'a> Parser<'a> {
         };
         let shown: String = text.chars().take(40).take_while(|c| *c != '\n').collect();
         let dots = if shown.len() < text.len() { "…" } else { "" };
-        Diagnostic::error(codes::E0101, self.span(), format!("expected {expected}, found `{shown}{dots}`"))
+        let found = Diagnostic::error(codes::E0101, self.span(), format!("expected {expected}, found `{shown}{dots}`"));
+        let is_comment = self.kind() == Kind::Minus && self.kind_at(1) == Kind::Minus && self.first_of_line();
+        if is_comment { found.fix("a comment begins with `//`", self.span().to(self.span_at(1)), "//") } else { found }
     }
 
     /// A name that goes on with what is being read; a reserved word is reported and taken for one.

@@ -4,12 +4,14 @@ use super::{Parser, role};
 use crate::ast::{
     AggregateLine, Expr, ExprKind, JoinKind, JoinPick, Name, Operator, OperatorKind, SelectItem, SortKey,
 };
+use crate::foreign;
 use crate::symbol::Symbol;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
 
 /// The first words of operators.
-const OPERATORS: &[&str] = &[
+/// The words that begin an operator.
+pub const OPERATORS: &[&str] = &[
     "where", "select", "derive", "drop", "rename", "join", "left", "semi", "anti", "with", "final", "group", "window",
     "sort", "top", "take", "distinct", "latest", "union", "unnest", "sample", "number", "changes", "cap", "delay",
     "nearest",
@@ -58,12 +60,10 @@ impl Parser<'_> {
                 self.found("an operator")
             } else {
                 let found = Diagnostic::error(codes::E0105, from, format!("`{word}` is not an operator"));
-                match closest(word, OPERATORS.iter().copied()) {
-                    Some(near) => found.fix(format!("write `{near}`"), from, near),
-                    None => match foreign_operator(word) {
-                        Some(help) => found.help(help),
-                        None => found.help(format!("a component or function is called: `{word}(…)`")),
-                    },
+                match (foreign::operator(word), closest(word, OPERATORS.iter().copied())) {
+                    (Some(foreign), _) => foreign.mends(found, from),
+                    (None, Some(near)) => found.fix(format!("write `{near}`"), from, near),
+                    (None, None) => found.help(format!("a component or function is called: `{word}(…)`")),
                 }
             };
             self.report(found);
@@ -102,7 +102,12 @@ impl Parser<'_> {
     fn operator_kind(&mut self, word: &str, from: Span) -> OperatorKind {
         match word {
             "where" => OperatorKind::Where(self.condition()),
-            "select" => OperatorKind::Select(self.select_items()),
+            "select" => {
+                let items = self.select_items();
+                // Which columns it has is not known then.
+                let is_lost = |item: &SelectItem| matches!(item, SelectItem::Expr(Expr { kind: ExprKind::Error, .. }));
+                if items.iter().any(is_lost) { OperatorKind::Error } else { OperatorKind::Select(items) }
+            }
             "derive" => OperatorKind::Derive(self.derived()),
             "drop" => OperatorKind::Drop(self.names("a column")),
             "rename" => OperatorKind::Rename(self.renamed()),
@@ -164,8 +169,14 @@ impl Parser<'_> {
             Kind::Colon => !self.entries,
             _ => false,
         };
+        if self.kind() == Kind::Star {
+            let found = Diagnostic::error(codes::E0101, self.span(), "all columns are there without a `select`");
+            self.report(found.help("`derive` adds columns to them, `drop` leaves some out"));
+            return SelectItem::Expr(Expr { kind: ExprKind::Error, span: self.bump() });
+        }
         if !named || self.missing_column() {
-            return SelectItem::Expr(self.operand());
+            let value = self.operand();
+            return SelectItem::Expr(if self.clause("as") { self.named_behind(value) } else { value });
         }
         match self.item_name("a column") {
             Some(name) => {
@@ -174,6 +185,18 @@ impl Parser<'_> {
             }
             None => SelectItem::Expr(Expr { kind: ExprKind::Error, span: self.here() }),
         }
+    }
+
+    /// `value as name`, of SQL.
+    fn named_behind(&mut self, value: Expr) -> Expr {
+        self.bump();
+        if let Some(name) = self.name("a column") {
+            let span = value.span.to(name.span);
+            let text = format!("{} = {}", name.text, self.slice(value.span));
+            let found = Diagnostic::error(codes::E0101, span, "a column has its name before its value");
+            self.report(found.fix(format!("write `{text}`"), span, text));
+        }
+        Expr { kind: ExprKind::Error, span: self.since(value.span) }
     }
 
     /// Whether the list of columns stops short: the line ended without a comma before it.
@@ -235,6 +258,13 @@ impl Parser<'_> {
                 on = Some(self.clause_condition(on.is_some()));
             } else if self.clause("within") {
                 within = Some(self.clause_value(within.is_some()));
+            } else if on.is_none() && (self.clause("by") || self.clause("using")) {
+                let found =
+                    Diagnostic::error(codes::E0101, self.span(), "a join says with `on` which rows belong together");
+                self.report(found.help("as in `join shops on shop == shops.id`"));
+                let from = self.bump();
+                self.expressions();
+                on = Some(Expr { kind: ExprKind::Error, span: self.since(from) });
             } else {
                 return OperatorKind::Join { kind, pick, right, alias, on, within };
             }
@@ -382,18 +412,4 @@ impl Parser<'_> {
         }
         OperatorKind::NotYet { keyword: Name { text: Symbol::new(word), span: from } }
     }
-}
-
-/// What another language's operator is called here.
-#[must_use]
-pub fn foreign_operator(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "filter" => "rows are chosen with `where`",
-        "map" | "extend" | "mutate" => "columns are computed with `derive` or `select`",
-        "order" | "orderby" | "order_by" => "rows are ordered with `sort by`",
-        "limit" | "head" => "the first rows are `take n`",
-        "aggregate" | "summarize" | "groupby" => "rows are aggregated with `group by k { n = count() }`",
-        "emit" => "`emit` stands before its pipeline: `emit x |> … to sink`",
-        _ => return None,
-    })
 }

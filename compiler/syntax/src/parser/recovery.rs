@@ -218,6 +218,26 @@ impl Parser<'_> {
         self.bump();
     }
 
+    /// Goes past the bracket here, and all that it encloses.
+    pub fn skip_brackets(&mut self) {
+        let mut open = 0_usize;
+        loop {
+            match self.kind() {
+                Kind::LeftParen | Kind::LeftBracket | Kind::LeftBrace => open += 1,
+                Kind::RightParen | Kind::RightBracket | Kind::RightBrace => open = open.saturating_sub(1),
+                _ if self.outer_declaration() => return,
+                _ => {}
+            }
+            if self.kind() == Kind::End {
+                return;
+            }
+            self.bump();
+            if open == 0 {
+                return;
+            }
+        }
+    }
+
     /// Goes to the end of the item: a line that does not go on with it, the `}` of the body, or (with `commas`) a comma,
     /// past whole brackets. `whole`: the current word is the first of the item.
     pub fn skip_item(&mut self, commas: bool, whole: bool) {
@@ -283,7 +303,11 @@ impl Parser<'_> {
                 self.unclosed(open);
                 break;
             }
-            self.fail(what);
+            let mut found = self.found(what);
+            if self.kind() == Kind::Arrow {
+                found = found.help("functions are no values: what happens to each row is said with `|> where`, `|> derive`, `|> select`");
+            }
+            self.report(found);
             self.skip_in_list(close);
             if self.eat(Kind::Comma).is_none() && self.at == before {
                 self.bump();

@@ -2,9 +2,13 @@
 
 use super::{Parser, role};
 use crate::ast::{Name, Pattern, Statement, StatementKind};
+use crate::foreign;
 use crate::symbol::Symbol;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, closest, codes};
+
+/// How many words are looked through for what tells one construct from another.
+pub const LOOK: usize = 1_000;
 
 impl Parser<'_> {
     /// `{ statements }` after a header.
@@ -51,10 +55,16 @@ impl Parser<'_> {
             (Kind::Ident, _) if next == Kind::Colon => self.binding(),
             (Kind::If, _) => self.if_statement(),
             (Kind::Match, _) => self.match_statement(),
-            (Kind::For, _) => {
+            (Kind::For, _) if self.yields() => {
                 let keyword = Name { text: Symbol::new("for"), span: self.span() };
                 self.pipeline();
                 StatementKind::NotYet { keyword }
+            }
+            (Kind::For, _) => {
+                let found = Diagnostic::error(codes::E0101, self.span(), "there are no loops");
+                self.report(found.help("what happens to each row is said with `|> where`, `|> derive`, `|> select`"));
+                self.skip_item(false, true);
+                StatementKind::Error
             }
             _ => self.no_statement(),
         }
@@ -73,6 +83,12 @@ impl Parser<'_> {
         } else if matches!(word, "let" | "var" | "val" | "const" | "def") && self.kind_at(2) == Kind::Assign {
             let too_much = self.span().to(self.span_at(1).before());
             found = found.fix("a binding is a name and its value", too_much, "");
+        } else if let Some(operation) = self.reassigns() {
+            found = found.help(format!(
+                "a name is bound once: give the new value one of its own, as in `next = {word} {operation} 1`"
+            ));
+        } else if let Some(foreign) = foreign::statement(word) {
+            found = foreign.mends(found, self.span());
         } else if let Some(near) = closest(word, ["emit", "publish", "return", "run"]).filter(|_| !word.is_empty()) {
             found = found.help(format!("did you mean `{near}`?"));
         } else if self.kind() == Kind::Pipe {
@@ -83,6 +99,26 @@ impl Parser<'_> {
         self.report(found);
         self.skip_item(false, true);
         StatementKind::Error
+    }
+
+    /// Whether the `for` here is one with `yield` rather than a loop over statements.
+    fn yields(&self) -> bool {
+        let kinds = (1..LOOK).map(|ahead| self.kind_at(ahead));
+        let mut ends = kinds.filter(|kind| matches!(kind, Kind::Yield | Kind::LeftBrace | Kind::End));
+        ends.next() != Some(Kind::LeftBrace)
+    }
+
+    /// The sign of `x += …`, `x++` and their like.
+    fn reassigns(&self) -> Option<&'static str> {
+        let sign = match self.kind_at(1) {
+            Kind::Plus => "+",
+            Kind::Minus => "-",
+            Kind::Star => "*",
+            Kind::Slash => "/",
+            _ => return None,
+        };
+        let next = self.kind_at(2);
+        (self.kind() == Kind::Ident && (next == Kind::Assign || next == self.kind_at(1))).then_some(sign)
     }
 
     fn binding(&mut self) -> StatementKind {

@@ -1,7 +1,8 @@
 //! Types, fields and parameters.
 
 use super::{Parser, role};
-use crate::ast::{Field, Param, TypeExpr, TypeKind};
+use crate::ast::{Field, Name, Param, TypeExpr, TypeKind};
+use crate::foreign;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, codes};
 
@@ -25,6 +26,15 @@ impl Parser<'_> {
         if self.kind() == Kind::LeftParen && !self.line_ended() {
             self.note(role::TIGHT);
             self.list(Kind::RightParen, "`,` or `)`", |p| numbers.push(p.pipeline()));
+        }
+        if self.kind() == Kind::LeftBracket && self.kind_at(1) == Kind::RightBracket && !self.line_ended() {
+            let span = name.span.to(self.span_at(1));
+            let text = format!("list<{}>", name.text);
+            let found = Diagnostic::error(codes::E0101, span, format!("a list is `{text}`"));
+            self.report(found.fix(format!("write `{text}`"), span, text));
+            self.bump();
+            self.bump();
+            return TypeKind::Error;
         }
         let mut types = Vec::new();
         if self.kind() == Kind::Less && !self.line_ended() {
@@ -71,9 +81,27 @@ impl Parser<'_> {
             }
             let (docs, item) = (p.docs(), p.at);
             let Some(name) = p.item_name("a field") else { return };
+            let optional = p.kind() == Kind::Question && p.kind_at(1) == Kind::Colon;
+            if optional {
+                let found = p
+                    .found("`:`")
+                    .help(format!("what may be absent has its `?` behind the type: `{}: int?`", name.text));
+                p.report(found);
+                p.bump();
+            }
             p.colon("a field", "type");
             p.note_column(item);
-            fields.push(Field { docs, name, ty: p.ty() });
+            let ty = p.ty();
+            if p.kind() == Kind::Assign && !p.line_ended() {
+                let found = Diagnostic::error(codes::E0101, p.span(), "a field of a type has no default");
+                p.report(
+                    found
+                        .help("what may be absent has a `?` behind its type, and a default where it is read: `x ?? 5`"),
+                );
+                p.bump();
+                p.pipeline();
+            }
+            fields.push(Field { docs, name, ty: TypeExpr { optional: ty.optional || optional, ..ty } });
         });
         (fields, open)
     }
@@ -88,6 +116,9 @@ impl Parser<'_> {
         self.note(role::TIGHT);
         self.list(Kind::RightParen, "`,` or `)`", |p| {
             let Some(name) = p.name("a parameter") else { return };
+            if p.kind() == Kind::Ident && !p.line_ended() {
+                return params.push(p.type_first(name));
+            }
             let ty = p.eat(Kind::Colon).map(|_| p.ty());
             let default = p.eat(Kind::Assign).map(|_| p.pipeline());
             params.push(Param { name, ty, default });
@@ -95,13 +126,39 @@ impl Parser<'_> {
         params
     }
 
+    /// `int x`, of a language in which the type comes first, or `x int`.
+    fn type_first(&mut self, first: Name) -> Param {
+        let Some(second) = self.name("a parameter") else { return Param { name: first, ty: None, default: None } };
+        let is_type = |name: &Name| foreign::ty(&name.text).is_some() || name.text.starts_with(char::is_uppercase);
+        let (ty, name) = if is_type(&second) && !is_type(&first) { (second, first) } else { (first, second) };
+        let span = first.span.to(second.span);
+        let found = Diagnostic::error(codes::E0109, span, "a parameter is `name: type`");
+        let text = format!("{}: {}", name.text, ty.text);
+        self.report(found.fix(format!("write `{text}`"), span, text));
+        // All of it could be read.
+        self.mended = true;
+        let kind = TypeKind::Named { name: ty, numbers: Vec::new(), types: Vec::new() };
+        Param { name, ty: Some(TypeExpr { kind, optional: false, span: ty.span }), default: None }
+    }
+
     /// `-> T`.
     pub fn result(&mut self) -> TypeExpr {
+        if self.kind() == Kind::Colon && !self.line_ended() {
+            let found = self.found("`->` and the type of the result");
+            self.report(found.fix("write `->`", self.span(), " ->"));
+            self.mended = true;
+            self.bump();
+            return self.ty();
+        }
         if self.expect(Kind::Arrow, "`->` and the type of the result").is_some() {
             return self.ty();
         }
-        let span = self.span().before();
-        TypeExpr { kind: TypeKind::Error, optional: false, span }
+        self.missing_type()
+    }
+
+    /// The type of what should have one, and has none.
+    pub fn missing_type(&self) -> TypeExpr {
+        TypeExpr { kind: TypeKind::Error, optional: false, span: self.span().before() }
     }
 
     /// The `:` between a name and what describes it; `=` is reported and taken for it.
@@ -123,6 +180,12 @@ impl Parser<'_> {
             self.report(found.fix(format!("write `{text}`"), from.to(self.span()), spaced));
             self.bump();
             return;
+        }
+        let begins = self.kind() == Kind::Ident || self.kind().is_literal();
+        if begins && !self.line_ended() {
+            let found = self.found(&format!("`{text}`"));
+            let (title, mark) = (format!("write `{text}`"), if wanted == Kind::Colon { ":" } else { " =" });
+            return self.report(found.fix(title, self.last_span().after(), mark));
         }
         self.expect(wanted, &format!("`{text}`"));
     }
