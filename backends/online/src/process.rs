@@ -14,7 +14,7 @@ use fec_plan::{Deployment, Unit, openapi};
 use fec_rust::ident::{Names, snake};
 use fec_rust::page::{atom, call, list, mentions, record, text};
 use fec_rust::{Error, RustFile, doc, schema};
-use fec_stream::Wired;
+use fec_stream::{Wired, feature_function};
 
 use crate::relations::{self, Page};
 use crate::statements;
@@ -39,7 +39,8 @@ pub(crate) fn files(
     let read = tables_read(&plans);
     let views: Vec<ViewPlan> =
         views(scope).map_err(broken)?.into_iter().filter(|view| read.contains(&view.name)).collect();
-    let mut rules = RustFile::new("The expressions of the service, each as a function over its cells.").public();
+    let mut rules =
+        RustFile::new("The expressions of the service, each as a function over its cells.").public().enums(&ir.enums);
     let header = "The operators of relations in requests, wired anew for each.";
     let mut wired = Wired::new(ir, sources, shared, header).public();
     let mut modules = Names::with(["main", relations::MODULE, "rules", "service", VIEWS].map(str::to_owned));
@@ -83,7 +84,8 @@ fn main(
     (services, extra): (&[(String, &ServicePlan)], &[&str]),
 ) -> String {
     let ir = deployment.ir;
-    let mut file = RustFile::new(&doc::head(&format!("The service `{}`", unit.name), &unit.docs, unit.span, sources));
+    let head = doc::head(&format!("The service `{}`", unit.name), &unit.docs, unit.span, sources);
+    let mut file = RustFile::new(&head).enums(&ir.enums);
     let read = sets_read(services);
     let mut body = String::new();
     let mut used = Names::with(["given", "zone", "features"].map(str::to_owned));
@@ -94,7 +96,7 @@ fn main(
         let Some(table) = kept_table(ir, info.node) else { continue };
         let reader = readers.entry(info.node).or_insert_with(|| {
             let name = sets.first().map(|set| set.name.as_str()).unwrap_or_default();
-            let function = snake(name);
+            let function = feature_function(ir, info.node);
             let variable = used.fresh(&snake(name));
             let set = call(&format!("features::{function}"), [atom("zone")]).tried();
             let reader = call("Arc::new", [call("FeatureReader::new", [set])]);
@@ -142,7 +144,7 @@ fn main(
     }
     fields.push(("services", list("vec!", made)));
     fields.push(("document", atom("String::from(include_str!(\"openapi.json\"))")));
-    body.push_str(&call("Ok", [record("Solution", fields).with("Solution::default()")]).last(4));
+    body.push_str(&call("Ok", [record("Solution", fields).with(call("Solution::default", []))]).last(4));
     for (module, name) in [
         ("std::process", "ExitCode"),
         ("flow_serve", "Solution"),

@@ -44,7 +44,7 @@ impl<'a, 'w> Page<'a, 'w> {
             scope = scope.slot(&param.name, position, &param.ty);
         }
         let shared = wired.shared.clone();
-        Self { ir, sources, shared, file: RustFile::new(header), cells, scope, rules, wired }
+        Self { ir, sources, shared, file: RustFile::new(header).enums(&ir.enums), cells, scope, rules, wired }
     }
 
     /// `Kind::…`.

@@ -13,7 +13,7 @@ use crate::ident::{Names, screaming, snake};
 use crate::layout::{Layout, width};
 use crate::records::{is_record, plain};
 use crate::scope::Scope;
-use crate::types::{self, member_constants, module};
+use crate::types::{self, Modules, member_constants};
 
 const WIDTH: usize = 100;
 
@@ -161,7 +161,9 @@ pub struct RustFile {
     kinds: Vec<(Code, String)>,
     /// Members of enumerations that are used, or all names of them.
     members: BTreeMap<String, BTreeSet<String>>,
-    enums: BTreeMap<Symbol, Vec<Symbol>>,
+    /// Enumerations that are used: their modules and members.
+    enums: BTreeMap<Symbol, (String, Vec<Symbol>)>,
+    modules: Modules,
     items: Vec<String>,
 }
 
@@ -178,6 +180,7 @@ impl RustFile {
             kinds: Vec::new(),
             members: BTreeMap::new(),
             enums: BTreeMap::new(),
+            modules: Modules::default(),
             items: Vec::new(),
         }
     }
@@ -194,14 +197,28 @@ impl RustFile {
         self.imports.entry(module.to_owned()).or_default().insert(name.to_owned());
     }
 
+    /// The enumerations of the solution, whose modules the file names.
+    #[must_use]
+    pub fn enums(mut self, enums: &BTreeMap<Symbol, Vec<Symbol>>) -> Self {
+        self.modules = Modules::of(enums);
+        self
+    }
+
+    /// The module of an enumeration.
+    pub(crate) fn module(&self, name: &str) -> String {
+        self.modules.get(name)
+    }
+
     /// A name for an item that nothing in the file has yet, in `snake_case`.
     pub fn fresh(&mut self, name: &str) -> String {
         self.names.fresh(&snake(name))
     }
 
-    /// Adds an item as it stands, with its comments and without a line end after it.
+    /// Adds an item as it stands, with its comments and without a line end after it. A function's head is on one line:
+    /// one that is too long for it is parted here.
     pub fn item(&mut self, text: &str) {
-        self.items.push(text.to_owned());
+        let lines: Vec<String> = text.lines().map(head).collect();
+        self.items.push(lines.join("\n"));
     }
 
     /// Adds the function that computes `expr` for a row. It is called `name`, or like it where that is taken; `doc` is
@@ -215,7 +232,7 @@ impl RustFile {
         let mut kinds = std::mem::take(&mut self.kinds);
         let mut file_names = std::mem::take(&mut self.names);
         let mut kind = |kind: &Kind| {
-            let made = types::kind_code(kind);
+            let made = types::kind_code(kind, scope.modules());
             if let Some((_, name)) = kinds.iter().find(|(known, _)| *known == made) {
                 return name.clone();
             }
@@ -240,23 +257,17 @@ impl RustFile {
         let body = layout.finish();
         let row = if called.contains("row") { "row" } else { "_row" };
         let public = if self.public { "pub " } else { "" };
-        let mut text = comment("///", doc);
-        let head = format!("{public}fn {name}({row}: Row<'_>) -> {answer} {{");
-        if width(&head) <= WIDTH {
-            text.push_str(&head);
-        } else {
-            text.push_str(&format!("{public}fn {name}(\n    {row}: Row<'_>,\n) -> {answer} {{"));
-        }
-        text.push_str(&format!("\n{body}}}"));
+        let doc = comment("///", doc);
+        let text = format!("{doc}{public}fn {name}({row}: Row<'_>) -> {answer} {{\n{body}}}");
         self.imported(&called, &text, scope);
-        self.items.push(text);
+        self.item(&text);
         Ok(Function { name, answer })
     }
 
     /// Adds the function that makes the schema of a relation or source.
     pub fn schema(&mut self, name: &str, doc: &str, columns: &[Column]) -> String {
         let name = self.fresh(name);
-        let value = Code::call("Schema::of", [types::fields_code(columns)]);
+        let value = Code::call("Schema::of", [types::fields_code(columns, &self.modules)]);
         self.types_of(&value);
         self.import("flow_core::types", "Schema");
         let public = if self.public { "pub " } else { "" };
@@ -272,13 +283,15 @@ impl RustFile {
 
     /// Imports what the code of a type names.
     fn types_of(&mut self, code: &Code) {
-        let text = Layout::new(&[]).text(code);
+        let text = without_texts(&Layout::new(&[]).text(code));
         for name in ["DataType", "Field", "Kind"].into_iter().filter(|name| mentions(&text, name)) {
             self.import("flow_core::types", name);
         }
     }
 
     fn imported(&mut self, called: &BTreeSet<String>, text: &str, scope: &Scope) {
+        let text = without_texts(text);
+        let text = text.as_str();
         self.import("flow_core::generated", "Row");
         for name in ["Fault", "Bound", "Cow"] {
             if mentions(text, name) {
@@ -306,12 +319,14 @@ impl RustFile {
             self.import("flow_core::value", "Value");
         }
         for (name, members) in scope.all_enums() {
-            let path = format!("{}::", module(name));
-            let made: Vec<String> = self.kinds.iter().map(|(made, _)| Layout::new(&[]).text(made)).collect();
+            let module = scope.modules().get(name);
+            let path = format!("{module}::");
+            let made = |made: &Code| without_texts(&Layout::new(&[]).text(made));
+            let made: Vec<String> = self.kinds.iter().map(|(kind, _)| made(kind)).collect();
             if !text.contains(&path) && !made.iter().any(|made| made.contains(&path)) {
                 continue;
             }
-            self.enums.insert(*name, members.clone());
+            self.enums.insert(*name, (module, members.clone()));
             let used = self.members.entry(name.to_string()).or_default();
             for constant in member_constants(members).into_iter().chain(["MEMBERS".to_owned()]) {
                 let path = format!("{path}{constant}");
@@ -336,8 +351,8 @@ impl RustFile {
             items.push(layout.finish());
         }
         for (name, used) in &self.members {
-            if let Some(members) = self.enums.get(name.as_str()) {
-                items.push(enumeration(name, members, Some(used)));
+            if let Some((module, members)) = self.enums.get(name.as_str()) {
+                items.push(enumeration(name, module, members, Some(used)));
             }
         }
         items.append(&mut self.items);
@@ -386,9 +401,9 @@ fn settled(wanted: &[String], called: &BTreeSet<String>, read: &BTreeSet<usize>)
 
 /// A constant module of an enumeration: the names of all members, and their positions; only the `used` ones, if given.
 #[must_use]
-pub fn enumeration(name: &str, members: &[Symbol], used: Option<&BTreeSet<String>>) -> String {
+pub fn enumeration(name: &str, module: &str, members: &[Symbol], used: Option<&BTreeSet<String>>) -> String {
     let wanted = |constant: &str| used.is_none_or(|used| used.contains(constant));
-    let mut text = format!("/// The members of `{name}` by position.\npub mod {} {{\n", module(name));
+    let mut text = format!("/// The members of `{name}` by position.\npub mod {module} {{\n");
     if wanted("MEMBERS") {
         let all = Code::Array(members.iter().map(|member| Code::atom(format!("{member:?}"))).collect());
         let mut layout = Layout::new(&[]);
@@ -466,6 +481,41 @@ fn import_order(path: &str) -> (bool, String) {
     (path != "crate" && !path.starts_with("crate::"), path.replace("::", " ").replace('_', "!"))
 }
 
+/// A line of code; the head of a function that is too long for one, with its parameter on a line of its own.
+fn head(line: &str) -> String {
+    let is_head = line.starts_with("fn ") || line.starts_with("pub fn ");
+    match line.split_once('(').zip(line.split_once(") -> ")) {
+        Some(((name, after), (_, result))) if is_head && width(line) > WIDTH => match after.split_once(") -> ") {
+            Some(("", _)) => format!("{name}()\n-> {result}"),
+            Some((parameter, _)) => format!("{name}(\n    {parameter},\n) -> {result}"),
+            None => line.to_owned(),
+        },
+        _ => line.to_owned(),
+    }
+}
+
+/// Code without its comments and what stands between quotes, which name nothing.
+fn without_texts(code: &str) -> String {
+    let mut out = String::with_capacity(code.len());
+    let mut letters =
+        code.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| line.chars().chain(['\n']));
+    let mut is_inside = false;
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => {
+                is_inside = !is_inside;
+                out.push(letter);
+            }
+            '\\' if is_inside => {
+                letters.next();
+            }
+            letter if !is_inside => out.push(letter),
+            _ => {}
+        }
+    }
+    out
+}
+
 /// Whether a text has a word.
 fn mentions(text: &str, word: &str) -> bool {
     let edge = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
@@ -488,6 +538,25 @@ mod tests {
         };
         assert_eq!(of(10).trim_end().chars().count(), 98);
         assert_eq!(of(11).lines().count(), 3);
+    }
+
+    #[test]
+    fn heads_that_are_too_long_are_parted() {
+        let name = "a".repeat(75);
+        assert_eq!(head(&format!("fn {name}(given: &Given) -> K {{")), format!("fn {name}(given: &Given) -> K {{"));
+        assert_eq!(
+            head(&format!("pub fn {name}(given: &Given) -> K {{")),
+            format!("pub fn {name}(\n    given: &Given,\n) -> K {{")
+        );
+        assert_eq!(head(&format!("fn {name}{name}() -> K {{")), format!("fn {name}{name}()\n-> K {{"));
+        let call = format!("    f(\"fn {name}(a) -> b\", {name})");
+        assert_eq!(head(&call), call);
+    }
+
+    #[test]
+    fn words_of_texts_and_comments_name_nothing() {
+        let code = "/// `a == \"Cow`\nfn f() {\n    g(\"Fault \\\" Bound\", value(x)) + \"Cow\"\n}";
+        assert_eq!(without_texts(code), "fn f() {\n    g(\"\", value(x)) + \"\"\n}\n");
     }
 
     #[test]

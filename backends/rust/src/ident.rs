@@ -16,7 +16,7 @@ const KEYWORDS: &[&str] = &[
 /// The name of a variable, function, field or module: `snake_case`.
 #[must_use]
 pub fn snake(name: &str) -> String {
-    let words = words(name).join("_").to_lowercase();
+    let words = short(words(name).join("_").to_lowercase());
     if KEYWORDS.contains(&words.as_str()) { format!("{words}_") } else { words }
 }
 
@@ -41,7 +41,16 @@ pub fn camel(name: &str) -> String {
 /// The name of a constant: `SCREAMING_CASE`.
 #[must_use]
 pub fn screaming(name: &str) -> String {
-    words(name).join("_").to_uppercase()
+    short(words(name).join("_").to_uppercase())
+}
+
+/// The longest name: one that is longer ends here, as lines are laid out in which names are no longer.
+const LONGEST: usize = 40;
+
+/// A name that is not too long.
+fn short(name: String) -> String {
+    let cut: String = name.chars().take(LONGEST).collect();
+    cut.trim_end_matches('_').to_owned()
 }
 
 /// The words of a name: runs of letters and digits, parted also where lower case meets upper case. There is at least one,
@@ -136,6 +145,18 @@ mod tests {
             ("__", "x", "X", "X"),
             ("self", "self_", "Self_", "SELF"),
             ("NYC", "nyc", "Nyc", "NYC"),
+            (
+                "a23456789b23456789c23456789d234567890123",
+                "a23456789b23456789c23456789d234567890123",
+                "A23456789b23456789c23456789d234567890123",
+                "A23456789B23456789C23456789D234567890123",
+            ),
+            (
+                "a23456789b23456789c23456789d23456789012_4",
+                "a23456789b23456789c23456789d23456789012",
+                "A23456789b23456789c23456789d234567890124",
+                "A23456789B23456789C23456789D23456789012",
+            ),
         ] {
             assert_eq!(
                 (snake(name).as_str(), camel(name).as_str(), screaming(name).as_str()),

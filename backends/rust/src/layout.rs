@@ -3,6 +3,8 @@
 //! What is printed is simple enough for that: what does not fit on a line is an `if`, a `match`, a closure with
 //! statements, a chain of `&&` or `||`, or a call or array of short parts. The generator gives everything else a variable.
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::code::{Block, Code, Pattern, Statement};
 
 /// The longest line.
@@ -485,9 +487,9 @@ fn methods(code: &Code) -> usize {
     }
 }
 
-/// How wide a text is on the page.
+/// How wide a text is on the page, as `rustfmt` counts: some letters take two columns.
 pub(crate) fn width(text: &str) -> usize {
-    text.chars().count()
+    text.width()
 }
 
 const POSTFIX: u8 = 9;

@@ -6,7 +6,7 @@ use fec_model::types::Kind;
 use crate::code::Code;
 use crate::error::Error;
 use crate::expression::Printer;
-use crate::types::{member_constants, module};
+use crate::types::member_constants;
 use crate::value::{Form, Piece};
 
 const SECOND: i64 = 1_000_000;
@@ -50,7 +50,7 @@ impl Printer<'_> {
                 let members = self.scope.members(of).unwrap_or(&[]);
                 let constants = member_constants(members);
                 let constant = constants.get(index).ok_or_else(|| Error::missing("member of", of))?;
-                Code::atom(format!("{}::{constant}", module(of)))
+                Code::atom(format!("{}::{constant}", self.scope.modules().get(of)))
             }
             _ => plain(literal, kind),
         };

@@ -6,7 +6,6 @@ use fec_model::types::{Kind, Type};
 use crate::code::{Block, Code, Pattern};
 use crate::error::Error;
 use crate::expression::{Made, Printer, concatenation};
-use crate::types::members_path;
 use crate::value::{Form, Piece};
 
 /// Code that is never reached: an operation without its operands.
@@ -254,7 +253,7 @@ impl Printer<'_> {
         let pieces = self.operands(&[inner])?;
         let name = pieces.first().map_or_else(String::new, |piece| piece.name.clone());
         let name = if matches!(to, Kind::String) { "text".to_owned() } else { name };
-        let members = |name: &str| Code::atom(format!("&{}", members_path(name)));
+        let members = |name: &str| Code::atom(format!("&{}", self.scope.modules().members_path(name)));
         let (function, more, faulty): (&str, Vec<Code>, bool) = match (from, to) {
             (Kind::String, Kind::Bool) => ("text_to_bool", Vec::new(), true),
             (Kind::String, Kind::Int | Kind::Duration) => ("text_to_int", Vec::new(), true),

@@ -3,6 +3,8 @@
 //! What is wired is data: there is no arithmetic, no condition and no chain in it. Those are in expressions, which
 //! [`Scope`](crate::Scope) prints.
 
+use crate::layout::width;
+
 /// The longest line.
 const WIDTH: usize = 100;
 /// The longest arguments of a call or array on one line.
@@ -36,7 +38,7 @@ pub enum Tree {
         /// In order.
         fields: Vec<(String, Tree)>,
         /// What the other fields are taken from.
-        base: Option<String>,
+        base: Option<Box<Tree>>,
     },
     /// `(a, b)`.
     Tuple(Vec<Tree>),
@@ -134,9 +136,9 @@ impl Tree {
     }
 
     /// The same literal, with what is not given from `base`.
-    pub fn with(self, base: &str) -> Self {
+    pub fn with(self, base: Tree) -> Self {
         match self {
-            Self::Struct { name, fields, .. } => Self::Struct { name, fields, base: Some(base.to_owned()) },
+            Self::Struct { name, fields, .. } => Self::Struct { name, fields, base: Some(Box::new(base)) },
             other => other,
         }
     }
@@ -200,7 +202,8 @@ impl Tree {
                     format!("{pad}{name}:{value},\n")
                 };
                 let fields: String = fields.iter().map(field).collect();
-                let base = base.as_ref().map(|base| format!("{pad}..{base}\n")).unwrap_or_default();
+                let laid = |base: &Tree| base.laid(indent + STEP, indent + STEP + 2, 0);
+                let base = base.as_ref().map(|base| format!("{pad}..{}\n", laid(base))).unwrap_or_default();
                 format!("{name} {{\n{fields}{base}{}}}", " ".repeat(indent))
             }
         }
@@ -227,7 +230,7 @@ impl Tree {
                     let value = value.flat()?;
                     Some(if value == *name { value } else { format!("{name}: {value}") })
                 };
-                let base = base.iter().map(|base| Some(format!("..{base}")));
+                let base = base.iter().map(|base| Some(format!("..{}", base.flat()?)));
                 let texts = fields.iter().map(field).chain(base).collect::<Option<Vec<_>>>()?;
                 let text = texts.join(", ");
                 (width(&text) <= SHORT_FIELDS).then(|| format!("{name} {{ {text} }}"))
@@ -292,10 +295,6 @@ fn parts(parts: &[Tree], indent: usize, column: usize, is_array: bool, hugs: usi
     format!("\n{lines}{}", " ".repeat(indent))
 }
 
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,6 +318,12 @@ mod tests {
         assert_eq!(filled(11, 0).len(), 10);
         let calls = list("vec!", (0..20).map(|number| atom(format!("s_{number}()"))));
         assert_eq!(lines(&calls).len(), 22);
+    }
+
+    #[test]
+    fn wide_letters_take_two_columns() {
+        let of = |letters: &str| lines(&call("wiring.add", [atom("a".repeat(40)), text(letters)])).len();
+        assert_eq!((of(&"x".repeat(16)), of(&"x".repeat(17)), of(&"服".repeat(8)), of(&"服".repeat(9))), (1, 4, 1, 4));
     }
 
     #[test]

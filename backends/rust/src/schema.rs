@@ -3,7 +3,6 @@
 use crate::RustFile;
 pub use crate::literal::grouped as integer;
 use crate::page::{Tree, atom, call, list, text};
-use crate::types::module;
 use fec_model::types::{Column, Kind, Type};
 
 /// `Kind::…`. `enums` is the crate that holds the enumerations; empty where the file has their module itself.
@@ -27,7 +26,7 @@ pub fn kind(file: &mut RustFile, enums: &str, of: &Kind) -> Tree {
             if !enums.is_empty() {
                 file.import(enums, "enums");
             }
-            call("Kind::members", [text(name), atom(format!("&enums::{}::MEMBERS", module(name)))])
+            call("Kind::members", [text(name), atom(format!("&enums::{}::MEMBERS", file.module(name)))])
         }
         Kind::List(element) => call("Kind::list", [ty(file, enums, element)]),
         Kind::Record(record) => call("Kind::record", [fields(file, enums, &record.fields)]),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use fec_model::Symbol;
 use fec_model::types::{Column, Type};
 
+use crate::types::Modules;
+
 /// The row and the values from outside that an expression is printed over.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
@@ -13,6 +15,7 @@ pub struct Scope {
     bindings: BTreeMap<String, (usize, Type)>,
     slots: BTreeMap<String, (usize, Type)>,
     enums: BTreeMap<Symbol, Vec<Symbol>>,
+    modules: Modules,
 }
 
 /// Where a value is read.
@@ -42,6 +45,7 @@ impl Scope {
     #[must_use]
     pub fn enums(mut self, enums: &BTreeMap<Symbol, Vec<Symbol>>) -> Self {
         self.enums.clone_from(enums);
+        self.modules = Modules::of(enums);
         self
     }
 
@@ -80,6 +84,10 @@ impl Scope {
 
     pub(crate) fn all_enums(&self) -> &BTreeMap<Symbol, Vec<Symbol>> {
         &self.enums
+    }
+
+    pub(crate) fn modules(&self) -> &Modules {
+        &self.modules
     }
 
     pub(crate) fn members(&self, name: &str) -> Option<&[Symbol]> {

@@ -9,6 +9,7 @@ use fec_diagnostics::Sources;
 use fec_plan::{Deployment, Unit};
 use fec_rust::Error;
 
+pub use shared::feature_function;
 pub use unit::{Over, Unit as Wired};
 
 /// The files of a worker's crate below its `src`, by name. `shared` is the crate that holds what the processes of the

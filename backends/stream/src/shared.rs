@@ -12,9 +12,11 @@ use fec_rust::{Error, RustFile, Scope, doc, enumeration};
 use crate::operators::function;
 use fec_rust::page::{Tree, atom, call, list, record, text};
 use fec_rust::schema;
+use fec_rust::types::Modules;
 
-/// The function that makes the descriptor of a feature node.
-pub(crate) fn feature_function(ir: &Ir, node: NodeId) -> String {
+/// The function that makes the descriptor of a feature node, in the file `features` of what the processes share.
+#[must_use]
+pub fn feature_function(ir: &Ir, node: NodeId) -> String {
     let mut names = Names::default();
     let mut found = String::new();
     for known in kept_nodes(ir) {
@@ -42,7 +44,7 @@ fn docs(declared: &str, otherwise: &str, sources: &Sources, span: Span) -> Strin
 
 /// The sources of every input.
 pub(crate) fn sources_file(ir: &Ir, sources: &Sources) -> String {
-    let mut file = RustFile::new("Where events and tables come from.").public();
+    let mut file = RustFile::new("Where events and tables come from.").public().enums(&ir.enums);
     file.import("std::sync", "Arc");
     file.import("flow_task::spec", "SourceSpec");
     file.fresh("all");
@@ -112,13 +114,13 @@ fn source_tree(file: &mut RustFile, source: &Source) -> Tree {
         Shape::Rows => "Shape::Rows",
     };
     file.import("flow_task::spec", "Shape");
-    let base = format!("SourceSpec::new({}, {shape}, columns)", fec_rust::page::literal(&source.name));
-    if fields.is_empty() { atom(base) } else { record("SourceSpec", fields).with(&base) }
+    let base = call("SourceSpec::new", [text(&source.name), atom(shape), atom("columns")]);
+    if fields.is_empty() { base } else { record("SourceSpec", fields).with(base) }
 }
 
 /// What every output holds.
 pub(crate) fn sinks_file(ir: &Ir, sources: &Sources) -> String {
-    let mut file = RustFile::new("Where rows go.").public();
+    let mut file = RustFile::new("Where rows go.").public().enums(&ir.enums);
     if !ir.sinks.is_empty() {
         file.import("std::sync", "Arc");
     }
@@ -152,7 +154,7 @@ fn sink_tree(sink: &Sink) -> Tree {
 /// The descriptors of all feature states.
 pub(crate) fn features_file(deployment: &Deployment<'_>, sources: &Sources) -> Result<String, Error> {
     let ir = deployment.ir;
-    let mut file = RustFile::new("What features keep, and the values over it.").public();
+    let mut file = RustFile::new("What features keep, and the values over it.").public().enums(&ir.enums);
     for node in kept_nodes(ir) {
         // No function of an expression is called like one of these.
         file.fresh(&feature_function(ir, node));
@@ -244,8 +246,9 @@ pub(crate) fn enums_file(ir: &Ir) -> Option<String> {
         return None;
     }
     let mut file = RustFile::new("The enumerations of the solution.").public();
+    let modules = Modules::of(&ir.enums);
     for (name, members) in &ir.enums {
-        file.item(&enumeration(name, members, None));
+        file.item(&enumeration(name, &modules.get(name), members, None));
     }
     Some(file.finish())
 }
@@ -274,8 +277,8 @@ pub(crate) fn files(
 fn lib(deployment: &Deployment<'_>, fingerprint: &str) -> Result<String, Error> {
     let ir = deployment.ir;
     let docs = if ir.description.is_empty() { String::new() } else { format!("{}\n\n", ir.description) };
-    let mut file =
-        RustFile::new(&format!("{docs}What the processes of `{}` share. Written by `fec compile`.", ir.name)).public();
+    let head = format!("{docs}What the processes of `{}` share. Written by `fec compile`.", ir.name);
+    let mut file = RustFile::new(&head).public().enums(&ir.enums);
     let enums = if ir.enums.is_empty() { "" } else { "pub mod enums;\n" };
     file.item(&format!("{enums}pub mod features;\npub mod sinks;\npub mod sources;"));
     file.import("flow_launch", "Solution");

@@ -58,11 +58,13 @@ impl<'a> Unit<'a> {
             ir,
             sources,
             shared: shared.to_owned(),
-            main: RustFile::new(header),
-            rules: RustFile::new("The expressions of the flow, each as a function over a row.").public(),
+            main: RustFile::new(header).enums(&ir.enums),
+            rules: RustFile::new("The expressions of the flow, each as a function over a row.")
+                .public()
+                .enums(&ir.enums),
             slots: ir.params.iter().map(|param| (param.name, param.ty.clone())).collect(),
             has_rules: false,
-            columns: RustFile::new("The columns of rows between operators.").public(),
+            columns: RustFile::new("The columns of rows between operators.").public().enums(&ir.enums),
             schemas: Vec::new(),
             is_public: false,
             names: BTreeMap::new(),

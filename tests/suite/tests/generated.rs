@@ -12,6 +12,7 @@ use std::process::Command;
 use fec_local::expr::{Names, program};
 use fec_local::types::Enums;
 use fec_model::expr::Expr;
+use fec_rust::types::Modules;
 use fec_rust::{RustFile, Scope};
 use fec_suite::cells;
 use fec_suite::expressions::{Expressions, columns, enums, slots};
@@ -61,7 +62,7 @@ fn printed(given: &Given) -> BTreeMap<&'static str, String> {
     let mut all = String::new();
     for (number, expr) in given.exprs.iter().enumerate() {
         let function = file.function(&format!("expression_{number}"), "Random.", expr, &scope).unwrap();
-        let kind = fec_rust::types::kind(&expr.ty.kind).replace("mood::", "generated::mood::");
+        let kind = fec_rust::types::kind(&expr.ty.kind, &Modules::default()).replace("mood::", "generated::mood::");
         all.push_str(&format!(
             "    report(&Generated::new({kind}, &zone, {}), &batch, &slots);\n",
             function.closure().replace("put(", "put(generated::")
