@@ -94,7 +94,12 @@ impl<'a> Checker<'a> {
             aggregate.limit = u32::try_from(value).unwrap_or(u32::MAX);
         }
         if let Some(extra) = positional.next() {
-            self.report(Diagnostic::error(codes::E0302, extra.span, "this aggregate does not take so many arguments"));
+            let found = Diagnostic::error(codes::E0302, extra.span, "this aggregate does not take so many arguments");
+            self.report(match function {
+                F::Count => found
+                    .help("`count() where c` counts the rows where c is true, `count_distinct(x)` different values"),
+                _ => found,
+            });
             return None;
         }
         self.named_arguments(function, arguments, &mut aggregate, &inner)?;

@@ -2,6 +2,7 @@
 
 use fec_diagnostics::{Diagnostic, Span, codes};
 use fec_syntax::ast::{self, Attribute, ItemKind};
+use fec_syntax::foreign;
 
 use crate::check::Checker;
 use crate::model::FlowSettings;
@@ -89,7 +90,10 @@ impl<'a> Checker<'a> {
                         format!("there is no attribute `@{name}`"),
                     );
                     let known = HERE.iter().map(|(known, _, _)| *known);
-                    self.report(suggest(found, attribute.name.span, name, known));
+                    self.report(match foreign::attribute(name) {
+                        Some(foreign) => foreign.mends(found, attribute.name.span),
+                        None => suggest(found, attribute.name.span, name, known),
+                    });
                 }
             }
         }
@@ -262,8 +266,13 @@ impl<'a> Checker<'a> {
 
     fn route(&mut self, attribute: &'a Attribute) -> Option<String> {
         let argument = self.single(attribute)?;
-        let path = self.constant_text(&argument.value, "the path")?;
         let span = argument.value.span;
+        if let ast::ExprKind::Interpolation(_) = argument.value.kind {
+            let found = Diagnostic::error(codes::E0413, span, "a path has its parameters as `:name`");
+            self.report(found.help("as in `/score`, or `/home/:user` with a parameter"));
+            return None;
+        }
+        let path = self.constant_text(&argument.value, "the path")?;
         let parts_fit = path.strip_prefix('/').is_some_and(|rest| {
             rest.is_empty()
                 || rest.split('/').all(|part| {

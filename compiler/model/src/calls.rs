@@ -11,6 +11,7 @@ use crate::check::Checker;
 use crate::convert::field_of;
 use crate::expr::{Expr, ExprKind, VarId};
 use crate::functions::{AGGREGATES, FUNCTIONS, LATER};
+use crate::infer::describe;
 use crate::names::{Known, ServiceInfo, ViewInfo, suggest};
 use crate::scope::{Bound, Place, Scope, Var, path};
 use crate::types::{Column, Kind, Record, Type};
@@ -118,7 +119,10 @@ impl<'a> Checker<'a> {
                 let found = Diagnostic::error(codes::E0208, function.span, "this is not a function");
                 self.report(match function_called(&name.text) {
                     Some(ours) => found.help(format!("a function stands before what it takes: `{ours}(x)`")),
-                    None => found.help("what happens to each row is said with `|> where`, `|> derive`, `|> select`"),
+                    None if foreign::operator(&name.text).is_some() || name.text == "where" => {
+                        found.help("what happens to each row is said with `|> where`, `|> derive`, `|> select`")
+                    }
+                    None => found,
                 });
                 return self.wrong(span);
             }
@@ -214,8 +218,10 @@ impl<'a> Checker<'a> {
                 self.report(found.help(format!("as in `name = {word}(…)`")));
                 self.wrong(span)
             }
-            _ => {
-                self.report(Diagnostic::error(codes::E0208, function.span, format!("`{word}` is not a function")));
+            other => {
+                let found = Diagnostic::error(codes::E0208, function.span, format!("`{word}` is not a function"));
+                let (_, help) = describe(&other);
+                self.report(if help.is_empty() { found } else { found.help(help.replace("NAME", word)) });
                 self.wrong(span)
             }
         }

@@ -2,8 +2,8 @@
 
 use std::fmt::Arguments;
 
-use fec_diagnostics::{Diagnostic, Span, codes};
-use fec_syntax::Symbol;
+use fec_diagnostics::{Diagnostic, FileId, Span, codes};
+use fec_syntax::{Kind as Token, Symbol};
 
 use crate::check::Checker;
 use crate::expr::{Expr, ExprKind, Literal, VarId};
@@ -190,6 +190,10 @@ impl Checker<'_> {
             None => self.convert(expr, to),
             Some(wrong) => {
                 let span = expr.span;
+                if let (Misfit::Kind, Some(mended)) = (&wrong, unlike(&expr, to, what)) {
+                    self.report(mended);
+                    return Expr { kind: ExprKind::Error, ty: Type::error(), span };
+                }
                 self.report_misfit(span, &expr.ty, to, &wrong, what);
                 Expr { kind: ExprKind::Error, ty: Type::error(), span }
             }
@@ -456,4 +460,30 @@ fn digits(kind: &Kind) -> String {
         Kind::Decimal { precision, scale } => format!("{precision}, {scale}"),
         _ => "p, s".to_owned(),
     }
+}
+
+/// What is said of a number or a text where a duration, a date or an instant is wanted.
+fn unlike(expr: &Expr, to: &Type, what: Arguments<'_>) -> Option<Diagnostic> {
+    let found =
+        Diagnostic::error(codes::E0301, expr.span, format!("{what} is `{}`, but this is `{}`", to.kind, expr.ty));
+    let token = match to.kind {
+        Kind::Duration if expr.ty.kind == Kind::Int => {
+            return Some(found.help("a duration has a unit: `30s`, `10m`, `1h`, `n * 1s`"));
+        }
+        Kind::Duration => Token::Duration,
+        Kind::Date => Token::Date,
+        Kind::Timestamp => Token::Timestamp,
+        _ => return None,
+    };
+    let ExprKind::Literal(Literal::String(text)) = &expr.kind else { return None };
+    let lexed = fec_syntax::lex(FileId(0), text);
+    let is_one = lexed.diagnostics.is_empty() && lexed.tokens.len() == 2;
+    if is_one && lexed.tokens.first().is_some_and(|first| first.kind == token) {
+        return Some(found.fix(format!("write `{text}`, without quotes"), expr.span, text.clone()));
+    }
+    Some(found.help(match token {
+        Token::Duration => "a duration stands without quotes: `30s`, `10m`, `1h`, `7d`",
+        Token::Date => "a date stands without quotes: `2026-01-31`",
+        _ => "an instant stands without quotes: `2026-01-31T12:00:00Z`",
+    }))
 }

@@ -510,7 +510,7 @@ pub(crate) fn flexible(e: &ast::Expr) -> bool {
     }
 }
 
-fn describe(known: &Known) -> (&'static str, &'static str) {
+pub(crate) fn describe(known: &Known) -> (&'static str, &'static str) {
     match known {
         Known::Source(info) if info.table => ("a table", "read one row with `NAME[key]`, or join it"),
         Known::Source(_) => ("a stream", ""),

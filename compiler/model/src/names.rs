@@ -202,7 +202,7 @@ impl<'a> Checker<'a> {
             if LATER_MODULES.contains(&module.as_str()) {
                 self.report(Diagnostic::not_yet(place, &format!("`{module}`")));
             } else {
-                let found = Diagnostic::error(codes::E0205, place, format!("there is no `{module}`"));
+                let found = Diagnostic::error(codes::E0205, place, format!("there is no module `{module}`"));
                 let found = found.help("there are `std.ml` and `std.simulate`");
                 self.report(found);
             }

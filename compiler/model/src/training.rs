@@ -5,6 +5,7 @@ use std::rc::Rc;
 use fec_diagnostics::{Diagnostic, Span, codes};
 use fec_syntax::Symbol;
 use fec_syntax::ast::{self, Argument, ExprKind as Ast};
+use fec_syntax::foreign;
 
 use crate::aggregates::is_key;
 use crate::check::Checker;
@@ -160,7 +161,10 @@ impl<'a> Checker<'a> {
                 other => {
                     let found = Diagnostic::error(codes::E0304, name.span, format!("`gbdt` has no argument `{other}`"));
                     let known = ["label", "features", "trees", "depth", "learning_rate"];
-                    self.report(suggest(found, name.span, other, known));
+                    self.report(match foreign::training(other) {
+                        Some(foreign) => foreign.mends(found, name.span),
+                        None => suggest(found, name.span, other, known),
+                    });
                     return None;
                 }
             }

@@ -131,6 +131,9 @@ pub fn function(word: &str) -> Option<Foreign> {
         "now" | "current_timestamp" | "getdate" | "sysdate" => {
             Written("`now` is a value, without parentheses: the instant of the row, the request or the job")
         }
+        "sliding" | "tumbling" | "hopping" | "tumble" | "hop" => {
+            Written("a window is a duration, and looks back from each row: `count() over 1h`")
+        }
         "dayofweek" | "day_of_week" | "dow" => Named("weekday"),
         _ => return None,
     })
@@ -169,6 +172,32 @@ pub fn value(word: &str) -> Option<Foreign> {
         "False" | "FALSE" => Named("false"),
         "switch" => Written("a choice is `if … then … else …`, or `match x { a -> … else -> … }`"),
         "CURRENT_TIMESTAMP" | "current_timestamp" => Named("now"),
+        _ => return None,
+    })
+}
+
+/// An attribute.
+#[must_use]
+pub fn attribute(word: &str) -> Option<Foreign> {
+    Some(match word {
+        "route" | "path" | "http" | "endpoint" | "api" => {
+            Written("a service has a route with `@get(\"/shops/:shop\")` or `@post(\"/score\")`")
+        }
+        "cron" | "every" | "scheduled" => Written("as in `@schedule(\"0 2 * * *\", timezone: \"Europe/Berlin\")`"),
+        "retries" => Named("retry"),
+        _ => return None,
+    })
+}
+
+/// A named argument of a training.
+#[must_use]
+pub fn training(word: &str) -> Option<Foreign> {
+    Some(match word {
+        "target" | "y" | "objective" | "labels" => Named("label"),
+        "inputs" | "columns" | "x" | "X" => Named("features"),
+        "n_estimators" | "num_trees" | "n_trees" | "rounds" | "iterations" => Named("trees"),
+        "max_depth" => Named("depth"),
+        "eta" | "lr" | "rate" => Named("learning_rate"),
         _ => return None,
     })
 }

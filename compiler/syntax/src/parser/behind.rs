@@ -46,6 +46,14 @@ impl Parser<'_> {
             self.skip_item(false, true);
             return true;
         }
+        let words = ["interval", "INTERVAL", "date", "DATE", "timestamp", "TIMESTAMP"];
+        if is(&words) && matches!(next.kind, Kind::Text | Kind::RawText) {
+            let found = Diagnostic::error(codes::E0101, self.span(), format!("`{word}` stands before no text"));
+            self.report(found.help("a duration is `1d`, a date `2026-01-31`, an instant `2026-01-31T12:00:00Z`"));
+            self.bump();
+            self.bump();
+            return true;
+        }
         if is(&["case", "CASE"]) && next.kind == Kind::Ident {
             let found = Diagnostic::error(codes::E0101, self.span(), format!("there is no `{word}`"));
             self.report(found.help("a choice is `if … then … else …`, or `match x { a -> … else -> … }`"));

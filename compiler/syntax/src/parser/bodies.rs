@@ -64,7 +64,7 @@ impl Parser<'_> {
 
     /// `by k from pipeline { … }`.
     pub fn features(&mut self, name: Name) -> ItemKind {
-        let by = if self.eat_clause("by") { self.expressions() } else { Vec::new() };
+        let by = if self.features_by() { self.expressions() } else { Vec::new() };
         if !self.eat_clause("from") {
             self.fail("`from` and a pipeline");
         }
@@ -79,6 +79,27 @@ impl Parser<'_> {
         ItemKind::Features { name, by, from, lines }
     }
 
+    /// The `by` before the key of features; words of other languages are reported and taken for it.
+    fn features_by(&mut self) -> bool {
+        if self.eat_clause("by") {
+            return true;
+        }
+        if self.kind_at(1) != Kind::Ident
+            || !matches!(self.ident(), "on" | "per" | "key" | "keyed" | "group" | "partition")
+        {
+            return false;
+        }
+        let more = usize::from(self.ident_at(1) == "by");
+        let span = self.span().to(self.span_at(more));
+        let found = Diagnostic::error(codes::E0101, span, "the key of features stands behind `by`");
+        self.report(found.fix("write `by`", span, "by"));
+        self.mended = true;
+        for _ in 0..=more {
+            self.bump();
+        }
+        true
+    }
+
     fn feature_line(&mut self) -> Option<FeatureLine> {
         let (docs, item) = (self.docs(), self.at);
         let name = self.item_name("a feature")?;
@@ -89,9 +110,15 @@ impl Parser<'_> {
             self.note_column(item);
         }
         loop {
-            let word = self.ident();
+            let mut word = self.ident();
+            if matches!(word, "filter" | "when" | "having") && self.clause(word) && line.filter.is_none() {
+                let found = self.found("`where`").fix("write `where`", self.span(), "where");
+                self.report(found);
+                self.mended = true;
+                word = "where";
+            }
             let slot = match word {
-                "where" if self.clause(word) => &mut line.filter,
+                "where" if !self.line_ended() || self.clause(word) => &mut line.filter,
                 "over" if self.clause(word) => &mut line.over,
                 "every" if self.clause(word) => &mut line.every,
                 _ => return Some(line),
@@ -190,7 +217,12 @@ impl Parser<'_> {
         if matches!(self.kind(), Kind::Text | Kind::RawText | Kind::TextBroken) && !self.first_of_line() {
             self.bump();
         } else {
-            self.fail("a text that says what is tested");
+            let mut found = self.found("a text that says what is tested");
+            if self.kind() == Kind::Ident && !self.line_ended() {
+                let text = format!("\"{}\"", self.ident());
+                found = found.fix(format!("write `{text}`"), name_span, text);
+            }
+            self.report(found);
         }
         let name = literal::unescape(literal::inner(self.slice(name_span), 1, 1));
         let mut lines = Vec::new();

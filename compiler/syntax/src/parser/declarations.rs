@@ -97,6 +97,13 @@ impl Parser<'_> {
         let mut arguments = Vec::new();
         self.note(role::TIGHT);
         self.list(Kind::RightParen, "`,` or `)`", |p| {
+            if p.kind() == Kind::Star && p.kind_at(1) == Kind::RightParen {
+                let span = p.span();
+                let found = Diagnostic::error(codes::E0101, span, "rows are counted with `count()`");
+                p.report(found.fix("remove it", span, ""));
+                p.bump();
+                return;
+            }
             let named = matches!(p.kind_at(1), Kind::Colon | Kind::Assign) && p.kind() == Kind::Ident;
             let name = if named { p.item_name("an argument") } else { None };
             if named {
@@ -207,6 +214,16 @@ impl Parser<'_> {
                 ItemKind::Param { name, ty, default }
             }
             "secret" => ItemKind::Secret { name },
+            "source" | "sink" if self.kind() == Kind::LeftBrace => {
+                let word = keyword.text;
+                let found = self.found("`:` and a type");
+                self.report(
+                    found
+                        .help(format!("as in `{word} {}: stream<{{ id: string, at: timestamp }}> {{ … }}`", name.text)),
+                );
+                self.settings_if_any();
+                ItemKind::Error
+            }
             "source" | "sink" => {
                 self.colon(&with_article(&keyword.text), "type");
                 self.note_lone_column();

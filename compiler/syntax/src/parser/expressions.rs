@@ -5,7 +5,7 @@ use crate::ast::{BinaryOp, Expr, ExprKind, MatchArm, Name, Part, Pattern, Patter
 use crate::literal;
 use crate::symbol::Symbol;
 use crate::token::Kind;
-use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_diagnostics::{Diagnostic, Edit, Span, codes};
 
 /// How tightly operators bind, from `or` to unary `-`.
 mod level {
@@ -184,8 +184,8 @@ impl Parser<'_> {
                 self.report(found.fix("write `==`", self.span(), "=="));
                 // All of it could be read.
                 self.mended = true;
-            } else if compares {
-                self.check_chain(compared);
+            } else if compares && self.check_chain(compared) {
+                left.kind = ExprKind::Error;
             }
             if op.is_none() {
                 self.note(role::TIGHT);
@@ -210,13 +210,15 @@ impl Parser<'_> {
         left
     }
 
-    fn check_chain(&mut self, before: Option<Span>) {
+    /// Whether a comparison goes on with one before it; it is reported then.
+    fn check_chain(&mut self, before: Option<Span>) -> bool {
         if let Some(before) = before {
             let found = Diagnostic::error(codes::E0106, self.span(), "comparisons do not chain")
                 .label(before, "the first comparison")
                 .help("join them with `and`: `a < b and b < c`");
             self.report(found);
         }
+        before.is_some()
     }
 
     /// The infix operator here, its level and how many words it has. `None` for a range.
@@ -348,12 +350,21 @@ impl Parser<'_> {
     /// `( … )`: the value within, with the place of its brackets.
     fn parenthesised(&mut self) -> Expr {
         let from = self.span();
+        let in_list = matches!(self.slice(self.last_span()), "in" | "IN");
         let mut values = Vec::new();
         self.list(Kind::RightParen, "`)`", |p| values.push(p.pipeline()));
         if let Some(second) = values.get(1) {
             let found = Diagnostic::error(codes::E0101, second.span, "expected one value in parentheses");
-            self.diagnostics
-                .push(found.help("a list is written `[a, b]`; several keys stand without brackets: `by a, b`"));
+            let (span, end) = (self.since(from), self.last_span());
+            let is_list = self.slice(end) == ")" && in_list;
+            self.diagnostics.push(match is_list {
+                true => {
+                    let edits = vec![Edit { span: from, text: "[".into() }, Edit { span: end, text: "]".into() }];
+                    found.fix_all("a list is written `[a, b]`", edits)
+                }
+                false => found.help("a list is written `[a, b]`; several keys stand without brackets: `by a, b`"),
+            });
+            return Expr { kind: ExprKind::Error, span };
         }
         let value = values.into_iter().next();
         let span = self.since(from);
@@ -497,6 +508,20 @@ impl Parser<'_> {
     }
 
     fn pattern(&mut self) -> Pattern {
+        if self.ident() == "case" && self.kind_at(1) != Kind::Arrow && self.kind_at(1) != Kind::Comma {
+            let span = self.span();
+            let found = Diagnostic::error(codes::E0101, span, "a case is its pattern alone");
+            self.report(found.fix("remove it", span.to(self.span_at(1).before()), ""));
+            self.mended = true;
+            self.bump();
+        }
+        if matches!(self.ident(), "default" | "otherwise") && self.kind_at(1) == Kind::Arrow {
+            let (word, span) = (self.ident(), self.span());
+            let found = Diagnostic::error(codes::E0101, span, format!("`{word}` is written `else` here"));
+            self.report(found.fix("write `else`", span, "else"));
+            self.mended = true;
+            return Pattern { kind: PatternKind::Any, span: self.bump() };
+        }
         if self.ident() == "_" {
             return Pattern { kind: PatternKind::Any, span: self.bump() };
         }

@@ -146,7 +146,13 @@ impl Parser<'_> {
     /// A word that must follow.
     fn word(&mut self, word: &str) {
         if !self.eat_clause(word) {
-            self.fail(&format!("`{word}`"));
+            let found = self.found(&format!("`{word}`"));
+            let goes_on = self.kind() == Kind::Ident && !self.line_ended();
+            self.report(match goes_on {
+                true => found.fix(format!("write `{word}`"), self.span().before(), format!("{word} ")),
+                false => found,
+            });
+            self.mended = goes_on;
         }
     }
 
@@ -258,6 +264,12 @@ impl Parser<'_> {
                 on = Some(self.clause_condition(on.is_some()));
             } else if self.clause("within") {
                 within = Some(self.clause_value(within.is_some()));
+            } else if alias.is_none() && on.is_none() && self.kind_at(1) == Kind::Ident && self.ident_at(1) == "on" {
+                let found =
+                    Diagnostic::error(codes::E0101, self.span(), "a name for the right side stands behind `as`");
+                self.report(found.fix("write `as`", self.span().before(), "as "));
+                self.mended = true;
+                alias = self.name("a name for the right side");
             } else if on.is_none() && (self.clause("by") || self.clause("using")) {
                 let found =
                     Diagnostic::error(codes::E0101, self.span(), "a join says with `on` which rows belong together");
@@ -307,9 +319,22 @@ impl Parser<'_> {
             by = self.select_items();
         }
         let mut lines = Vec::new();
+        if self.kind() == Kind::Pipe {
+            let found = self.found("`{`").help("aggregates stand within: `group by shop { n = count() }`");
+            self.report(found);
+            self.skip_operator();
+            return OperatorKind::Error;
+        }
         if self.body_follows() {
             self.body(true, |p| {
                 let item = p.at;
+                if p.kind() == Kind::Ident && p.kind_at(1) == Kind::LeftParen {
+                    let found = Diagnostic::error(codes::E0101, p.span(), "an aggregate has a name");
+                    let text = format!("{} = ", if p.ident() == "count" { "n" } else { "value" });
+                    p.report(found.fix(format!("write `{text}…`"), p.span().before(), text));
+                    p.operand();
+                    return;
+                }
                 let Some(name) = p.item_name("an aggregate: `name = …`") else { return };
                 p.note_column(item);
                 p.assign("an aggregate");

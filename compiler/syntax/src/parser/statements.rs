@@ -76,6 +76,7 @@ impl Parser<'_> {
             self.stray_bracket();
             return StatementKind::Error;
         }
+        let next = self.kind_at(1);
         let mut found = self.without_pipe(self.item_found("a statement"));
         let is_told = !found.fixes.is_empty();
         if is_told {
@@ -83,6 +84,9 @@ impl Parser<'_> {
         } else if matches!(word, "let" | "var" | "val" | "const" | "def") && self.kind_at(2) == Kind::Assign {
             let too_much = self.span().to(self.span_at(1).before());
             found = found.fix("a binding is a name and its value", too_much, "");
+        } else if self.kind() == Kind::Ident && next == Kind::Comma {
+            found =
+                found.help("a binding is one name: `parts = split(rows, train: 80%, test: 20%)`, then `parts.train`");
         } else if let Some(operation) = self.reassigns() {
             found = found.help(format!(
                 "a name is bound once: give the new value one of its own, as in `next = {word} {operation} 1`"
@@ -137,6 +141,12 @@ impl Parser<'_> {
             if found.fixes.is_empty() && !self.line_ended() && self.kind_at(1) == Kind::Assign {
                 found = found.fix("put a comma between columns", self.last_span().after(), ",");
             }
+            let is_to = matches!(self.ident(), "into" | "in" | "TO" | "INTO");
+            if found.fixes.is_empty() && self.line_ended() {
+                found = found.help("as in `emit rows to sink`");
+            } else if is_to && !self.line_ended() && self.kind_at(1) == Kind::Ident {
+                found = found.fix("write `to`", self.span(), "to");
+            }
             self.report(found);
             return StatementKind::Error;
         }
@@ -154,6 +164,12 @@ impl Parser<'_> {
             return StatementKind::Error;
         }
         let Some(name) = self.name("the name of a model") else { return StatementKind::Error };
+        if self.kind() == Kind::If && !self.line_ended() {
+            let found = self.found("`when`").fix("write `when`", self.span(), "when");
+            self.report(found);
+            self.bump();
+            return StatementKind::Publish { model, name, when: Some(self.condition()) };
+        }
         let when = if self.eat_clause("when") { Some(self.condition()) } else { None };
         StatementKind::Publish { model, name, when }
     }
