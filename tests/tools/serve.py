@@ -146,6 +146,24 @@ def drains(server):
     layer.check("requests in flight are answered or never accepted", set(results) <= {200, "refused", 503}, shown(results))
 
 
+def second_signal():
+    """The first signal lets a request end, the second one ends the process at once."""
+    for first, second in ((signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)):
+        base = scratch("signalled")
+        (base / "fresh.asol").write_text(FRESH + "@post(\"/twice\")\nservice twice(n: int) -> int {\n  return n * 2\n}\n", encoding="utf-8")
+        server = running(base / "state", 0, base)
+        if not layer.check("a solution with a service gets ready", server.ready(), "".join(server.errors)[-800:]):
+            return
+        where = server.ready()["url"].removeprefix("http://").split(":")
+        with socket.create_connection((where[0], int(where[1])), timeout=10) as asking:
+            asking.sendall(b"POST /twice HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n{")
+            time.sleep(0.3)
+            server.child.send_signal(first)
+            time.sleep(0.7)
+            layer.check(f"{first.name} lets a request end", server.child.poll() is None, f"exit {server.child.returncode}")
+            layer.equal(f"{first.name}, then {second.name}, ends it at once", server.stop(second, 5), 130)
+
+
 def emits():
     """What a service emits is in its sink once for each response, and SIGTERM loses none."""
     base = scratch("emits")
@@ -214,6 +232,7 @@ def main():
         layer.equal("SIGINT ends it well", server.stop(signal.SIGINT), 0)
     port_in_use()
     freshness()
+    second_signal()
     emits()
 
 

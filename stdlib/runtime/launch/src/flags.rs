@@ -209,14 +209,19 @@ mod tests {
 
     #[test]
     fn flags_are_those_of_run() {
-        let wanted = of(&["--once", "--state=s", "--bind", "a=b=c", "--out", "o", "--format", "json"]).unwrap();
+        let words = ["--once", "--state=s", "--root", "r", "--bind", "a=b=c", "--out", "o", "--format", "json"];
+        let wanted = of(&words).unwrap();
         let bind = BTreeMap::from([("a".to_owned(), PathBuf::from("b=c"))]);
-        let (state, out) = (Some("s".into()), Some("o".into()));
-        let flags = Flags { once: true, state, out, bind, json: true, ..Flags::default() };
+        let (state, root, out) = (Some("s".into()), Some("r".into()), Some("o".into()));
+        let flags = Flags { once: true, state, root, out, bind, json: true, ..Flags::default() };
         assert_eq!(wanted, Wanted::Run(Box::new(flags)));
         let Ok(Wanted::Run(flags)) = of(&["--port", "0", "--host=0.0.0.0"]) else { panic!("it is a call") };
         assert_eq!(flags.address(Some(1)).map(|address| address.to_string()).as_deref(), Some("0.0.0.0:0"));
         assert_eq!(Flags::default().address(None), None);
+        // Nobody else is let in unless somebody says so.
+        let usual = Flags::default().address(Some(7)).map(|address| address.to_string());
+        assert_eq!(usual.as_deref(), Some("127.0.0.1:7"));
+        assert_eq!(of(&["--format=json", "--format=human"]), Ok(Wanted::Run(Box::default())), "the last one counts");
         let Ok(Wanted::Run(flags)) = of(&["--now=1970-01-01T00:00:01Z"]) else { panic!("it is a call") };
         assert_eq!(flags.now, Some(1_000_000));
         assert!(of(&["--now", "soon"]).unwrap_err().contains("2026-01-31T12:00:00Z"));

@@ -139,7 +139,6 @@ impl Following {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::Path;
 
     use flow_learn::Registry;
@@ -148,8 +147,14 @@ mod tests {
 
     use super::*;
 
-    /// A worker of a version of the solution: begins its generation, and commits one state.
+    /// A worker of a version of the solution: begins its generation, and commits one state, of a key that is there in each
+    /// and of one of its own.
     fn works(root: &Path, plan: &str, value: &str) {
+        commits(root, plan, value, 1, true);
+    }
+
+    /// A worker of a version of the solution: goes on with its generation, and commits a block of it.
+    fn commits(root: &Path, plan: &str, value: &str, number: u64, has_history: bool) {
         let (mut folder, _) = StateFolder::open(root, "shop", plan).unwrap();
         folder.save().unwrap();
         let mut log = EmbeddedLog::open(folder.log(), Options::default()).unwrap();
@@ -157,8 +162,9 @@ mod tests {
         log.own(&task).unwrap();
         let mut writes = Writes::new();
         writes.put(TableId(0), b"key", value.as_bytes());
-        let frontiers = BTreeMap::from([(Arc::from(HISTORY), 1)]);
-        let block = Block { sequence: Sequence(1), cut: Cut::default(), frontiers, writes };
+        writes.put(TableId(0), value.as_bytes(), b"there");
+        let frontiers = has_history.then(|| (Arc::from(HISTORY), 1)).into_iter().collect();
+        let block = Block { sequence: Sequence(number), cut: Cut::default(), frontiers, writes };
         let mut transaction = log.begin().unwrap();
         transaction.block(&task, &block).unwrap();
         transaction.positions(&task, &block.cut).unwrap();
@@ -220,9 +226,10 @@ mod tests {
         works(root, "c", "three");
         let (found, ready, _) = ours.now();
         assert_eq!((found.as_deref(), ready), (Some("one"), true));
-        // And back again.
+        // And back again: nothing is left of what the generation before it held.
         works(root, "a", "four");
         assert_eq!((ours.now().0.as_deref(), ours.reads.ready()), (Some("four"), true));
+        ours.reads.state(0, b"one", &mut |_| panic!("it was begun anew")).unwrap();
         assert_eq!(ours.told, 1, "it is told once that another version has the state");
         // A copy that is not whole is nothing to answer from.
         let mut early = copy(root, "d");
@@ -232,6 +239,27 @@ mod tests {
         let (_, ready, reason) = early.now();
         assert!(!ready && reason.contains("another version"), "{reason}");
         assert_eq!(early.told, 1);
+    }
+
+    #[test]
+    fn a_copy_that_waits_says_how_far_the_worker_is_and_each_commit_is_news() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        begins(root, "a");
+        let mut ours = copy(root, "a");
+        assert!(ours.now().2.contains("has committed nothing yet"));
+        for number in 1..4 {
+            commits(root, "a", "value", number, false);
+            let before = Instant::now();
+            std::thread::sleep(Duration::from_millis(20));
+            let (found, ready, _) = ours.now();
+            assert_eq!((found.as_deref(), ready), (Some("value"), false));
+            assert!(ours.following.still() < before.elapsed(), "block {number} is nothing new");
+            let (.., reason) = ours.now();
+            assert!(reason.contains(&format!("has committed {number} times")), "{reason}");
+        }
+        commits(root, "a", "value", 4, true);
+        assert!(ours.now().1, "history is applied");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a worker says about itself.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -51,36 +52,50 @@ impl Health {
     /// # Errors
     /// A log that cannot be read.
     pub fn look(&self, task: &StreamTask, sources: &[SourceSpec], log: &mut dyn Log) -> Result<(), RunError> {
-        let mut text = String::new();
-        let seconds = task.arrived().unwrap_or(0) as f64 / 1e6;
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "# TYPE fec_applied_time_seconds gauge\nfec_applied_time_seconds {seconds}");
-        text.push_str("# TYPE fec_records_total counter\n");
-        let mut applied = 0;
-        for (source, counts) in task.counters() {
-            for (outcome, count) in outcomes(counts) {
-                applied += count;
-                let _ = writeln!(text, "fec_records_total{{source=\"{source}\",outcome=\"{outcome}\"}} {count}");
-            }
-        }
-        let mut waiting = 0;
-        text.push_str("# TYPE fec_lag_records gauge\n");
+        let mut lags = Vec::new();
         for (_, source) in streams(sources) {
             for index in 0..log.partitions(&source.topic)?.unwrap_or(0) {
                 let partition = PartitionId::new(source.topic.as_str(), index);
                 let lag = log.end(&partition)?.next - task.cut().mark(&partition).next;
-                waiting += lag;
-                let name = &source.name;
-                let _ = writeln!(text, "fec_lag_records{{source=\"{name}\",partition=\"{index}\"}} {lag}");
+                lags.push((source.name.as_str(), index, lag));
             }
         }
+        let mut text = self.counted(task.arrived(), &task.counters(), &lags);
         if let Some(freshness) = self.freshness.get() {
             text.push_str(&freshness.lines(task.cut()));
         }
-        self.applied.store(applied, Ordering::Relaxed);
-        self.waiting.store(u64::try_from(waiting).unwrap_or(0), Ordering::Relaxed);
         *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = text;
         Ok(())
+    }
+
+    /// Takes in how many records are applied and wait, and tells it in lines for `/metrics`: the greatest arrival, what
+    /// became of the records of each source, and how many of each partition wait.
+    fn counted(
+        &self,
+        arrived: Option<i64>,
+        counters: &BTreeMap<String, Counters>,
+        lags: &[(&str, u32, i64)],
+    ) -> String {
+        let mut text = String::new();
+        let seconds = arrived.unwrap_or(0) as f64 / 1e6;
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "# TYPE fec_applied_time_seconds gauge\nfec_applied_time_seconds {seconds}");
+        text.push_str("# TYPE fec_records_total counter\n");
+        let mut applied = 0;
+        for (source, counts) in counters {
+            for (outcome, count) in outcomes(*counts) {
+                applied += count;
+                let _ = writeln!(text, "fec_records_total{{source=\"{source}\",outcome=\"{outcome}\"}} {count}");
+            }
+        }
+        text.push_str("# TYPE fec_lag_records gauge\n");
+        for (source, index, lag) in lags {
+            let _ = writeln!(text, "fec_lag_records{{source=\"{source}\",partition=\"{index}\"}} {lag}");
+        }
+        let waiting: i64 = lags.iter().map(|(.., lag)| *lag).sum();
+        self.applied.store(applied, Ordering::Relaxed);
+        self.waiting.store(u64::try_from(waiting).unwrap_or(0), Ordering::Relaxed);
+        text
     }
 }
 
@@ -135,6 +150,28 @@ mod tests {
         assert_eq!(told(7, 5), (false, wanted.to_owned()));
         health.set_ready();
         assert_eq!(health.ready(), (true, json!({ "ready": true })));
+    }
+
+    #[test]
+    fn what_is_told_is_what_is_counted() {
+        let health = Health::default();
+        let counts = Counters { accepted: 1, late: 2, ahead: 3, repeated: 4, malformed: 5 };
+        let counters = BTreeMap::from([("sales".to_owned(), counts)]);
+        let told = health.counted(Some(2_500_000), &counters, &[("sales", 0, 7), ("sales", 1, 8)]);
+        let wanted = "# TYPE fec_applied_time_seconds gauge\n\
+                      fec_applied_time_seconds 2.5\n\
+                      # TYPE fec_records_total counter\n\
+                      fec_records_total{source=\"sales\",outcome=\"accepted\"} 1\n\
+                      fec_records_total{source=\"sales\",outcome=\"late\"} 2\n\
+                      fec_records_total{source=\"sales\",outcome=\"ahead\"} 3\n\
+                      fec_records_total{source=\"sales\",outcome=\"repeated\"} 4\n\
+                      fec_records_total{source=\"sales\",outcome=\"malformed\"} 5\n\
+                      # TYPE fec_lag_records gauge\n\
+                      fec_lag_records{source=\"sales\",partition=\"0\"} 7\n\
+                      fec_lag_records{source=\"sales\",partition=\"1\"} 8\n";
+        assert_eq!(told, wanted);
+        let (_, body) = health.ready();
+        assert_eq!(body["reason"], "history is being applied: 15 records so far, and at least 15 to come");
     }
 
     #[test]
