@@ -62,6 +62,8 @@ pub(crate) struct Checker<'a> {
     pub routes: HashMap<(String, String), Symbol>,
     /// Jobs already checked.
     pub checked: HashSet<DeclId>,
+    /// The operators of each view, with those of the views that it reads.
+    pub view_operators: HashMap<Symbol, usize>,
     pub next_var: VarId,
     /// How deep the expression in hand is nested.
     pub depth: u32,
@@ -87,6 +89,7 @@ impl Checker<'_> {
             given_params: HashMap::new(),
             routes: HashMap::new(),
             checked: HashSet::new(),
+            view_operators: HashMap::new(),
             next_var: 0,
             depth: 0,
         }

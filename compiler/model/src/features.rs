@@ -16,6 +16,10 @@ use crate::relation::{Relation, RelationOp};
 use crate::scope::{Place, Scope};
 use crate::types::{Boundedness, Column, Columns, Kind, Record, Type};
 
+/// A view with more operators is refused: views stand in full wherever they are read, so that views that read views twice
+/// could grow without end.
+const MOST_OPERATORS: usize = 100_000;
+
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
@@ -72,6 +76,19 @@ impl<'a> Checker<'a> {
             }
             piped.relation.ty.key = key.iter().map(|name| name.text).collect();
         }
+        let operators = self.operators(&piped.relation);
+        if operators > MOST_OPERATORS {
+            let message = format!(
+                "`{}` has more than {MOST_OPERATORS} operators, with those of the views that it reads",
+                decl.name.text
+            );
+            let found = Diagnostic::error(codes::E0107, decl.name.span, message);
+            self.report(
+                found.help("a view stands in full wherever it is read: read once what several of its parts need"),
+            );
+            piped = Piped::wrong(decl.name.span);
+        }
+        self.view_operators.insert(path, operators.min(MOST_OPERATORS));
         // The key of a stream is that of its log, and makes no table of a view.
         let streams = piped.events || self.is_of_streams(&piped.relation);
         let is_read_by_key = !key.is_empty() || !streams && !piped.relation.ty.key.is_empty();
@@ -89,6 +106,14 @@ impl<'a> Checker<'a> {
         };
         self.model.views.push(View { name: path, relation: piped.relation, kept, span: decl.name.span });
         Known::View(Rc::new(info))
+    }
+
+    /// The number of operators of a relation, with those of the views that it reads.
+    fn operators(&self, relation: &Relation) -> usize {
+        match &relation.op {
+            RelationOp::View(name) => self.view_operators.get(name).copied().unwrap_or(1),
+            op => op.inputs().iter().fold(1, |sum, input| self.operators(input).saturating_add(sum)),
+        }
     }
 
     /// Whether rows come out of streams, though they may end.

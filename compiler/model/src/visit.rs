@@ -85,6 +85,18 @@ impl Expr {
         found
     }
 
+    /// Whether it has at most `most` parts, itself among them.
+    pub(crate) fn has_at_most(&self, most: usize) -> bool {
+        let mut left = most;
+        !self.any(&mut |_| match left.checked_sub(1) {
+            Some(less) => {
+                left = less;
+                false
+            }
+            None => true,
+        })
+    }
+
     /// Moves every variable by `by`: the copy of a function's body at one of its calls.
     pub(crate) fn shift_vars(&mut self, by: VarId) {
         match &mut self.kind {

@@ -149,3 +149,18 @@ fn long_chains_of_declarations_need_no_deep_stack() {
     }
     assert_eq!(messages("a.asol", &text), Vec::<String>::new());
 }
+
+#[test]
+fn what_stands_in_full_wherever_it_is_read_does_not_grow_without_end() {
+    let head = "solution s { version: \"1.0.0\" }\ntype P { id: string, n: int, at: timestamp }\nsource v0: stream<P> { topic: \"p\", time: at }\nsource w0: table<{ id: string, n: int }> key id { file: \"w.csv\" }\nfunc f0(a: int) -> int = a + 1\n";
+    let twice = |form: &dyn Fn(u32) -> String| head.to_owned() + &(1..60).map(form).collect::<String>();
+    let functions = twice(&|i| format!("func f{i}(a: int) -> int = f{}(a) - f{}(a)\n", i - 1, i - 1));
+    let found = messages("a.asol", &functions);
+    assert_eq!(found, ["error[E0107] 18:6: `f13` has more than 50000 parts, with those of what it calls"]);
+    for source in ["v", "w"] {
+        let views = twice(&|i| format!("view {source}{i} = {source}{} |> union {source}{}\n", i - 1, i - 1));
+        let found = messages("a.asol", &views);
+        let said = format!("`{source}16` has more than 100000 operators, with those of the views that it reads");
+        assert_eq!(found, [format!("error[E0107] 21:6: {said}")]);
+    }
+}

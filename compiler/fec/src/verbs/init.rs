@@ -37,8 +37,14 @@ pub fn run(args: &Init, format: Format) -> Result<(), Failure> {
         Format::Json => line(json!({ "files": files })),
         Format::Human => {
             let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-            let folder = folder.display();
+            let folder = quoted(&folder.display().to_string());
             line(format!("wrote {}\nnext: fec test {folder}\n      fec run {folder}", files.join(" and ")))
         }
     }
+}
+
+/// A path as it is typed into a shell.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }

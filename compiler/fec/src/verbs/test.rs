@@ -34,6 +34,11 @@ pub fn run(args: &Test, format: Format) -> Result<(), Failure> {
     });
     ran.map_err(local)?;
     printed?;
+    if let Some(only) = &args.only
+        && told.is_empty()
+    {
+        return Err(Failure::usage(format!("the name of no test contains `{only}`")));
+    }
     line(told.summary())?;
     if told.is_wrong() { Err(Failure::silent(WRONG)) } else { Ok(()) }
 }
@@ -93,6 +98,10 @@ impl Told {
                 format!("{status}  {} [{}]{reason}", outcome.test, outcome.plane)
             }
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.passed + self.failed + self.skipped == 0
     }
 
     fn summary(&self) -> String {
