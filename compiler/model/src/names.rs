@@ -404,7 +404,7 @@ impl<'a> Checker<'a> {
         let mut enums: Vec<&Symbol> =
             self.members.iter().filter(|(_, m)| m.contains_key(name)).map(|(e, _)| e).collect();
         enums.sort_unstable();
-        if let Some(foreign) = foreign::value(name) {
+        if let (Some(foreign), true) = (foreign::value(name), enums.is_empty()) {
             return self.report(foreign.mends(found, span));
         }
         let found = match (near, enums.as_slice()) {

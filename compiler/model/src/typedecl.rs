@@ -165,14 +165,13 @@ impl<'a> Checker<'a> {
 
     fn declared_type(&mut self, name: &ast::Name, engine: Option<Symbol>) -> Kind {
         let Some(id) = self.resolve(engine, &name.text) else {
-            let mut known: Vec<&str> = BUILTIN.to_vec();
-            known.extend(self.model.types.keys().map(Symbol::as_str));
-            known.extend(self.model.enums.keys().map(Symbol::as_str));
+            let declared = self.model.types.keys().chain(self.model.enums.keys()).map(Symbol::as_str);
             let mut found =
                 Diagnostic::error(codes::E0204, name.span, format!("there is no type called `{}`", name.text));
-            if let Some(foreign) = foreign::ty(&name.text) {
+            let near = closest(&name.text, declared);
+            if let (Some(foreign), None) = (foreign::ty(&name.text), near) {
                 found = foreign.mends(found, name.span);
-            } else if let Some(near) = closest(&name.text, known) {
+            } else if let Some(near) = near.or_else(|| closest(&name.text, BUILTIN.iter().copied())) {
                 found = found.fix(format!("write `{near}`"), name.span, near);
             }
             self.report(found);

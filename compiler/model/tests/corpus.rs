@@ -98,6 +98,61 @@ fn good_programs_get_no_message() {
     }
 }
 
+/// What the parser knows of other languages are names here, wherever a name may stand.
+#[test]
+fn words_of_other_languages_are_names() {
+    const PROGRAM: &str = "solution s { version: \"1.0.0\" }
+type Row { WORD: int, k: string, at: timestamp }
+enum E { WORD, other }
+source rows: stream<Row> { time: at, key: k }
+sink out: stream<{ k: string, WORD: int }> {}
+features f by k from rows { WORD = sum(WORD) where WORD > 1 over 1h }
+features g by WORD from rows |> where k != \"a\" { n = count() over 1h }
+func h(WORD: int) -> int = if WORD > 1 then WORD else -WORD
+func i(e: E) -> int = match e { WORD -> 1, other -> 2 }
+rules r(WORD: int) -> string first {
+  WORD > 1 and WORD in [1, WORD] -> \"a\"
+  WORD == 5 or not (WORD > 2) -> \"{WORD}\"
+  else -> \"b\"
+}
+stream a { emit rows |> where WORD > 1 |> select k, WORD to out }
+stream b {
+  WORD = rows |> with f as seen_before |> select k, WORD = seen_before.WORD
+  emit WORD to out
+}
+job c {
+  WORD = rows |> group by WORD { k = min(k), n = max(WORD) } |> sort by WORD desc, n |> select k, WORD
+  emit WORD to out
+}
+service d(WORD: int) -> { WORD: int } {
+  next_one = WORD + 1
+  return { WORD: next_one }
+}
+test \"t\" {
+  given rows [{ WORD: 1, k: \"a\", at: 2026-01-01T00:00:00Z }]
+  expect h(WORD: 1) == -1
+}
+";
+    let sources = [include_str!("../../syntax/src/foreign.rs"), include_str!("../../syntax/src/parser/behind.rs")];
+    let mut words: Vec<&str> = sources.iter().flat_map(|source| source.split('"').skip(1).step_by(2)).collect();
+    let is_name = |word: &str| {
+        let lexed = fec_syntax::lex(fec_diagnostics::FileId(0), word);
+        lexed.tokens.len() == 2 && lexed.tokens.first().is_some_and(|token| token.kind == fec_syntax::Kind::Ident)
+    };
+    words.retain(|word| is_name(word));
+    words.sort_unstable();
+    words.dedup();
+    assert!(words.len() > 150, "only {} words", words.len());
+    let mut wrong = Vec::new();
+    for word in words {
+        let found = messages("a.asol", &PROGRAM.replace("WORD", word));
+        if !found.is_empty() {
+            wrong.push(format!("{word}\n  {}", found.join("\n  ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn constructs_of_later_versions_are_named_as_such() {
     for path in programs(&corpus().join("later")) {

@@ -170,6 +170,7 @@ pub fn value(word: &str) -> Option<Foreign> {
         "None" | "nil" | "NULL" | "Null" | "undefined" | "none" => Named("null"),
         "True" | "TRUE" => Named("true"),
         "False" | "FALSE" => Named("false"),
+        "default" | "otherwise" => Written("all other cases are `else -> …`"),
         "switch" => Written("a choice is `if … then … else …`, or `match x { a -> … else -> … }`"),
         "CURRENT_TIMESTAMP" | "current_timestamp" => Named("now"),
         _ => return None,

@@ -38,9 +38,12 @@ impl Parser<'_> {
 
     /// Whether a query or a `case` of SQL begins here; it is reported then, and read over.
     pub fn foreign_query(&mut self) -> bool {
+        // Each of these words may be a name, too: what follows tells.
         let (word, next) = (self.ident(), self.word_at(1));
         let is = |ours: &[&str]| ours.contains(&word) && next.column == super::WITHIN_LINE;
-        if is(&["select", "SELECT"]) && matches!(next.kind, Kind::Ident | Kind::Star) {
+        let is_column = next.kind == Kind::Star || (next.kind == Kind::Ident && !CLAUSES.contains(&self.ident_at(1)));
+        let goes_on = self.kind_at(2) == Kind::Comma || matches!(self.ident_at(2), "from" | "FROM");
+        if is(&["select", "SELECT"]) && is_column && goes_on {
             let found = Diagnostic::error(codes::E0101, self.span(), "a query begins with its rows");
             self.report(found.help("as in `payments |> where amount > 100 |> select id, amount`"));
             self.skip_item(false, true);
@@ -54,7 +57,8 @@ impl Parser<'_> {
             self.bump();
             return true;
         }
-        if is(&["case", "CASE"]) && next.kind == Kind::Ident {
+        let is_when = |ahead: usize| matches!(self.ident_at(ahead), "when" | "WHEN");
+        if is(&["case", "CASE"]) && (is_when(1) || (is_when(2) && is_column)) {
             let found = Diagnostic::error(codes::E0101, self.span(), format!("there is no `{word}`"));
             self.report(found.help("a choice is `if … then … else …`, or `match x { a -> … else -> … }`"));
             while self.kind() != Kind::End && !self.line_ended() {
@@ -72,7 +76,7 @@ impl Parser<'_> {
     pub fn foreign_not(&mut self) -> bool {
         let found = self.ident() == "NOT" && !matches!(self.kind_at(1), Kind::Assign | Kind::Colon | Kind::Dot);
         let operand = matches!(self.kind_at(1), Kind::Ident | Kind::LeftParen | Kind::True | Kind::False);
-        if !found || !operand || self.word_at(1).column != super::WITHIN_LINE {
+        if !found || !operand || CLAUSES.contains(&self.ident_at(1)) || self.word_at(1).column != super::WITHIN_LINE {
             return false;
         }
         let told = Diagnostic::error(codes::E0101, self.span(), "`NOT` is written `not` here");
@@ -154,6 +158,28 @@ impl Parser<'_> {
         Expr { kind: ExprKind::Error, span: self.since(value.span) }
     }
 }
+
+/// Words that may follow a name.
+const CLAUSES: &[&str] = &[
+    "to",
+    "on",
+    "as",
+    "by",
+    "from",
+    "within",
+    "where",
+    "over",
+    "every",
+    "when",
+    "per",
+    "rank",
+    "with",
+    "asc",
+    "desc",
+    "returns",
+    "including",
+    "window",
+];
 
 fn is_number(value: &Expr) -> bool {
     use crate::ast::Literal::{Int, Number};

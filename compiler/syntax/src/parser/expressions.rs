@@ -508,19 +508,13 @@ impl Parser<'_> {
     }
 
     fn pattern(&mut self) -> Pattern {
-        if self.ident() == "case" && self.kind_at(1) != Kind::Arrow && self.kind_at(1) != Kind::Comma {
+        let next = self.kind_at(1);
+        if self.ident() == "case" && (next == Kind::Ident || next.is_literal()) && self.same_line(1) {
             let span = self.span();
             let found = Diagnostic::error(codes::E0101, span, "a case is its pattern alone");
             self.report(found.fix("remove it", span.to(self.span_at(1).before()), ""));
             self.mended = true;
             self.bump();
-        }
-        if matches!(self.ident(), "default" | "otherwise") && self.kind_at(1) == Kind::Arrow {
-            let (word, span) = (self.ident(), self.span());
-            let found = Diagnostic::error(codes::E0101, span, format!("`{word}` is written `else` here"));
-            self.report(found.fix("write `else`", span, "else"));
-            self.mended = true;
-            return Pattern { kind: PatternKind::Any, span: self.bump() };
         }
         if self.ident() == "_" {
             return Pattern { kind: PatternKind::Any, span: self.bump() };

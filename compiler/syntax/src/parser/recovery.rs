@@ -103,7 +103,8 @@ impl Parser<'_> {
         }
     }
 
-    fn same_line(&self, ahead: usize) -> bool {
+    /// Whether the word so far ahead is not the first of its line.
+    pub fn same_line(&self, ahead: usize) -> bool {
         self.word_at(ahead).column == super::WITHIN_LINE
     }
 
