@@ -1,7 +1,10 @@
 //! A job as workflows.
 
-use fec_diagnostics::Span;
+use std::collections::BTreeMap;
+
 use fec_ir::ir::FlowPlan;
+use fec_model::Symbol;
+use fec_model::types::Kind;
 use fec_objects::meta::{placed, selector, unit_labels, unit_metadata};
 use fec_objects::pod::{
     Container, DATA, SCRATCH, Size, Variable, container_security, mounts, pod_security, resources, volumes,
@@ -40,7 +43,7 @@ pub fn template(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Res
     let spec = WorkflowSpec {
         entrypoint: Some(MAIN.to_owned()),
         on_exit: Some(EXIT.to_owned()),
-        arguments: Some(Arguments { parameters: declared(job) }),
+        arguments: Some(Arguments { parameters: declared(deployment, job) }),
         service_account_name: Some(account::name(deployment)),
         active_deadline_seconds: timeout.map(|micros| At::new(job.span, micros.div_ceil(SECOND).max(1))),
         synchronization: Some(Synchronization { mutexes: vec![Mutex { name: names::of_unit(unit) }] }),
@@ -97,26 +100,53 @@ pub fn once(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Object<
     metadata.name = Some(At::new(unit.span, name));
     let spec = WorkflowSpec {
         workflow_template_ref: Some(TemplateRef { name: names::of_unit(unit) }),
-        arguments: Some(Arguments { parameters: declared(job) }),
+        arguments: Some(Arguments { parameters: declared(deployment, job) }),
         ..WorkflowSpec::default()
     };
     Object { api_version: API, kind: "Workflow", metadata, spec }
 }
 
 /// The parameters of a job's workflows: `now` and its own, all with nothing as their value, which is their default.
-fn declared(job: &FlowPlan) -> Vec<At<Parameter>> {
-    let text = "the instant up to which events count, RFC 3339; nothing: just after the last one that is there";
-    let one = |span: Span, name: String, description: String| {
-        let parameter =
-            Parameter { name, description: Some(description), value: Some(String::new()), ..Parameter::default() };
-        At::new(span, parameter)
+fn declared(deployment: &Deployment<'_>, job: &FlowPlan) -> Vec<At<Parameter>> {
+    let now = "the instant up to which events count, RFC 3339; nothing: just after the last one that is there";
+    let own = job.params.iter().map(|(column, _)| {
+        let wanted = wanted(&deployment.ir.enums, &column.ty.kind);
+        format!("`{}` of the job, {wanted}; nothing: as the job says", column.name)
+    });
+    let texts = std::iter::once(now.to_owned()).chain(own);
+    let one = |(name, text): (String, String)| {
+        let parameter = Parameter { name, description: Some(text), value: Some(String::new()), ..Parameter::default() };
+        At::new(job.span, parameter)
     };
-    let mut list = vec![one(job.span, NOW.to_owned(), text.to_owned())];
-    for (column, _) in &job.params {
-        let text = format!("`{}` of the job; nothing: as the job says", column.name);
-        list.push(one(job.span, parameter(&column.name), text));
-    }
-    list
+    parameters(job).into_iter().zip(texts).map(one).collect()
+}
+
+/// What a parameter of a type is written as.
+fn wanted(enums: &BTreeMap<Symbol, Vec<Symbol>>, kind: &Kind) -> String {
+    let text = match kind {
+        Kind::Error | Kind::Null | Kind::Bool => "`true` or `false`",
+        Kind::Int => "a whole number",
+        Kind::Float => "a number",
+        Kind::Decimal { scale, .. } => return format!("a number with at most {scale} digits after the point"),
+        Kind::String => "a text",
+        Kind::Bytes => "bytes in base64",
+        Kind::Date => "a date as in 2026-01-31",
+        Kind::Timestamp => "an instant, RFC 3339",
+        Kind::Duration => "microseconds",
+        Kind::Enum(name) => {
+            let members = enums.get(name).into_iter().flatten().map(|member| format!("`{member}`"));
+            return format!("one of {}", members.collect::<Vec<_>>().join(", "));
+        }
+        Kind::List(_) => "a list in JSON",
+        Kind::Record(_) => "a record in JSON",
+    };
+    text.to_owned()
+}
+
+/// The names of the parameters of a job's workflows, in order.
+fn parameters(job: &FlowPlan) -> Vec<String> {
+    let own = job.params.iter().map(|(column, _)| parameter(&column.name));
+    std::iter::once(NOW.to_owned()).chain(own).collect()
 }
 
 /// The name of a job's parameter in a workflow.
@@ -127,20 +157,17 @@ fn parameter(declared: &str) -> String {
 
 /// Parameters without values, as a template takes them.
 fn taken(job: &FlowPlan) -> Arguments {
-    let without = declared(job)
-        .into_iter()
-        .map(|parameter| At::new(parameter.span, Parameter { name: parameter.value.name, ..Parameter::default() }));
-    Arguments { parameters: without.collect() }
+    let without = |name| At::new(job.span, Parameter { name, ..Parameter::default() });
+    Arguments { parameters: parameters(job).into_iter().map(without).collect() }
 }
 
 /// Parameters with the values that the template around has.
 fn passed(job: &FlowPlan) -> Arguments {
-    let with = declared(job).into_iter().map(|parameter| {
-        let name = parameter.value.name;
+    let with = |name: String| {
         let value = Some(format!("{{{{inputs.parameters.{name}}}}}"));
-        At::new(parameter.span, Parameter { name, value, ..Parameter::default() })
-    });
-    Arguments { parameters: with.collect() }
+        At::new(job.span, Parameter { name, value, ..Parameter::default() })
+    };
+    Arguments { parameters: parameters(job).into_iter().map(with).collect() }
 }
 
 fn dag(job: &FlowPlan, steps: &[Step]) -> Template {

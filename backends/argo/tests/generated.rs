@@ -129,3 +129,30 @@ fn a_job_may_be_called_as_a_file_that_is_there_in_any_case() {
     assert_eq!((paths.len(), distinct.len()), (8, 8), "{paths:?}");
     assert!(paths.contains(&"argo/x-account.yaml".to_owned()), "{paths:?}");
 }
+
+#[test]
+fn a_parameter_says_what_it_is_written_as() {
+    let text = "solution s { version: \"1\" }\nenum Mood { on, off }\n\
+        source e: stream<{ id: string, at: timestamp }> { time: at }\nsink a: rows<{ id: string, n: int }> {}\n\
+        job j(wait: duration = 90s, mood: Mood? = null, share: decimal(5, 3) = 0.5, now_: list<int> = [1]) {\n  \
+        emit e |> select id, n = length(now_) + (if wait > 1s and mood == null and share > 0 then 1 else 2) to a\n}\n";
+    let documents = documents(&compiled(text, None), None);
+    for path in ["argo/j.yaml", "argo/j.run.yaml"] {
+        let (_, document) = documents.iter().find(|(found, _)| found == path).unwrap();
+        let told: Vec<&str> = document
+            .at(&["spec", "arguments", "parameters"])
+            .unwrap()
+            .items()
+            .iter()
+            .skip(1)
+            .filter_map(|parameter| parameter.get("description").and_then(Node::text))
+            .collect();
+        let wanted = [
+            "`wait` of the job, microseconds; nothing: as the job says",
+            "`mood` of the job, one of `on`, `off`; nothing: as the job says",
+            "`share` of the job, a number with at most 3 digits after the point; nothing: as the job says",
+            "`now_` of the job, a list in JSON; nothing: as the job says",
+        ];
+        assert_eq!(told, wanted, "{path}");
+    }
+}

@@ -19,6 +19,19 @@ use fec_stream::{Wired, feature_function};
 use crate::relations::{self, Page};
 use crate::statements;
 
+/// Crates that the entry point names, beside which no module may be called so.
+const CRATES: [&str; 10] = [
+    "alloc",
+    "core",
+    "flow_core",
+    "flow_launch",
+    "flow_operators",
+    "flow_parquet",
+    "flow_serve",
+    "flow_store",
+    "flow_task",
+    "std",
+];
 /// The module of views.
 const VIEWS: &str = "views";
 
@@ -43,7 +56,8 @@ pub(crate) fn files(
         RustFile::new("The expressions of the service, each as a function over its cells.").public().enums(&ir.enums);
     let header = "The operators of relations in requests, wired anew for each.";
     let mut wired = Wired::new(ir, sources, shared, header).public();
-    let mut modules = Names::with(["main", relations::MODULE, "rules", "service", VIEWS].map(str::to_owned));
+    let taken = ["main", relations::MODULE, "rules", "service", VIEWS, shared].into_iter().chain(CRATES);
+    let mut modules = Names::with(taken.map(str::to_owned));
     let mut files = Vec::new();
     let mut named = Vec::new();
     for plan in &plans {

@@ -35,10 +35,11 @@ fn printed(path: &str) -> Vec<(String, String)> {
     files.collect()
 }
 
-const SOLUTIONS: [&str; 5] = [
+const SOLUTIONS: [&str; 6] = [
     "examples/fraud/fraud.asol",
     "tests/solutions/decisions/decisions.asol",
     "tests/solutions/flights/flights.asol",
+    "tests/solutions/kinds/kinds.asol",
     "tests/solutions/offers/offers.asol",
     "tests/solutions/returns/returns.asol",
 ];

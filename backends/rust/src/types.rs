@@ -9,9 +9,30 @@ use crate::code::Code;
 use crate::ident::{Names, screaming, snake};
 use crate::layout::Layout;
 
-/// Modules that generated files have, or name, themselves.
-const MODULES: [&str; 9] =
-    ["decimal", "enums", "features", "relations", "rules", "schemas", "sinks", "sources", "views"];
+/// Modules, crates and types that generated files have, or name, themselves.
+const MODULES: [&str; 21] = [
+    "alloc",
+    "bool",
+    "char",
+    "core",
+    "decimal",
+    "enums",
+    "f64",
+    "features",
+    "flow_core",
+    "i128",
+    "i64",
+    "relations",
+    "rules",
+    "schemas",
+    "sinks",
+    "sources",
+    "std",
+    "str",
+    "u8",
+    "usize",
+    "views",
+];
 
 /// The modules that hold the constants of enumerations: no two have one name, whatever letters are small in the
 /// enumerations' own.
@@ -98,10 +119,10 @@ mod tests {
 
     #[test]
     fn no_two_enumerations_have_one_module() {
-        let names = ["A", "AB", "A_", "Ab", "Ab2", "Rules", "Verdict"];
+        let names = ["A", "AB", "A_", "Ab", "Ab2", "Rules", "Str", "Verdict"];
         let modules = Modules::of(&names.iter().map(|name| (Symbol::from(*name), Vec::new())).collect());
         let given = names.map(|name| modules.get(name));
-        assert_eq!(given, ["a", "ab", "a_2", "ab_2", "ab2", "rules_members", "verdict"]);
+        assert_eq!(given, ["a", "ab", "a_2", "ab_2", "ab2", "rules_members", "str_members", "verdict"]);
         assert_eq!(Modules::default().get("Verdict"), "verdict");
     }
 }

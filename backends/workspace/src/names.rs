@@ -2,8 +2,37 @@
 
 use crate::{LOCK, lock};
 
-/// Names that a package may not have, or that would hide what every crate sees.
-const RESERVED: [&str; 8] = ["alloc", "build", "core", "proc-macro", "runtime", "std", "target", "test"];
+/// Names that a package may not have, or that would hide what every crate sees: types of Rust, modules of generated crates.
+const RESERVED: [&str; 28] = [
+    "alloc",
+    "bool",
+    "build",
+    "char",
+    "core",
+    "enums",
+    "f64",
+    "features",
+    "i128",
+    "i64",
+    "main",
+    "proc-macro",
+    "relations",
+    "rules",
+    "runtime",
+    "schemas",
+    "service",
+    "sinks",
+    "solution",
+    "sources",
+    "std",
+    "str",
+    "target",
+    "test",
+    "u32",
+    "u8",
+    "usize",
+    "views",
+];
 
 /// A package's name from a plain one: itself, or with a number where another package of the workspace has it, or cargo or
 /// Rust a use for it. `taken` are those that were given before.

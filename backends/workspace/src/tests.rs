@@ -40,6 +40,10 @@ fn a_name_that_somebody_has_gets_a_number() {
     assert_eq!(package_name("serde_json", &[]), "serde_json-2");
     assert_eq!(package_name("test", &[]), "test-2");
     assert_eq!(package_name("type", &[]), "type-2");
+    // Beside the modules of a process, and where its types are named.
+    assert_eq!(package_name("rules", &[]), "rules-2");
+    assert_eq!(package_name("features", &[]), "features-2");
+    assert_eq!(package_name("i64", &[]), "i64-2");
     assert_eq!(package_name("a", &["a".to_owned(), "a-2".to_owned()]), "a-3");
 }
 
