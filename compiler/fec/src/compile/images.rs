@@ -181,17 +181,12 @@ fn at_rest(deployment: &Deployment<'_>, root: &Path) -> Result<BTreeMap<String, 
 fn collect(root: &Path, path: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> Result<(), Failure> {
     let whole = root.join(path);
     let refused = |error: std::io::Error| Failure::environment(format!("cannot read `{}`: {error}", whole.display()));
-    if whole.is_dir() {
-        for entry in fs::read_dir(&whole).map_err(refused)? {
-            let name = entry.map_err(refused)?.file_name();
-            if !name.to_string_lossy().starts_with('.') && whole.join(&name).is_file() {
-                collect(root, &path.join(name), files)?;
-            }
-        }
+    if !whole.exists() {
         return Ok(());
     }
-    if whole.exists() {
-        let bytes = fs::read(&whole).map_err(refused)?;
+    for file in flow_formats::file::within(&whole).map_err(Failure::environment)? {
+        let bytes = fs::read(&file).map_err(refused)?;
+        let path = path.join(file.strip_prefix(&whole).unwrap_or(Path::new("")));
         let parts = path.components().filter(|part| matches!(part, Component::Normal(_)));
         let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
         files.insert(parts.join("/"), bytes);

@@ -1,4 +1,4 @@
-//! Files as raw records: one file, or all files of a folder in the order of their names.
+//! Files as raw records: one file, or all files of a folder in the order of their paths.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -71,6 +71,7 @@ pub type OpenParquet = fn(&Path) -> Result<Box<dyn Records>, FormatError>;
 pub struct Reader {
     files: VecDeque<PathBuf>,
     format: Option<Format>,
+    unnamed: Format,
     limit: usize,
     next_row: i64,
     open: Option<OpenFile>,
@@ -91,29 +92,46 @@ enum Content {
     Parquet(Box<dyn Records>),
 }
 
-/// Opens a file, or a folder for all files inside in the order of their names (hidden ones left out). `format` is that of
-/// all files; without it a file's name tells, and a name that does not tell means JSON lines. At most `limit` records
-/// are handed out at a time.
+/// Opens a file, or a folder for all files that are [`within`] it. `format` is that of all files; without it a file's name
+/// tells, and a name that does not tell means JSON lines, unless [`Reader::unnamed`] says otherwise. At most `limit`
+/// records are handed out at a time.
 ///
 /// # Errors
 ///
 /// If there is no such file or folder, or it may not be read.
 pub fn open(path: &Path, format: Option<Format>, limit: usize) -> Result<Reader, FormatError> {
+    let files = within(path)?.into();
+    let limit = limit.max(1);
+    Ok(Reader { files, format, unnamed: Format::Json, limit, next_row: 0, open: None, parquet: None })
+}
+
+/// A file itself, or all files in a folder and its subfolders in the order of their paths. What has a name that begins with
+/// `.` or `_` is left out: it is hidden, or a mark of whoever wrote the others. Links to folders are not followed.
+///
+/// # Errors
+///
+/// If there is no such file or folder, or it may not be read.
+pub fn within(path: &Path) -> Result<Vec<PathBuf>, FormatError> {
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    let mut files = Vec::new();
-    if metadata.is_dir() {
-        for entry in std::fs::read_dir(path).map_err(|error| unreadable(path, &error))? {
-            let entry = entry.map_err(|error| unreadable(path, &error))?;
-            let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if !hidden && entry.path().is_file() {
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let (mut files, mut folders) = (Vec::new(), vec![path.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
+            let entry = entry.map_err(|error| unreadable(&folder, &error))?;
+            if entry.file_name().to_string_lossy().starts_with(['.', '_']) {
+                continue;
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(entry.path());
+            } else if entry.path().is_file() {
                 files.push(entry.path());
             }
         }
-        files.sort();
-    } else {
-        files.push(path.to_owned());
     }
-    Ok(Reader { files: files.into(), format, limit: limit.max(1), next_row: 0, open: None, parquet: None })
+    files.sort();
+    Ok(files)
 }
 
 /// Reads records from memory, as from a file called `path`: what came through standard input.
@@ -123,7 +141,8 @@ pub fn open(path: &Path, format: Option<Format>, limit: usize) -> Result<Reader,
 /// If the bytes are no such file at all. Parquet is read from files only.
 pub fn read(path: &Path, bytes: Vec<u8>, format: Format, limit: usize) -> Result<Reader, FormatError> {
     let open = Some(OpenFile::text(path.to_owned(), bytes, format)?);
-    Ok(Reader { files: VecDeque::new(), format: Some(format), limit: limit.max(1), next_row: 0, open, parquet: None })
+    let (files, limit) = (VecDeque::new(), limit.max(1));
+    Ok(Reader { files, format: Some(format), unnamed: format, limit, next_row: 0, open, parquet: None })
 }
 
 /// A file or folder that cannot be read, in words.
@@ -223,9 +242,15 @@ impl Reader {
         Self { parquet: open, ..self }
     }
 
+    /// Reads files whose names do not tell their format as `format`.
+    #[must_use]
+    pub fn unnamed(self, format: Format) -> Self {
+        Self { unnamed: format, ..self }
+    }
+
     fn next_file(&mut self) -> Option<Result<OpenFile, FormatError>> {
         let path = self.files.pop_front()?;
-        let format = self.format.or_else(|| Format::of_path(&path)).unwrap_or(Format::Json);
+        let format = self.format.or_else(|| Format::of_path(&path)).unwrap_or(self.unnamed);
         Some(OpenFile::new(path, format, self.parquet))
     }
 }

@@ -43,6 +43,42 @@ fn a_folder_is_its_files_in_the_order_of_their_names() {
 }
 
 #[test]
+fn files_of_subfolders_are_read_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = [
+        "day=1/b.csv",
+        "day=1/a.csv",
+        "day=2/deep/c.jsonl",
+        "day=0.csv",
+        "day=1.csv",
+        "_marks/x.csv",
+        "day=1/_SUCCESS",
+    ];
+    for (name, number) in names.iter().zip(1..) {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let text = if name.ends_with("l") { format!("{{\"x\":{number}}}") } else { format!("x\n{number}\n") };
+        std::fs::write(path, text).unwrap();
+    }
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).unwrap();
+    let all = rows(folder.path(), None, 100);
+    assert_eq!(texts(&all), ["4", "2", "1", "5", "{\"x\":3}"].map(|text| text.to_owned()), "by path");
+    assert_eq!(all.iter().map(|rows| rows.first).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn what_a_name_does_not_tell_the_source_does() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("part-0"), "x\n1\n").unwrap();
+    std::fs::write(folder.path().join("part-1.json"), "{\"x\":2}\n").unwrap();
+    let read = |path: &Path| -> Vec<RawRows> {
+        opened(path, None, 9).unwrap().unnamed(Format::Csv).collect::<Result<_, _>>().unwrap()
+    };
+    assert_eq!(texts(&read(folder.path())), ["1", "{\"x\":2}"]);
+    assert_eq!(texts(&read(&folder.path().join("part-0"))), ["1"]);
+}
+
+#[test]
 fn csv_records_keep_their_bytes() {
     let text = "\u{feff}x,\"y, z\"\r\n\r\n1,\"a\nb\"\r2,\n\"3\"\"\"q,4";
     let all: Vec<RawRows> =

@@ -261,13 +261,8 @@ fn open(
     parquet: Option<OpenParquet>,
 ) -> Result<flow_formats::file::Reader, RunError> {
     // A file that says by its name what it is may be bound to any source.
-    let format = match Format::of_path(path) {
-        Some(_) => None,
-        None if path.is_dir() => None,
-        None => Some(source.format),
-    };
-    flow_formats::open(path, format, CHUNK)
-        .map(|reader| reader.parquet(parquet))
+    flow_formats::open(path, None, CHUNK)
+        .map(|reader| reader.unnamed(source.format).parquet(parquet))
         .map_err(|error| RunError::Environment(format!("source `{}`: {error}", source.name)))
 }
 
