@@ -54,7 +54,7 @@ fn written(log: &mut EmbeddedLog) -> Vec<(i64, bool, String)> {
 fn what_can_be_written_is_written_and_the_rest_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let (emitter, writer) = emitting("shop", [&sink()], folder.path()).unwrap();
-    let large = "x".repeat(2 << 20);
+    let large = "x".repeat(17 << 20);
     emitter.take(rows(&[Ok("a"), Err(Fault::Overflow), Ok("b")]), 3, 7);
     emitter.take(rows(&[Ok(&large), Ok("c")]), 0, 8);
     emitter.take(Vec::new(), 1, 9);
@@ -64,6 +64,17 @@ fn what_can_be_written_is_written_and_the_rest_is_counted() {
     let mut log = EmbeddedLog::open(folder.path(), Options::default()).unwrap();
     let row = |stamp, id: &str| (stamp, false, format!("{{\"id\":\"{id}\"}}"));
     assert_eq!(written(&mut log), [row(7, "a"), row(7, "b"), row(8, "c")]);
+}
+
+#[test]
+fn what_was_taken_before_the_stop_is_written_when_it_returns() {
+    let folder = tempfile::tempdir().unwrap();
+    let (emitter, writer) = emitting("shop", [&sink()], folder.path()).unwrap();
+    let large = "x".repeat(100 << 10);
+    (0..200).for_each(|now| emitter.take(rows(&[Ok(&large)]), 0, now));
+    writer.unwrap().stop().unwrap();
+    let mut log = EmbeddedLog::open(folder.path(), Options::default()).unwrap();
+    assert_eq!(written(&mut log).len(), 200);
 }
 
 #[test]
