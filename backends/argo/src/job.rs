@@ -1,6 +1,6 @@
 //! A job as workflows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fec_ir::ir::FlowPlan;
 use fec_model::Symbol;
@@ -78,7 +78,7 @@ pub fn schedule(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Opt
         ..Parameter::default()
     };
     let spec = CronSpec {
-        schedules: vec![cron],
+        schedules: vec![week(&cron)],
         timezone,
         concurrency_policy: "Forbid",
         starting_deadline_seconds: 3_600,
@@ -91,6 +91,42 @@ pub fn schedule(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan) -> Opt
         },
     };
     Some(Object { api_version: API, kind: "CronWorkflow", metadata: unit_metadata(deployment, unit), spec })
+}
+
+/// A schedule as Argo takes it, whose week ends on Saturday: a Sunday that is written as 7, or that a step comes to, is 0.
+fn week(cron: &str) -> String {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    match fields.as_slice() {
+        [before @ .., weekday] => {
+            let days: Vec<String> = weekday.split(',').map(weekdays).collect();
+            before.iter().map(|field| (*field).to_owned()).chain([days.join(",")]).collect::<Vec<_>>().join(" ")
+        }
+        [] => String::new(),
+    }
+}
+
+/// One part of a field of weekdays, day by day where it comes to 7. `*` alone stays: with it the day of the month decides.
+fn weekdays(part: &str) -> String {
+    const NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+    const SUNDAY: usize = 7;
+    let day = |text: &str| {
+        let named = NAMES.iter().position(|name| name.eq_ignore_ascii_case(text));
+        named.or_else(|| text.parse().ok())
+    };
+    let (range, step) = part.split_once('/').unwrap_or((part, "1"));
+    let ends = match range.split_once('-') {
+        Some((from, to)) => day(from).zip(day(to)),
+        None if range == "*" => Some((0, SUNDAY)),
+        None if part.contains('/') => day(range).zip(Some(SUNDAY)),
+        None => day(range).zip(day(range)),
+    };
+    match (ends, step.parse::<usize>()) {
+        (Some((from, SUNDAY)), Ok(step)) if step > 1 || (step == 1 && range != "*") => {
+            let days: BTreeSet<usize> = (from..=SUNDAY).step_by(step).map(|day| day % SUNDAY).collect();
+            days.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+        }
+        _ => part.to_owned(),
+    }
 }
 
 /// A workflow that runs a job once.
@@ -264,5 +300,29 @@ fn container(deployment: &Deployment<'_>, unit: &Unit, job: &FlowPlan, step: &st
         security_context: Some(container_security()),
         volume_mounts: Some(mounts()),
         ..Container::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::week;
+
+    #[test]
+    fn a_week_ends_on_saturday() {
+        for (declared, wanted) in [
+            ("0 2 * * *", "0 2 * * *"),
+            ("*/5 1-3 * jan mon-fri", "*/5 1-3 * jan mon-fri"),
+            ("0 2 * * 7", "0 2 * * 0"),
+            ("0  2 * * 1,7", "0 2 * * 1,0"),
+            ("0 2 * * 5-7", "0 2 * * 0,5,6"),
+            ("0 2 * * fri-7", "0 2 * * 0,5,6"),
+            ("0 2 * * 0-7", "0 2 * * 0,1,2,3,4,5,6"),
+            ("0 2 * * 1/2", "0 2 * * 0,1,3,5"),
+            ("0 2 * * */2", "0 2 * * 0,2,4,6"),
+            ("0 2 1 * */1", "0 2 1 * */1"),
+            ("0 2 * * 1-5/2", "0 2 * * 1-5/2"),
+        ] {
+            assert_eq!(week(declared), wanted, "{declared}");
+        }
     }
 }

@@ -54,7 +54,7 @@ impl Schedule {
             days: field(day, 1, 31, &[]).ok_or_else(wrong)?,
             months: field(month, 1, 12, &MONTHS).ok_or_else(wrong)?,
             weekdays,
-            either_day: !day.starts_with('*') && !weekday.starts_with('*'),
+            either_day: !is_open(day) && !is_open(weekday),
             every_hour: hour.starts_with('*'),
             zone: TimeZone::get(zone).map_err(|_| {
                 LocalError::Environment(format!(
@@ -118,6 +118,12 @@ impl Schedule {
             }
         }
     }
+}
+
+/// Whether a field asks for no value. One with steps does: `*/2` is every other day, and given as such.
+fn is_open(field: &str) -> bool {
+    let steps = field.split(',').filter_map(|item| item.strip_prefix('*'));
+    steps.map(|rest| rest.strip_prefix('/').unwrap_or("1")).any(|step| step.parse() == Ok(1))
 }
 
 /// The values of a field: `*`, `a`, `a-b`, each with `/n`, several with commas; names where the field has some.
@@ -220,6 +226,11 @@ mod tests {
         let expected = ["02-13", "02-20", "02-27", "03-06"].map(|day| format!("2026-{day}T00:00:00Z"));
         assert_eq!(found, expected);
         let found = times("0 0 * * fri", "UTC", "2026-02-07T00:00:00Z", 1);
+        assert_eq!(found, ["2026-02-13T00:00:00Z"]);
+        // Every tenth day is given; every day is not.
+        let found = times("0 0 */10 * fri", "UTC", "2026-02-07T00:00:00Z", 4);
+        assert_eq!(found, ["02-11", "02-13", "02-20", "02-21"].map(|day| format!("2026-{day}T00:00:00Z")));
+        let found = times("0 0 */1 * fri", "UTC", "2026-02-07T00:00:00Z", 1);
         assert_eq!(found, ["2026-02-13T00:00:00Z"]);
     }
 
