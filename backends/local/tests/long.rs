@@ -1,8 +1,9 @@
-//! Keys, rows and records of any length: nothing stops for one, and nothing is lost without a letter.
+//! Keys, rows, records and chains of views of any length: nothing stops for one, and nothing is lost without a letter.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is the test's failure")]
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use fec_diagnostics::FileId;
 use fec_ir::{lower, optimise};
@@ -31,13 +32,13 @@ sink seen_by: rows<{ n: int, count_: int, before: int }> {}
 fn lines_of(said: &[String], names: &[&str]) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("said.jsonl"), said.join("\n")).unwrap();
-    once(folder.path());
+    once(TEXTS, folder.path());
     let read = |name: &&str| std::fs::read_to_string(folder.path().join("out").join(name)).unwrap();
     names.iter().map(read).map(|text| text.lines().map(str::to_owned).collect()).collect()
 }
 
-fn once(folder: &Path) {
-    let parsed = fec_syntax::parse(FileId(0), TEXTS);
+fn once(text: &str, folder: &Path) {
+    let parsed = fec_syntax::parse(FileId(0), text);
     let (model, found) = check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
     assert!(parsed.diagnostics.iter().chain(&found).all(|one| !one.is_error()), "{:#?}", (parsed.diagnostics, found));
     let options = RunOptions {
@@ -48,6 +49,27 @@ fn once(folder: &Path) {
         out: Some(folder.join("out")),
     };
     run(&Arc::new(optimise(lower(model)).0), &options, &Arc::default(), &mut |_| {}).unwrap();
+}
+
+#[test]
+fn views_over_a_table_may_stand_on_each_other_in_a_long_chain() {
+    let mut text = r#"
+solution chain { version: "1.0.0" }
+source v0: table<{ id: string, n: int }> key id { file: "things.csv" }
+job j { emit v400 |> select id, n to left }
+sink left: rows<{ id: string, n: int }> {}
+"#
+    .to_owned();
+    for index in 1..=400 {
+        text.push_str(&format!("view v{index} = v{} |> where n != {index}\n", index - 1));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("things.csv"), "id,n\na,7\nb,401\nc,400\nd,0\n").unwrap();
+    let begun = Instant::now();
+    once(&text, folder.path());
+    let found = std::fs::read_to_string(folder.path().join("out/sinks/left.jsonl")).unwrap();
+    assert_eq!(found, "{\"id\":\"b\",\"n\":401}\n{\"id\":\"d\",\"n\":0}\n");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 fn said(who: &str, n: i64) -> String {

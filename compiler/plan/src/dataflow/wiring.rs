@@ -21,17 +21,32 @@ pub(super) struct Wiring<'a> {
     read: BTreeMap<u32, Vec<Column>>,
     /// The nodes of this dataflow: who else reads one of them is no matter here.
     nodes: BTreeSet<NodeId>,
+    /// The nodes whose rows are those of tables and that only lookup joins of this dataflow want: they are computed once and
+    /// kept by key.
+    looked_up: BTreeSet<NodeId>,
 }
 
 pub(super) fn wire(wanted: Wanted<'_>) -> Result<DataflowPlan, PlanError> {
-    let mut wiring =
-        Wiring { wanted, operators: Vec::new(), feeds: BTreeMap::new(), read: BTreeMap::new(), nodes: BTreeSet::new() };
+    let mut wiring = Wiring {
+        wanted,
+        operators: Vec::new(),
+        feeds: BTreeMap::new(),
+        read: BTreeMap::new(),
+        nodes: BTreeSet::new(),
+        looked_up: BTreeSet::new(),
+    };
     let sinks: BTreeMap<NodeId, Streamed<'_>> =
         wanted.taps.iter().filter_map(|tap| Some((*tap, streamed(wanted.ir, *tap)?))).collect();
     let emits = sinks.values().flat_map(|sink| &sink.emits);
     let roots: Vec<NodeId> = wanted.taps.iter().chain(wanted.features).chain(emits).copied().collect();
     let order = wiring.needed(&roots);
     wiring.nodes = order.iter().copied().collect();
+    // Those that want a node's rows stand behind it.
+    for id in order.iter().rev() {
+        if wiring.is_looked_up(*id) {
+            wiring.looked_up.insert(*id);
+        }
+    }
     wiring.all(&order)?;
     let mut taps = Vec::with_capacity(wanted.taps.len());
     for node in wanted.taps {
@@ -149,9 +164,12 @@ impl<'a> Wiring<'a> {
         Ok(())
     }
 
-    /// Whether a node's rows are those of tables and only lookup joins of this dataflow want them: they are computed once and
-    /// kept by key.
     fn only_looked_up(&self, id: NodeId) -> bool {
+        self.looked_up.contains(&id)
+    }
+
+    /// Whether a node is one that is `looked_up` and no more, when that is known of all that want its rows.
+    fn is_looked_up(&self, id: NodeId) -> bool {
         if self.wanted.taps.contains(&id) {
             return false;
         }
@@ -161,7 +179,7 @@ impl<'a> Wiring<'a> {
             Some(Op::LookupJoin { .. }) => *edge == Edge::Port(1),
             _ => self.only_looked_up(*consumer),
         };
-        !consumers.is_empty() && self.is_tabular(id) && consumers.iter().all(by_key)
+        !consumers.is_empty() && consumers.iter().all(by_key) && self.is_tabular(id)
     }
 
     /// Whether everything above a node is a table.
