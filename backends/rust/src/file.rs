@@ -172,6 +172,8 @@ impl RustFile {
     #[must_use]
     pub fn new(header: &str) -> Self {
         let taken = PUBLIC.iter().flat_map(|(_, names)| names.iter().map(|name| (*name).to_owned()));
+        // Those of a function's closure, which calls it.
+        let taken = taken.chain(["out", "row"].map(str::to_owned));
         Self {
             header: header.to_owned(),
             public: false,
@@ -538,6 +540,12 @@ mod tests {
         };
         assert_eq!(of(10).trim_end().chars().count(), 98);
         assert_eq!(of(11).lines().count(), 3);
+    }
+
+    #[test]
+    fn no_function_is_called_as_the_parameters_of_its_closure() {
+        let mut file = RustFile::new("");
+        assert_eq!(["row", "out", "rows"].map(|name| file.fresh(name)), ["row_2", "out_2", "rows"]);
     }
 
     #[test]
