@@ -290,8 +290,38 @@ mod tests {
         for text in ["2026-02-29", "2026-13-01", "2026-00-10", "0000-01-01", "2026-01-011"] {
             assert_eq!(read(Kind::Date, text), Err("E0006".into()), "{text}");
         }
-        for text in ["2026-01-01T00:00:00", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00.1234567Z", "2026-01-01T1"] {
+        let no_instants = [
+            "2026-01-01T00:00:00",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:60:00Z",
+            "2026-01-01T00:00:60Z",
+            "2026-01-01T00:00:00.1234567Z",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00+00:60",
+            "2026-01-01T1",
+        ];
+        for text in no_instants {
             assert_eq!(read(Kind::Timestamp, text), Err("E0006".into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn units_that_are_written_otherwise_are_told() {
+        let ours = [
+            ("sec seconds", "s"),
+            ("min minutes", "m"),
+            ("hr hours", "h"),
+            ("day days", "d"),
+            ("k KB kib", "KiB"),
+            ("mb MIB", "MiB"),
+            ("g GB gib", "GiB"),
+            ("tb tib", "TiB"),
+        ];
+        for (theirs, ours) in ours {
+            for unit in theirs.split(' ') {
+                let help = check(Kind::Int, &format!("10{unit}")).err().and_then(|problem| problem.help);
+                assert_eq!(help, Some(format!("write `10{ours}`")), "{unit}");
+            }
         }
     }
 
@@ -299,6 +329,7 @@ mod tests {
     fn escapes() {
         assert_eq!(unescape(r#"a\n\"\{\u{1F600}\\"#), "a\n\"{\u{1f600}\\");
         assert_eq!(bad_escapes(r"a\q\\\u{110000}\n"), [(1, 3), (5, 7)]);
+        assert_eq!((bad_escapes(r"\u{01F600}").len(), bad_escapes(r"\u{001F600}")), (0, vec![(0, 2)]));
         assert_eq!(value(Kind::BlockText, "\"\"\"a\"\"\"\""), Some(Literal::String("a\"".into())));
         assert_eq!(value(Kind::BlockText, "\"\"\"open"), Some(Literal::String("open".into())));
         assert_eq!(value(Kind::RawText, r"'a\n'"), Some(Literal::String(r"a\n".into())));

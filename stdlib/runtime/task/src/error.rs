@@ -82,3 +82,17 @@ impl From<BuildError> for RunError {
         Self::Plan(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_to_repair_it_is_told_by_the_exit_code() {
+        assert_eq!(RunError::Program(String::new()).exit_code(), 1);
+        let others = [RunError::Plan(String::new()), RunError::Environment(String::new()), RunError::Stopped];
+        assert_eq!(others.map(|error| error.exit_code()), [3; 3]);
+        assert_eq!(RunError::from(OperatorError::State("damaged")).exit_code(), 3);
+        assert_eq!(RunError::from(LogError::GivenUp).exit_code(), 3);
+    }
+}

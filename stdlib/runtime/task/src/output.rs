@@ -222,6 +222,22 @@ mod tests {
         assert_eq!(shown(sink_lines(&mut log, &folder, &seen(true)).unwrap()), ["a@2", "b@4"]);
     }
 
+    #[test]
+    fn what_lay_in_the_folder_before_is_no_part_of_what_is_written() {
+        let (root, folder, mut log) = left(&[("a", 1)], &[]);
+        let out = root.path().join("out");
+        for part in ["sinks", "dead"] {
+            std::fs::create_dir_all(out.join(part)).unwrap();
+            std::fs::write(out.join(part).join("old.jsonl"), "old\n").unwrap();
+        }
+        std::fs::create_dir_all(folder.lake()).unwrap();
+        std::fs::write(folder.lake().join("seen.jsonl"), "\nb@2\n\nc@3").unwrap();
+        let summary = finish(&mut log, (&[], &[seen(false)]), &folder, &BTreeMap::new(), Some(&out)).unwrap();
+        assert_eq!(summary.sinks, BTreeMap::from([("seen".to_owned(), 3)]));
+        assert_eq!(std::fs::read_to_string(out.join("sinks/seen.jsonl")).unwrap(), "a@1\nb@2\nc@3\n");
+        assert!(!out.join("sinks/old.jsonl").exists() && !out.join("dead/old.jsonl").exists());
+    }
+
     fn record(stamp: i64, key: &str, value: &str) -> Record {
         Record { stamp, key: key.into(), value: value.into() }
     }
