@@ -9,7 +9,7 @@ use fec_model::types::Column;
 use fec_plan::job::{JobPlan, Relation, Rows, job};
 use fec_plan::{Deployment, Unit};
 use fec_rust::ident::snake;
-use fec_rust::page::{Tree, atom, call, list, record, text};
+use fec_rust::page::{Tree, atom, call, list, mentions, record, text};
 use fec_rust::{Error, doc, schema};
 use fec_stream::{Over, Wired};
 
@@ -139,7 +139,7 @@ impl Printing<'_, '_> {
             body.push('\n');
         }
         body.push_str(&record("Job", fields).last(4));
-        let zone = if body.contains("zone") { "zone" } else { "_zone" };
+        let zone = if mentions(&body, "zone") { "zone" } else { "_zone" };
         let docs = format!("/// The job `{}` ({}).", plan.path, doc::place(sources, plan.span));
         let body = body.trim_start_matches('\n');
         self.wired.main.item(&format!("{docs}\nfn {JOB}({zone}: &Arc<Zone>) -> Job<'static> {{\n{body}}}"));

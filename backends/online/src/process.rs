@@ -56,7 +56,8 @@ pub(crate) fn files(
         RustFile::new("The expressions of the service, each as a function over its cells.").public().enums(&ir.enums);
     let header = "The operators of relations in requests, wired anew for each.";
     let mut wired = Wired::new(ir, sources, shared, header).public();
-    let taken = ["main", relations::MODULE, "rules", "service", VIEWS, shared].into_iter().chain(CRATES);
+    let taken = ["enums", "features", "main", relations::MODULE, "rules", "schemas", "service", VIEWS, shared];
+    let taken = taken.into_iter().chain(CRATES);
     let mut modules = Names::with(taken.map(str::to_owned));
     let mut files = Vec::new();
     let mut named = Vec::new();

@@ -96,10 +96,11 @@ pub fn literal(text: &str) -> String {
     out
 }
 
-/// Whether code names `word`, outside of its literals.
+/// Whether code names `word`, outside of its literals and comments.
 pub fn mentions(code: &str, word: &str) -> bool {
     let mut found = String::new();
-    let mut letters = code.chars();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let mut letters = lines.flat_map(|line| line.chars().chain(['\n']));
     while let Some(letter) = letters.next() {
         if letter == '"' {
             while let Some(inner) = letters.next().filter(|inner| *inner != '"') {
@@ -318,6 +319,13 @@ mod tests {
         assert_eq!(filled(11, 0).len(), 10);
         let calls = list("vec!", (0..20).map(|number| atom(format!("s_{number}()"))));
         assert_eq!(lines(&calls).len(), 22);
+    }
+
+    #[test]
+    fn a_word_in_a_text_or_comment_is_not_named() {
+        let code = "    // `on zone == z.zone`\n    let zones = wiring.source(\"zone\")?;\n    f(zones)\n";
+        assert!(!mentions(code, "zone") && mentions(code, "zones") && mentions(code, "wiring"));
+        assert!(mentions("g(zone)", "zone") && mentions("&given.zone", "zone"));
     }
 
     #[test]

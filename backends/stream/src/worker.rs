@@ -7,7 +7,7 @@ use fec_ir::{Ir, NodeId, Op};
 use fec_plan::dataflow::{DataflowPlan, Feed, Operator, RowOp, Wanted, dataflow};
 use fec_plan::{Deployment, Unit as Process, Work, workers};
 use fec_rust::ident::snake;
-use fec_rust::page::{Tree, atom, call, list, record, text};
+use fec_rust::page::{Tree, atom, call, list, mentions, record, text};
 use fec_rust::{Error, doc};
 
 use crate::shared::sink_functions;
@@ -119,14 +119,16 @@ impl Unit<'_> {
             let line = call("wiring.tap", [number, feed, columns]).tried().last(4);
             body.push_str(&format!("{};\n", line.trim_end()));
         }
-        if body.contains("output(") {
+        // The function, and not the field of that name.
+        let is_called = |line: &str| line.contains("output(") && !line.trim_start().starts_with("//");
+        if body.lines().any(is_called) {
             self.main.import("flow_task::wiring", "output");
         }
-        if body.contains("Arc::") {
+        if mentions(&body, "Arc") {
             self.main.import("std::sync", "Arc");
         }
-        let mutable = if body.contains("wiring.") { "mut " } else { "" };
-        let zone = if body.contains("zone") { "    let zone = &given.zone;\n" } else { "" };
+        let mutable = if mentions(&body, "wiring") { "mut " } else { "" };
+        let zone = if mentions(&body, "zone") { "    let zone = &given.zone;\n" } else { "" };
         let public = if self.is_public { "pub " } else { "" };
         let head = format!("/// {docs}\n{public}fn {function}(given: &Given) -> Result<Dataflow, RunError> {{\n{zone}");
         let body = body.trim_start_matches('\n');
