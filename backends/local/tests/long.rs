@@ -117,3 +117,26 @@ fn a_row_that_the_log_does_not_take_and_a_line_that_is_no_record_are_letters() {
         assert!(detail.contains("`raw` holds the first 125"), "{detail}");
     }
 }
+
+#[test]
+fn names_may_be_as_long_as_the_language_has_them() {
+    let [solution, engine, stream, source, sink] = ["案", "擎", "流", "源", "汇"].map(|letter| letter.repeat(70));
+    let text = format!(
+        r#"
+solution {solution} {{ version: "1.0.0" }}
+source {source}: stream<{{ id: string, n: int, at: timestamp }}> {{ file: "said.jsonl", time: at, key: id }}
+sink {sink}: stream<{{ id: string, n: int }}> {{}}
+engine {engine} {{
+  stream {stream} {{ emit {source} |> select id, n to {sink} }}
+}}
+"#
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let lines = r#"{"id":"a","n":1,"at":"2026-01-01T00:00:00Z"}"#;
+    std::fs::write(folder.path().join("said.jsonl"), lines).unwrap();
+    for _ in 0..2 {
+        once(&text, folder.path());
+        let found = std::fs::read_to_string(folder.path().join(format!("out/sinks/{sink}.jsonl"))).unwrap();
+        assert_eq!(found, "{\"id\":\"a\",\"n\":1}\n");
+    }
+}

@@ -5,6 +5,8 @@ use fec_ir::Ir;
 use fec_ir::ir::FlowPlan;
 use fec_model::model::{Plane, Target};
 
+use crate::names::{folded, hash};
+
 /// What a unit does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnitKind {
@@ -80,7 +82,11 @@ pub fn deployment<'a>(ir: &'a Ir, target: Option<&'a Target>) -> Deployment<'a> 
 /// Folders of cargo's own beside the binaries.
 const FOLDERS: [&str; 4] = ["build", "deps", "examples", "incremental"];
 
-/// A name in ASCII letters, digits, `-` and `_` that begins with a letter, numbered where it is taken.
+/// The longest name of a binary. Cargo and those who write manifests add to it, and file systems take 255 bytes.
+const BINARY: usize = 150;
+
+/// A name in ASCII letters, digits, `-` and `_` that begins with a letter, with a hash at its end where it would be too
+/// long, numbered where it is taken.
 fn binary(name: &str, taken: &[String]) -> String {
     let mut plain = String::new();
     for letter in name.chars() {
@@ -92,6 +98,10 @@ fn binary(name: &str, taken: &[String]) -> String {
     }
     if !plain.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
         plain.insert(0, 'n');
+    }
+    if plain.len() > BINARY {
+        plain.truncate(BINARY - 9);
+        plain.push_str(&format!("-{:08x}", folded(hash(name.as_bytes()))));
     }
     let is_free = |name: &String| {
         let name = name.to_lowercase();
@@ -136,5 +146,13 @@ mod tests {
             .collect();
         let wanted = ["scoring-score", "Scoring-Score-2", "n1e3", "on", "build-2", "u5f97u5206", "a-b", "n_"];
         assert_eq!(given, wanted);
+    }
+
+    #[test]
+    fn binaries_of_long_names_are_short_and_told_apart() {
+        let long = |end: &str| binary(&format!("{}-{}{end}", "a".repeat(70), "数".repeat(69)), &[]);
+        let (one, other) = (long("一"), long("二"));
+        assert_eq!((one.len(), other.len()), (150, 150));
+        assert!(one != other && one == long("一"));
     }
 }

@@ -98,7 +98,7 @@ pub fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// Half of a hash, made of both halves.
-fn folded(hash: u64) -> u64 {
+pub(crate) fn folded(hash: u64) -> u64 {
     (hash ^ (hash >> 32)) & 0xffff_ffff
 }
 

@@ -27,6 +27,9 @@ pub fn lex(file: FileId, text: &str) -> Lexed {
     Lexed { tokens: lexer.tokens, diagnostics: lexer.diagnostics }
 }
 
+/// How many characters are looked through for what tells a comment of other languages.
+const LOOK: usize = 200;
+
 struct Lexer<'a> {
     file: FileId,
     text: &'a str,
@@ -347,7 +350,7 @@ impl<'a> Lexer<'a> {
     /// `# …`: a comment in other languages. Where a bracket is closed behind it, it is none.
     fn hash(&mut self, rest: &str) {
         let start = self.at;
-        if rest.get(..scan::line(rest)).is_some_and(|line| line.contains('}')) {
+        if rest.chars().take(LOOK).take_while(|c| *c != '\n').any(|c| c == '}') {
             return self.not_ascii(rest);
         }
         let found = self.error(codes::E0001, start, start + 1, "`#` means nothing here");

@@ -264,7 +264,7 @@ impl Parser<'_> {
                 on = Some(self.clause_condition(on.is_some()));
             } else if self.clause("within") {
                 within = Some(self.clause_value(within.is_some()));
-            } else if alias.is_none() && on.is_none() && self.kind_at(1) == Kind::Ident && self.ident_at(1) == "on" {
+            } else if alias.is_none() && on.is_none() && self.names_right() {
                 let found =
                     Diagnostic::error(codes::E0101, self.span(), "a name for the right side stands behind `as`");
                 self.report(found.fix("write `as`", self.span().before(), "as "));
@@ -284,6 +284,11 @@ impl Parser<'_> {
                 return OperatorKind::Error;
             }
         }
+    }
+
+    /// Whether the right side of a join has a name without `as`.
+    fn names_right(&self) -> bool {
+        self.kind() == Kind::Ident && !self.line_ended() && self.ident_at(1) == "on"
     }
 
     fn with(&mut self) -> OperatorKind {

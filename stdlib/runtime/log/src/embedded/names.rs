@@ -13,13 +13,15 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::error::LogError;
 use crate::place::{PartitionId, TaskId};
 
 /// What the names of changelogs begin with, and no topic's.
 const CHANGELOG: char = '~';
 
-/// The longest name of a folder, after escaping.
+/// The longest name of a folder, after escaping. File systems take 255 bytes.
 const NAME_BYTES: usize = 200;
 
 /// Checks that `name` can be a topic's or a flow's.
@@ -30,9 +32,6 @@ pub fn check(name: &str) -> Result<(), LogError> {
     }
     if name.starts_with(CHANGELOG) {
         return refuse("names with `~` at the start are kept for changelogs");
-    }
-    if escape(name).len() > NAME_BYTES {
-        return refuse("it is too long");
     }
     Ok(())
 }
@@ -67,8 +66,23 @@ pub fn segment_base(file_name: &str) -> Option<i64> {
     file_name.strip_suffix(".seg")?.parse().ok()
 }
 
-/// A name as a file name: what is not plainly harmless as `%` and two hex digits, so that no two names meet.
+/// A name as a file name: what is not plainly harmless as `%` and two hex digits, so that no two names meet. Of one that is
+/// too long for a file system, the beginning and a digest of all of it, behind `%~`, which no escape has.
 fn escape(name: &str) -> String {
+    let mut out = escaped(name);
+    if out.len() > NAME_BYTES {
+        let digest = Sha256::digest(name);
+        // An escape that is cut in two is none, and harms nothing.
+        out.truncate(NAME_BYTES - 2 - 2 * digest.len());
+        out.push_str("%~");
+        for byte in digest {
+            let _ = write!(out, "{byte:02x}");
+        }
+    }
+    out
+}
+
+fn escaped(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for (i, byte) in name.bytes().enumerate() {
         let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') || (byte == b'.' && i > 0);
@@ -84,6 +98,8 @@ fn escape(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -99,8 +115,18 @@ mod tests {
     fn impossible_names_are_refused() {
         assert!(check("").is_err());
         assert!(check("~x").is_err());
-        assert!(check(&"é".repeat(40)).is_err());
         assert!(check("..").is_ok());
+    }
+
+    #[test]
+    fn names_of_any_length_have_folders_of_their_own() {
+        let names =
+            ["a".repeat(200), "a".repeat(201), "a".repeat(202), "数".repeat(40), "数".repeat(41), "数".repeat(400)];
+        let folders: BTreeSet<String> = names.iter().map(|name| escape(name)).collect();
+        assert_eq!(folders.len(), names.len());
+        assert!(folders.iter().all(|folder| folder.len() <= NAME_BYTES), "{folders:?}");
+        assert_eq!(escape(&names[0]), names[0]);
+        assert!(escape(&names[1]).starts_with("aaaa") && names.iter().all(|name| check(name).is_ok()));
     }
 
     #[test]
