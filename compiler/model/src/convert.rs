@@ -190,11 +190,8 @@ impl Checker<'_> {
             None => self.convert(expr, to),
             Some(wrong) => {
                 let span = expr.span;
-                if let (Misfit::Kind, Some(mended)) = (&wrong, unlike(&expr, to, what)) {
-                    self.report(mended);
-                    return Expr { kind: ExprKind::Error, ty: Type::error(), span };
-                }
-                self.report_misfit(span, &expr.ty, to, &wrong, what);
+                let found = told(span, &expr.ty, to, &wrong, what);
+                self.report(if matches!(wrong, Misfit::Kind) { mended(found, &expr, to) } else { found });
                 Expr { kind: ExprKind::Error, ty: Type::error(), span }
             }
         }
@@ -202,58 +199,7 @@ impl Checker<'_> {
 
     /// Says why a value does not fit.
     pub(crate) fn report_misfit(&mut self, span: Span, from: &Type, to: &Type, wrong: &Misfit, what: Arguments<'_>) {
-        let found = match wrong {
-            Misfit::Absent if matches!(from.kind, Kind::Null) => {
-                Diagnostic::error(codes::E0305, span, format!("{what} is `{to}`, which is never absent"))
-            }
-            Misfit::Absent => Diagnostic::error(
-                codes::E0305,
-                span,
-                format!("{what} is `{to}`, but this may be absent"),
-            )
-            .here(format!("is `{from}`"))
-            .help("give a value for the absent case with `??`, or narrow it with `match`, `if` or `where … != null`"),
-            Misfit::Kind => {
-                Diagnostic::error(codes::E0301, span, format!("{what} is `{}`, but this is `{from}`", to.kind))
-            }
-            Misfit::Scale => Diagnostic::error(
-                codes::E0319,
-                span,
-                format!("{what} is `{to}`, but this has more digits after the point"),
-            )
-            .here(format!("is `{from}`"))
-            .help("round it: `round(x, n)` leaves n digits after the point"),
-            Misfit::DecimalFloat => {
-                Diagnostic::error(codes::E0313, span, format!("{what} is `{to}`, but this is `{from}`")).help(match to
-                    .kind
-                {
-                    Kind::Float => "write `float(x)`".to_owned(),
-                    _ => format!("write `decimal(x, {})`", digits(&to.kind)),
-                })
-            }
-            Misfit::Range => Diagnostic::error(codes::E0319, span, format!("{what} is `{to}`: this does not fit")),
-            Misfit::Missing(field) => {
-                Diagnostic::error(codes::E0321, span, format!("{what} is `{to}`, but `{field}` is missing here"))
-            }
-            Misfit::Extra(field) => {
-                Diagnostic::error(codes::E0203, span, format!("{what} is `{to}`, which has no field `{field}`"))
-            }
-            Misfit::Field(field, inner) => {
-                let of = |ty: &Type| match &ty.kind {
-                    Kind::Record(record) => record.fields.iter().find(|f| f.name == *field).map(|f| f.ty.clone()),
-                    _ => None,
-                };
-                let item = |ty: &Type| match &ty.kind {
-                    Kind::List(item) => (**item).clone(),
-                    _ => ty.clone(),
-                };
-                if let (Some(from), Some(to)) = (of(&item(from)), of(&item(to))) {
-                    return self.report_misfit(span, &from, &to, inner, format_args!("`{field}` of {what}"));
-                }
-                Diagnostic::error(codes::E0301, span, format!("{what} is `{to}`, but `{field}` does not fit"))
-            }
-        };
-        self.report(found);
+        self.report(told(span, from, to, wrong, what));
     }
 
     /// The value as `to`, which it fits.
@@ -462,28 +408,73 @@ fn digits(kind: &Kind) -> String {
     }
 }
 
-/// What is said of a number or a text where a duration, a date or an instant is wanted.
-fn unlike(expr: &Expr, to: &Type, what: Arguments<'_>) -> Option<Diagnostic> {
-    let found =
-        Diagnostic::error(codes::E0301, expr.span, format!("{what} is `{}`, but this is `{}`", to.kind, expr.ty));
+/// Why a value does not fit.
+fn told(span: Span, from: &Type, to: &Type, wrong: &Misfit, what: Arguments<'_>) -> Diagnostic {
+    match wrong {
+        Misfit::Absent if matches!(from.kind, Kind::Null) => {
+            Diagnostic::error(codes::E0305, span, format!("{what} is `{to}`, which is never absent"))
+        }
+        Misfit::Absent => Diagnostic::error(codes::E0305, span, format!("{what} is `{to}`, but this may be absent"))
+            .here(format!("is `{from}`"))
+            .help("give a value for the absent case with `??`, or narrow it with `match`, `if` or `where … != null`"),
+        Misfit::Kind => Diagnostic::error(codes::E0301, span, format!("{what} is `{}`, but this is `{from}`", to.kind)),
+        Misfit::Scale => {
+            Diagnostic::error(codes::E0319, span, format!("{what} is `{to}`, but this has more digits after the point"))
+                .here(format!("is `{from}`"))
+                .help("round it: `round(x, n)` leaves n digits after the point")
+        }
+        Misfit::DecimalFloat => {
+            Diagnostic::error(codes::E0313, span, format!("{what} is `{to}`, but this is `{from}`")).help(
+                match to.kind {
+                    Kind::Float => "write `float(x)`".to_owned(),
+                    _ => format!("write `decimal(x, {})`", digits(&to.kind)),
+                },
+            )
+        }
+        Misfit::Range => Diagnostic::error(codes::E0319, span, format!("{what} is `{to}`: this does not fit")),
+        Misfit::Missing(field) => {
+            Diagnostic::error(codes::E0321, span, format!("{what} is `{to}`, but `{field}` is missing here"))
+        }
+        Misfit::Extra(field) => {
+            Diagnostic::error(codes::E0203, span, format!("{what} is `{to}`, which has no field `{field}`"))
+        }
+        Misfit::Field(field, inner) => {
+            let of = |ty: &Type| match &ty.kind {
+                Kind::Record(record) => record.fields.iter().find(|f| f.name == *field).map(|f| f.ty.clone()),
+                _ => None,
+            };
+            let item = |ty: &Type| match &ty.kind {
+                Kind::List(item) => (**item).clone(),
+                _ => ty.clone(),
+            };
+            if let (Some(from), Some(to)) = (of(&item(from)), of(&item(to))) {
+                return told(span, &from, &to, inner, format_args!("`{field}` of {what}"));
+            }
+            Diagnostic::error(codes::E0301, span, format!("{what} is `{to}`, but `{field}` does not fit"))
+        }
+    }
+}
+
+/// Adds how it is written where a number or a text stands for a duration, a date or an instant.
+fn mended(found: Diagnostic, expr: &Expr, to: &Type) -> Diagnostic {
     let token = match to.kind {
         Kind::Duration if expr.ty.kind == Kind::Int => {
-            return Some(found.help("a duration has a unit: `30s`, `10m`, `1h`, `n * 1s`"));
+            return found.help("a duration has a unit: `30s`, `10m`, `1h`, `n * 1s`");
         }
         Kind::Duration => Token::Duration,
         Kind::Date => Token::Date,
         Kind::Timestamp => Token::Timestamp,
-        _ => return None,
+        _ => return found,
     };
-    let ExprKind::Literal(Literal::String(text)) = &expr.kind else { return None };
+    let ExprKind::Literal(Literal::String(text)) = &expr.kind else { return found };
     let lexed = fec_syntax::lex(FileId(0), text);
     let is_one = lexed.diagnostics.is_empty() && lexed.tokens.len() == 2;
     if is_one && lexed.tokens.first().is_some_and(|first| first.kind == token) {
-        return Some(found.fix(format!("write `{text}`, without quotes"), expr.span, text.clone()));
+        return found.fix(format!("write `{text}`, without quotes"), expr.span, text.clone());
     }
-    Some(found.help(match token {
+    found.help(match token {
         Token::Duration => "a duration stands without quotes: `30s`, `10m`, `1h`, `7d`",
         Token::Date => "a date stands without quotes: `2026-01-31`",
         _ => "an instant stands without quotes: `2026-01-31T12:00:00Z`",
-    }))
+    })
 }

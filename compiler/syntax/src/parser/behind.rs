@@ -31,9 +31,7 @@ impl Parser<'_> {
         let span = self.span().to(self.span_at(usize::from(words) - 1));
         let theirs = self.slice(span);
         let found = Diagnostic::error(codes::E0101, span, format!("`{theirs}` is written `{ours}` here"));
-        self.report(found.fix(format!("write `{ours}`"), span, ours));
-        // All of it could be read.
-        self.mended = true;
+        self.report_read(found.fix(format!("write `{ours}`"), span, ours));
     }
 
     /// Whether a query or a `case` of SQL begins here; it is reported then, and read over.
@@ -80,8 +78,7 @@ impl Parser<'_> {
             return false;
         }
         let told = Diagnostic::error(codes::E0101, self.span(), "`NOT` is written `not` here");
-        self.report(told.fix("write `not`", self.span(), "not"));
-        self.mended = true;
+        self.report_read(told.fix("write `not`", self.span(), "not"));
         true
     }
 

@@ -92,8 +92,7 @@ impl Parser<'_> {
         let more = usize::from(self.ident_at(1) == "by");
         let span = self.span().to(self.span_at(more));
         let found = Diagnostic::error(codes::E0101, span, "the key of features stands behind `by`");
-        self.report(found.fix("write `by`", span, "by"));
-        self.mended = true;
+        self.report_read(found.fix("write `by`", span, "by"));
         for _ in 0..=more {
             self.bump();
         }
@@ -113,8 +112,7 @@ impl Parser<'_> {
             let mut word = self.ident();
             if matches!(word, "filter" | "when" | "having") && self.clause(word) && line.filter.is_none() {
                 let found = self.found("`where`").fix("write `where`", self.span(), "where");
-                self.report(found);
-                self.mended = true;
+                self.report_read(found);
                 word = "where";
             }
             let slot = match word {
@@ -139,12 +137,11 @@ impl Parser<'_> {
         let mode = match self.kind() {
             Kind::LeftBrace => {
                 let found = self.found("`first`, `all` or `score`");
-                self.report(found.fix(
+                self.report_read(found.fix(
                     "the first row that holds decides: write `first`",
                     self.span().before(),
                     "first ",
                 ));
-                self.mended = true;
                 Name { text: Symbol::new("first"), span: self.span().before() }
             }
             _ => self.name_or_empty("`first`, `all` or `score`"),

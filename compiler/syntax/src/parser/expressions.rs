@@ -181,9 +181,7 @@ impl Parser<'_> {
                 self.report_infix(foreign);
             } else if self.kind() == Kind::Assign {
                 let found = Diagnostic::error(codes::E0109, self.span(), "a comparison is `a == b`");
-                self.report(found.fix("write `==`", self.span(), "=="));
-                // All of it could be read.
-                self.mended = true;
+                self.report_read(found.fix("write `==`", self.span(), "=="));
             } else if compares && self.check_chain(compared) {
                 left.kind = ExprKind::Error;
             }
@@ -512,8 +510,7 @@ impl Parser<'_> {
         if self.ident() == "case" && (next == Kind::Ident || next.is_literal()) && self.same_line(1) {
             let span = self.span();
             let found = Diagnostic::error(codes::E0101, span, "a case is its pattern alone");
-            self.report(found.fix("remove it", span.to(self.span_at(1).before()), ""));
-            self.mended = true;
+            self.report_read(found.fix("remove it", span.to(self.span_at(1).before()), ""));
             self.bump();
         }
         if self.ident() == "_" {

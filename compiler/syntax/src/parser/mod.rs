@@ -277,6 +277,12 @@ impl<'a> Parser<'a> {
         self.mended = false;
     }
 
+    /// The same of a mistake that is read for what it means: another one of its item counts for itself.
+    fn report_read(&mut self, found: Diagnostic) {
+        self.report(found);
+        self.mended = true;
+    }
+
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
         self.report(Diagnostic::error(code, span, message));
     }

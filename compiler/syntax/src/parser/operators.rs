@@ -267,8 +267,7 @@ impl Parser<'_> {
             } else if alias.is_none() && on.is_none() && self.names_right() {
                 let found =
                     Diagnostic::error(codes::E0101, self.span(), "a name for the right side stands behind `as`");
-                self.report(found.fix("write `as`", self.span().before(), "as "));
-                self.mended = true;
+                self.report_read(found.fix("write `as`", self.span().before(), "as "));
                 alias = self.name("a name for the right side");
             } else if on.is_none() && (self.clause("by") || self.clause("using")) {
                 let found =

@@ -134,9 +134,7 @@ impl Parser<'_> {
         let span = first.span.to(second.span);
         let found = Diagnostic::error(codes::E0109, span, "a parameter is `name: type`");
         let text = format!("{}: {}", name.text, ty.text);
-        self.report(found.fix(format!("write `{text}`"), span, text));
-        // All of it could be read.
-        self.mended = true;
+        self.report_read(found.fix(format!("write `{text}`"), span, text));
         let kind = TypeKind::Named { name: ty, numbers: Vec::new(), types: Vec::new() };
         Param { name, ty: Some(TypeExpr { kind, optional: false, span: ty.span }), default: None }
     }
@@ -145,8 +143,7 @@ impl Parser<'_> {
     pub fn result(&mut self) -> TypeExpr {
         if self.kind() == Kind::Colon && !self.line_ended() {
             let found = self.found("`->` and the type of the result");
-            self.report(found.fix("write `->`", self.span(), " ->"));
-            self.mended = true;
+            self.report_read(found.fix("write `->`", self.span(), " ->"));
             self.bump();
             return self.ty();
         }
