@@ -82,7 +82,6 @@ pub enum Event {
     Summary(output::Summary),
 }
 
-pub use flow_operators::accept::Counters;
 pub use flow_task::output::Summary;
 
 /// Runs a solution until its data ends (`once`) or `stop` is set.

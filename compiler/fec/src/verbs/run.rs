@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fec_ir::Ir;
 use fec_local::run::{Event, RunOptions, Summary, run as run_locally};
 use fec_model::model::Plane;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::args::{Format, Run};
 use crate::load;
@@ -109,28 +109,9 @@ impl Teller {
     }
 
     fn summary(&mut self, summary: &Summary) {
-        if self.format == Format::Json {
-            let source = |(name, (counts, dead)): (&String, &(fec_local::run::Counters, u64))| {
-                let counts = json!({
-                    "accepted": counts.accepted,
-                    "late": counts.late,
-                    "ahead": counts.ahead,
-                    "repeated": counts.repeated,
-                    "dead": dead,
-                });
-                (name.clone(), counts)
-            };
-            let sources: Map<String, Value> = summary.sources.iter().map(source).collect();
-            return self.line(json!({ "event": "summary", "sources": sources, "sinks": summary.sinks }));
-        }
-        for (name, (counts, dead)) in &summary.sources {
-            self.line(format!(
-                "source {name}: {} accepted, {} late, {} ahead, {} repeated, {dead} dead letters",
-                counts.accepted, counts.late, counts.ahead, counts.repeated
-            ));
-        }
-        for (name, rows) in &summary.sinks {
-            self.line(format!("sink {name}: {rows} rows"));
+        match self.format {
+            Format::Json => self.line(summary.event()),
+            Format::Human => summary.lines().into_iter().for_each(|told| self.line(told)),
         }
     }
 

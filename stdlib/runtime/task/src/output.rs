@@ -8,6 +8,7 @@ use flow_core::batch::Batch;
 use flow_formats::RowEncoder;
 use flow_log::{Limits, Log, PartitionId, Start};
 use flow_operators::accept::Counters;
+use serde_json::{Map, Value, json};
 
 use crate::error::RunError;
 use crate::spec::{SinkSpec, SourceSpec, streams};
@@ -21,6 +22,38 @@ pub struct Summary {
     pub sources: BTreeMap<String, (Counters, u64)>,
     /// Rows by sink.
     pub sinks: BTreeMap<String, u64>,
+}
+
+impl Summary {
+    /// The counts for programs: a line of JSON that `fec run` and the processes that it compiles give alike.
+    #[must_use]
+    pub fn event(&self) -> Value {
+        let mut sources = Map::new();
+        for (name, (counts, dead)) in &self.sources {
+            let counts = json!({
+                "accepted": counts.accepted,
+                "late": counts.late,
+                "ahead": counts.ahead,
+                "repeated": counts.repeated,
+                "dead": dead,
+            });
+            sources.insert(name.clone(), counts);
+        }
+        json!({ "event": "summary", "sources": Value::Object(sources), "sinks": self.sinks })
+    }
+
+    /// The counts for people.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let source = |(name, (counts, dead)): (&String, &(Counters, u64))| {
+            format!(
+                "source {name}: {} accepted, {} late, {} ahead, {} repeated, {dead} dead letters",
+                counts.accepted, counts.late, counts.ahead, counts.repeated
+            )
+        };
+        let sink = |(name, rows): (&String, &u64)| format!("sink {name}: {rows} rows");
+        self.sources.iter().map(source).chain(self.sinks.iter().map(sink)).collect()
+    }
 }
 
 /// Counts what is committed, and writes it to `out` where that is wanted: the folder is rewritten whole.
@@ -206,6 +239,20 @@ mod tests {
 
     fn seen(upsert: bool) -> SinkSpec {
         SinkSpec { name: "seen".to_owned(), schema: Arc::new(Schema::of([])), key: Vec::new(), upsert }
+    }
+
+    #[test]
+    fn each_count_stands_under_its_name() {
+        let counts = Counters { accepted: 1, late: 2, ahead: 3, repeated: 4, malformed: 5 };
+        let summary = Summary {
+            sources: BTreeMap::from([("sales".to_owned(), (counts, 10))]),
+            sinks: BTreeMap::from([("seen".to_owned(), 7)]),
+        };
+        let source = "source sales: 1 accepted, 2 late, 3 ahead, 4 repeated, 10 dead letters";
+        assert_eq!(summary.lines(), [source, "sink seen: 7 rows"]);
+        let sales = json!({ "accepted": 1, "late": 2, "ahead": 3, "repeated": 4, "dead": 10 });
+        let told = json!({ "event": "summary", "sources": { "sales": sales }, "sinks": { "seen": 7 } });
+        assert_eq!(summary.event(), told);
     }
 
     #[test]
