@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
 use fec_syntax::Symbol;
-use fec_syntax::ast::{self, ExprKind as Ast};
+use fec_syntax::ast::{self, ExprKind as Ast, ItemKind};
 use fec_syntax::foreign::{self, Foreign};
 
 use crate::check::Checker;
@@ -12,7 +12,7 @@ use crate::convert::field_of;
 use crate::expr::{Expr, ExprKind, VarId};
 use crate::functions::{AGGREGATES, FUNCTIONS, LATER};
 use crate::infer::describe;
-use crate::names::{Known, ServiceInfo, ViewInfo, suggest};
+use crate::names::{DeclId, DeclKind, Known, ServiceInfo, ViewInfo, suggest};
 use crate::scope::{Bound, Place, Scope, Var, path};
 use crate::types::{Column, Kind, Record, Type};
 
@@ -143,7 +143,7 @@ impl<'a> Checker<'a> {
             }
         };
         let declared = self.resolve(scope.engine, word).or_else(|| self.service_anywhere(word, scope));
-        if let Some(id) = declared {
+        if let Some(id) = declared.filter(|id| !FUNCTIONS.contains(&word) || self.is_called(*id, scope)) {
             return self.call_declared(id, word, function, arguments, span, scope);
         }
         if let Some(job) = self.published.get(word).copied() {
@@ -177,6 +177,16 @@ impl<'a> Checker<'a> {
         };
         self.report(found);
         self.wrong(span)
+    }
+
+    /// Whether what is declared is what a call means: a function of the language keeps its name beside a job, a sink or a view of that name.
+    fn is_called(&self, id: DeclId, scope: &Scope<'_>) -> bool {
+        let Some(DeclKind::Item(item)) = self.decls.get(id).map(|decl| decl.kind) else { return true };
+        match item.kind {
+            ItemKind::Func { .. } | ItemKind::Rules { .. } => true,
+            ItemKind::Service { .. } => scope.place == Place::Test,
+            _ => false,
+        }
     }
 
     /// Whether an expression is a call of what is not there.

@@ -11,7 +11,7 @@ use crate::check::Checker;
 use crate::expr::{Aggregate, Expr, Trailing};
 use crate::model::{FeatureSet, Shape, View};
 use crate::names::{Decl, Known, SetInfo, ViewInfo};
-use crate::pipeline::Piped;
+use crate::pipeline::{Piped, list_among_data};
 use crate::relation::{Relation, RelationOp};
 use crate::scope::{Place, Scope};
 use crate::types::{Boundedness, Column, Columns, Kind, Record, Type};
@@ -91,6 +91,11 @@ impl<'a> Checker<'a> {
         self.view_operators.insert(path, operators.min(MOST_OPERATORS));
         // The key of a stream is that of its log, and makes no table of a view.
         let streams = piped.events || self.is_of_streams(&piped.relation);
+        if let Some(list) = self.list_in(&piped.relation).filter(|_| streams) {
+            let found = list_among_data(decl.name.span);
+            self.report(found.label(list, format!("`{}` has the rows of this list", decl.name.text)));
+            piped = Piped::wrong(decl.name.span);
+        }
         let is_read_by_key = !key.is_empty() || !streams && !piped.relation.ty.key.is_empty();
         let kept = piped.events && !key.is_empty() && piped.bounded_only.is_none() && !piped.is_wrong();
         let info = ViewInfo {
@@ -113,6 +118,15 @@ impl<'a> Checker<'a> {
         match &relation.op {
             RelationOp::View(name) => self.view_operators.get(name).copied().unwrap_or(1),
             op => op.inputs().iter().fold(1, |sum, input| self.operators(input).saturating_add(sum)),
+        }
+    }
+
+    /// The list whose rows are among those of a relation.
+    pub(crate) fn list_in(&self, relation: &Relation) -> Option<Span> {
+        match &relation.op {
+            RelationOp::Rows(list) => Some(list.span),
+            RelationOp::View(name) => self.model.view(name).and_then(|view| self.list_in(&view.relation)),
+            op => op.inputs().into_iter().find_map(|input| self.list_in(input)),
         }
     }
 

@@ -27,6 +27,12 @@ pub(crate) struct Piped {
     pub bounded_only: Option<(Span, String)>,
 }
 
+/// A list stands as a relation where rows are those of sources.
+pub(crate) fn list_among_data(span: Span) -> Diagnostic {
+    let found = Diagnostic::error(codes::E0306, span, "a list is a relation in services alone");
+    found.help("rows that are known before come from a table: `source … : table<…> key … { file: \"….csv\" }`")
+}
+
 impl Piped {
     pub(crate) fn wrong(span: Span) -> Self {
         let ty = RelationType {
@@ -109,10 +115,10 @@ impl<'a> Checker<'a> {
     /// A list of records as a relation.
     fn list_as_rows(&mut self, e: &'a ast::Expr, scope: &Scope<'_>) -> Piped {
         let value = self.infer(e, scope, None);
-        self.rows_of(value)
+        self.rows_of(value, scope)
     }
 
-    pub(crate) fn rows_of(&mut self, value: Expr) -> Piped {
+    pub(crate) fn rows_of(&mut self, value: Expr, scope: &Scope<'_>) -> Piped {
         let span = value.span;
         let columns = match &value.ty.kind {
             Kind::Error => return Piped::wrong(span),
@@ -142,6 +148,10 @@ impl<'a> Checker<'a> {
         };
         let relation = match value.kind {
             ExprKind::Rows(relation) => *relation,
+            _ if scope.place.is_of_data() => {
+                self.report(list_among_data(span));
+                return Piped::wrong(span);
+            }
             _ => Relation { op: RelationOp::Rows(Box::new(value)), ty, span },
         };
         Piped { relation, events: false, origin: None, base: None, bounded_only: None }
@@ -158,7 +168,7 @@ impl<'a> Checker<'a> {
                 }
                 Bound::Error => Piped::wrong(span),
                 Bound::Scalar(_) => match self.local(name, span, scope) {
-                    Some(value) => self.rows_of(value),
+                    Some(value) => self.rows_of(value, scope),
                     None => Piped::wrong(span),
                 },
                 Bound::Split { parts, .. } => {
@@ -176,7 +186,7 @@ impl<'a> Checker<'a> {
         if let Some(value) =
             scope.vars.iter().any(|var| var.name == name).then(|| self.local(name, span, scope)).flatten()
         {
-            return self.rows_of(value);
+            return self.rows_of(value, scope);
         }
         let Some(id) = self.resolve(scope.engine, &name) else {
             self.unknown_relation(&name, span, scope);
@@ -248,6 +258,11 @@ impl<'a> Checker<'a> {
             let found = Diagnostic::not_yet(span, &format!("`{name}` in a stream"))
                 .label(*place, format!("`{word}` needs all rows"));
             self.report(found);
+            return Piped::wrong(span);
+        }
+        let list = self.model.view(&view.path).and_then(|view| self.list_in(&view.relation));
+        if let Some(list) = list.filter(|_| scope.place.is_of_data()) {
+            self.report(list_among_data(span).label(list, format!("`{name}` has the rows of this list")));
             return Piped::wrong(span);
         }
         let mut ty = (*view.ty).clone();

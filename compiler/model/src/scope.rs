@@ -28,6 +28,13 @@ pub(crate) enum Place {
     Constant,
 }
 
+impl Place {
+    /// Whether relations here are made of the rows of sources alone.
+    pub(crate) fn is_of_data(self) -> bool {
+        matches!(self, Self::Job | Self::Stream | Self::Features)
+    }
+}
+
 /// A parameter of a function, as a variable.
 #[derive(Debug, Clone)]
 pub(crate) struct Var {

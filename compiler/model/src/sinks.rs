@@ -123,10 +123,10 @@ impl<'a> Checker<'a> {
         };
         let value = self.infer(value, scope, Some(&wanted));
         if !matches!(value.ty.kind, Kind::Record(_)) || value.ty.optional {
-            return self.rows_of(value);
+            return self.rows_of(value, scope);
         }
         let (span, ty) = (value.span, Type::required(Kind::List(Box::new(value.ty.clone()))));
-        self.rows_of(Expr { kind: ExprKind::List(vec![value]), ty, span })
+        self.rows_of(Expr { kind: ExprKind::List(vec![value]), ty, span }, scope)
     }
 
     fn unknown_sink(&mut self, to: &ast::Name) {
