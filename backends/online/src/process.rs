@@ -120,7 +120,7 @@ fn main(
         });
         let columns = set_columns(sets, &info.name).into_iter().map(|at| atom(at.to_string()));
         let arguments = [text(&info.name), atom(table.to_string()), atom(format!("&{reader}")), list("", columns)];
-        let view = used.fresh(&format!("{}_view", snake(&info.name)));
+        let view = used.fresh(&snake(&format!("{} view", info.name)));
         body.push_str(&call("FeatureView::new", arguments).bound(&view, 4));
         features.push(atom(view));
         for (module, name) in [("std::sync", "Arc"), ("flow_operators::feature_set", "FeatureReader")] {
