@@ -110,7 +110,9 @@ impl<'a> Checker<'a> {
             "ln" => self.plain(F::Ln, word, &[T::Float], Kind::Float, name, values, span),
             "pow" => self.plain(F::Pow, word, &[T::Float, T::Float], Kind::Float, name, values, span),
             "length" => match values.first().map(|value| &value.ty.kind) {
-                Some(Kind::List(_) | Kind::Bytes) if values.len() == 1 => self.builtin(F::Length, values, Kind::Int, span),
+                Some(Kind::List(_) | Kind::Bytes) if values.len() == 1 => {
+                    self.builtin(F::Length, values, Kind::Int, span)
+                }
                 _ => self.plain(F::Length, word, &[T::Text], Kind::Int, name, values, span),
             },
             "lower" => self.plain(F::Lower, word, &[T::Text], Kind::String, name, values, span),
