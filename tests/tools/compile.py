@@ -113,19 +113,27 @@ def the_same_everywhere():
         layer.check(f"{solution.name}: a second compile changes nothing", again.returncode == 0 and tree(here / "out") == one, again.stderr)
 
 
+# Solutions of which files are reviewed, with their targets.
+SOLUTIONS = ((FRAUD, "prod"), *((ROOT / "tests/solutions" / name, target) for name, target in (
+    ("decisions", None), ("flights", None), ("names", "prod"), ("offers", None), ("returns", None))))
+
+
 def reviewed():
     """What a platform is told and what is built, line by line: the files of `corpus/compiled` are what somebody has read and found right.
 
     Where a change is meant, the command of the failure writes it into the reviewed file, and its diff is read.
     """
-    for solution, target in ((FRAUD, "prod"), (ROOT / "tests/solutions/flights", None), (ROOT / "tests/solutions/names", "prod")):
+    for solution, target in SOLUTIONS:
         out, right = scratch("reviewed") / "out", REVIEWED / solution.name
         done = compile(solution, out, *(["--target", target] if target else []))
         if not layer.check(f"{solution.name}: compiles", done.returncode == 0, done.stderr[-600:], command_line(done)):
             continue
+        own = lambda folder: sorted(path for path in tree(folder) if OWN_SOURCE.fullmatch(path))
+        crates = {path.split("/")[1] for path in own(right)}
+        layer.equal(f"{solution.name}: every file of a crate was reviewed", [path for path in own(out) if path.split("/")[1] in crates], own(right))
         if solution == FRAUD:
             layer.equal("fraud: every object was reviewed", *(sorted(path for path in tree(folder) if path.endswith(".yaml")) for folder in (out, right)))
-            layer.equal("fraud: every file of a process was reviewed", *(sorted(path for path in tree(folder) if OWN_SOURCE.fullmatch(path)) for folder in (out, right)))
+            layer.equal("fraud: every file of a process was reviewed", own(out), own(right))
         for path, wanted in tree(right).items():
             got = (out / path).read_bytes() if (out / path).is_file() else b""
             lines = list(difflib.unified_diff(wanted.decode().splitlines(), got.decode().splitlines(), "reviewed", "written", lineterm="", n=2))

@@ -133,3 +133,175 @@ fn a_service_reads_parquet_where_a_table_may_lie_in_it() {
     // A folder: the files in it tell by their names what they are.
     assert!(reads("file: \"items\"") && reads("file: \"data/items.d\", format: csv"));
 }
+
+/// A file without its blanks, so that it does not matter how it is laid out.
+fn dense(generated: &Generated, path: &str) -> String {
+    text(generated, path).split_whitespace().collect()
+}
+
+/// The part of a dense file from some words on, up to others.
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let part = text.split_once(from).unwrap_or_else(|| panic!("no {from} in {text}")).1;
+    part.split_once(to).unwrap_or_else(|| panic!("no {to} behind {from}")).0
+}
+
+/// Each setting that the language has for what becomes a process is in the crates: what is left out there counts for nothing.
+#[test]
+fn whatever_a_solution_says_stands_in_what_is_built() {
+    let generated = generate("everything.asol", include_str!("everything.asol"));
+    assert_eq!(generated.diagnostics, []);
+    let has = |path: &str, from: &str, to: &str, wanted: &[&str]| {
+        let text = dense(&generated, &format!("crates/{path}"));
+        let part = between(&text, from, to);
+        for wanted in wanted {
+            let wanted: String = wanted.split_whitespace().collect();
+            assert!(part.contains(&wanted), "{path}: no {wanted} in {part}");
+        }
+    };
+    let shared = |file: &str| format!("everything/src/{file}.rs");
+    has(
+        &shared("sources"),
+        "fntaps()",
+        "}}",
+        &[
+            "topic: String::from(\"taps-1\")",
+            "history: Some(String::from(\"lake\"))",
+            "time: Some(String::from(\"at\"))",
+            "format: Format::Csv",
+            "unit: Some(TimeUnit::Millisecond)",
+            "key: vec![String::from(\"who\")]",
+            "unique: vec![String::from(\"id\")]",
+            "lateness: 10 * SECOND",
+            "ahead: Some(HOUR)",
+            "arrival_is_event_time: true",
+        ],
+    );
+    has(
+        &shared("sources"),
+        "fnprices()",
+        "}}",
+        &["file: Some(String::from(\"prices.jsonl\"))", "versions: Some(String::from(\"since\"))"],
+    );
+    has(&shared("sinks"), "fnnewest_of()", "}}", &["key: vec![String::from(\"who\")], upsert: true"]);
+    has(&shared("lib"), "pubfnsolution()", "}}", &["timezone: String::from(\"Asia/Tokyo\")"]);
+    has(
+        &shared("features"),
+        "letaggregates=[",
+        "];",
+        &[
+            "AggregateFunc::Count, args: vec![], filter: None",
+            "AggregateFunc::Count, args: vec![], filter: Some(0)",
+            "AggregateFunc::CountDistinct { exact: false }, args: vec![1], filter: None, size: DAY, step: 30 * MINUTE",
+            "AggregateFunc::CountDistinct { exact: true }",
+            "AggregateFunc::TopK { n: 3, by: true }, args: vec![1, 2]",
+        ],
+    );
+    // As late as others still read it.
+    has(&shared("features"), "FeatureParts{", "})", &["head: 2 * MINUTE"]);
+    let watch = "watch/src/main.rs";
+    has(watch, "interval_join_2_on=", "];", &["kind: JoinKind::Left, pick: Pick::Latest"]);
+    has(
+        watch,
+        "interval_join_2_within=",
+        ";",
+        &["low: -MINUTE, high: 5 * MINUTE, left_lateness: 10 * SECOND, right_lateness: 2 * MINUTE"],
+    );
+    has(watch, "interval_join_on=", "];", &["kind: JoinKind::Inner, pick: Pick::First"]);
+    has(watch, "seen_reads=", "];", &["including_row: true", "including_row: false"]);
+    // Another worker keeps both, and tells whose rows cannot be kept.
+    has(watch, "newest_kept=", "};", &["settle: Some(7 * MINUTE)", "flow: Arc::from(\"\")"]);
+    has(watch, "Features::new(", ")", &["FeatureSet::silent("]);
+    has(watch, "Upsert::new(", ")?", &["vec![0], Some(7 * MINUTE)"]);
+    let nightly = "nightly/src/main.rs";
+    has(
+        nightly,
+        "flow_launch::Job{",
+        "};",
+        &["retry: (2, Duration::from_secs(90))", "timeout: Some(Duration::from_secs(1800))"],
+    );
+    has(
+        nightly,
+        "Job{path:",
+        "history:",
+        &[
+            "tolerate: 5000, slots: 3",
+            "slot: 1, kind: Kind::Int, value: Some(compute!(zone, Kind::Int, rules::most))",
+            "slot: 2, kind: Kind::Int, value: Some(compute!(",
+        ],
+    );
+    has(
+        nightly,
+        "top_spec=",
+        "};",
+        &["count: 2", "descending: true", "with_ties: true", "rank: Some(String::from(\"place\"))"],
+    );
+    has(
+        nightly,
+        "\"nightly/sort\"",
+        ")?",
+        &["Input::column(2), descending: true", "Input::column(0), descending: false"],
+    );
+    has(nightly, "\"nightly/distinct\"", ")?", &["Which::First"]);
+    has(nightly, "\"nightly/latest\"", ")?", &["Which::Last"]);
+    // Rows that come as events do wait for those that come at the end.
+    has(nightly, "Kind::Int,rules::place", "Ok(wiring.finish())", &["Stand::new(schemas::others(), StandBy::Coming)"]);
+    has(nightly, "\"nightly/take\"", ")?", &["5, true"]);
+    has(nightly, "\"nightly/take-2\"", ")?", &["7, false"]);
+    has(nightly, "GroupAggregate{", "}]", &["filter: Some(compute!("]);
+    let of = "of/src/of.rs";
+    has(of, "letplan=", ";", &["deadline: Some(Duration::from_millis(40))"]);
+    has(of, "step.timeout", ";", &["Some(Duration::from_millis(7))"]);
+    // What is read for what is read takes part in its time, too.
+    has(of, "step.fallback=", "step}", &["step.parts = vec![0, 1];"]);
+    has(of, "step.fallback", ";", &["rules::n_fallback"]);
+    has("of/src/main.rs", "letservice=", "};", &["keeper: String::from(\"everything-features\")", "parquet: None"]);
+    // What relations are read with, however deep in them.
+    has("more/src/main.rs", "fnanswers(", "Ok(", &["FeatureView::new(\"seen\",", "KeptView::new(\"newest\","]);
+    has(nightly, "fnjob(", "letemit=", &[".changing();"]);
+    let document = dense(&generated, "crates/of/src/openapi.json");
+    assert!(document.contains("\"/of/{who}\"") && !document.contains("/more"), "it tells of itself alone: {document}");
+    has("maybe/src/openapi.json", "\"requestBody\":{", "}", &["\"required\": false"]);
+}
+
+/// An expression that decides nothing is evaluated all the same, for it may fail; and one that may fail only where it is needed.
+#[test]
+fn what_may_fail_is_computed_where_it_counts() {
+    let solution = r#"solution s { version: "1" }
+type Told {
+  equal: bool, same: int, never: bool, member: bool, other: int?, at: timestamp, least: bool, more: bool, before: date, text: string
+}
+@post("/s")
+service s(n: int, m: int?, a: decimal(5, 2)?, b: decimal(5, 3)?, d: date, k: duration) -> Told {
+  return {
+    equal: a == b,
+    same: if n * 9 > 3 then 7 else 7,
+    never: n * 9 > 3 and false,
+    member: n * 9 in [m ?? 1, n + 2],
+    other: m ?? n * 3,
+    at: 2026-01-01T00:00:00.000001Z,
+    least: not (n < 3),
+    more: not (n <= 3),
+    before: d - k,
+    text: "a\tb\"c\\d\n"
+  }
+}
+"#;
+    let generated = generate("s.asol", solution);
+    assert_eq!(generated.diagnostics, []);
+    let rules = dense(&generated, "crates/s-2/src/rules.rs");
+    for wanted in [
+        "compare_decimal(a_2, 2, b_2, 3).is_eq(), (None, None) => true, _ => false",
+        "let _condition = multiply_int(n?, 9)? > 3; Ok(7_i64)",
+        "let _first = multiply_int(n?, 9)? > 3; Ok(false)",
+        "let product = multiply_int(n?, 9)?; let answer = [m?.unwrap_or(1), add_int(n?, 2)?].contains(&product);",
+        "Some(m) => m, None => multiply_int(n?, 3)?",
+        "value(1_767_225_600_000_001_i64)",
+        "Ok(n? >= 3)",
+        "Ok(n? > 3)",
+        "subtract_from_date(d?, k?)",
+        r#"value("a\tb\"c\\d\n")"#,
+    ] {
+        let wanted: String = wanted.split_whitespace().collect();
+        assert!(rules.contains(&wanted), "no {wanted} in {rules}");
+    }
+}

@@ -1,0 +1,1 @@
+//! What features keep, and the values over it.
