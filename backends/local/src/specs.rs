@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fec_ir::ir::FlowPlan;
 use fec_ir::{Ir, NodeId};
 use fec_model::model::{self, Sink, Source, TimeUnit};
-use fec_plan::dataflow::{Wanted, dataflow};
+use fec_plan::dataflow::{Wanted, dataflow, written_by_jobs};
 use fec_plan::workers::computed;
 use fec_plan::{Work, deployment, workers};
 use flow_core::functions::TimeUnit as CoreUnit;
@@ -66,15 +66,16 @@ fn source(source: &Source, enums: &Enums) -> SourceSpec {
 /// The sinks of a plan, in the order of their names.
 #[must_use]
 pub fn sinks(ir: &Ir, enums: &Enums) -> Vec<SinkSpec> {
-    ir.sinks.iter().map(|sink| self::sink(sink, enums)).collect()
+    ir.sinks.iter().map(|sink| self::sink(ir, sink, enums)).collect()
 }
 
-fn sink(sink: &Sink, enums: &Enums) -> SinkSpec {
+fn sink(ir: &Ir, sink: &Sink, enums: &Enums) -> SinkSpec {
     SinkSpec {
         name: sink.name.to_string(),
         schema: Arc::new(enums.schema(&sink.columns)),
         key: names(&sink.key),
         upsert: sink.write == model::Write::Upsert,
+        by_jobs: written_by_jobs(ir, &sink.name),
     }
 }
 

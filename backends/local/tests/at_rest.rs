@@ -232,3 +232,29 @@ fn another_table_rebuilds_what_read_it() {
     let notes = then(&[], &[("prices.csv", "sku,price\ns0,1\ns1,3\n".to_owned())]);
     assert_eq!(notes, ["the table `prices` has changed: features, streams and jobs are rebuilt from history"]);
 }
+
+#[test]
+fn what_a_job_wrote_is_no_part_of_a_sink_that_it_writes_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("prices.csv"), "sku,price\ns0,1\ns1,2\n").unwrap();
+    for (name, text) in [("sales.jsonl", events(0..60, 5)), ("asks.jsonl", events(0..60, 7))] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let emit =
+        "emit sales |> left join prices as p on sku == p.sku |> group by price = p.price { n = count() } to report";
+    let report = "sink report: rows<{ price: int?, n: int }> {}";
+    let moved = SHOP.replace(report, "sink report: stream<{ id: int }> {}");
+    let forms = [
+        SHOP.to_owned(),
+        SHOP.replace(emit, "emit sales |> select id to other") + "sink other: rows<{ id: int }> {}",
+        SHOP.to_owned(),
+        moved.replace("stream s {", "stream s { emit sales |> select id to report").replace(emit, ""),
+    ];
+    for (number, text) in forms.iter().enumerate() {
+        let ir = compiled(text);
+        let (found, _) = once_of(&ir, folder.path(), "state");
+        let (fresh, _) = once_of(&ir, folder.path(), &format!("fresh {number}"));
+        assert_eq!(found, fresh, "form {number}");
+        assert_eq!(found["report"].is_empty(), number == 1);
+    }
+}

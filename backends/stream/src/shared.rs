@@ -4,7 +4,7 @@ use fec_diagnostics::{Sources, Span};
 use fec_ir::{Ir, NodeId, Op};
 use fec_model::model::{Format, Shape, Sink, Source, TimeUnit, Write};
 use fec_plan::Deployment;
-use fec_plan::dataflow::{FeatureState, feature_state};
+use fec_plan::dataflow::{FeatureState, feature_state, written_by_jobs};
 use fec_plan::workers::{feature_sources, kept_nodes};
 use fec_rust::ident::{Names, snake};
 use fec_rust::{Error, RustFile, Scope, doc, enumeration};
@@ -131,14 +131,14 @@ pub(crate) fn sinks_file(ir: &Ir, sources: &Sources) -> String {
     file.item(&format!("{head}{}}}", all.last(4)));
     for (name, sink) in names.iter().zip(&ir.sinks) {
         let columns = schema::schema(&mut file, "crate", &sink.columns).bound("columns", 4);
-        let tree = sink_tree(sink);
+        let tree = sink_tree(ir, sink);
         let docs = docs(&sink.docs, &format!("`{}`.", sink.name), sources, sink.span);
         file.item(&format!("{docs}pub fn {name}() -> SinkSpec {{\n{columns}{}}}", tree.last(4)));
     }
     file.finish()
 }
 
-fn sink_tree(sink: &Sink) -> Tree {
+fn sink_tree(ir: &Ir, sink: &Sink) -> Tree {
     let key = sink.key.iter().map(|column| call("String::from", [text(column)]));
     record(
         "SinkSpec",
@@ -147,6 +147,7 @@ fn sink_tree(sink: &Sink) -> Tree {
             ("schema", call("Arc::new", [atom("columns")])),
             ("key", list("vec!", key)),
             ("upsert", atom((sink.write == Write::Upsert).to_string())),
+            ("by_jobs", atom(written_by_jobs(ir, &sink.name).to_string())),
         ],
     )
 }

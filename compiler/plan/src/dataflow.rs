@@ -21,7 +21,7 @@ use fec_model::relation::{JoinKind, JoinPick};
 use fec_model::types::Column;
 
 pub use features::{FeatureRead, FeatureState, Scalar, WindowedAggregate, feature_state, set_columns};
-pub use sinks::{sink_emits, stream_sinks};
+pub use sinks::{sink_emits, stream_sinks, written_by_jobs};
 
 /// What a dataflow is planned for.
 #[derive(Clone, Copy)]

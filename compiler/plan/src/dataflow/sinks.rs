@@ -18,7 +18,7 @@ pub(super) struct Streamed<'a> {
 #[must_use]
 pub fn stream_sinks(ir: &Ir) -> Vec<(NodeId, String)> {
     let mut found: Vec<(NodeId, String)> = Vec::new();
-    for (emit, sink) in emits(ir) {
+    for (emit, sink) in emits(ir, Plane::Stream) {
         if !found.iter().any(|(_, known)| known == sink) {
             found.push((emit, sink.to_owned()));
         }
@@ -26,10 +26,16 @@ pub fn stream_sinks(ir: &Ir) -> Vec<(NodeId, String)> {
     found
 }
 
-/// The emits of a plan's streams and their sinks.
-fn emits(ir: &Ir) -> impl Iterator<Item = (NodeId, &str)> {
-    let streams = ir.flows.iter().filter(|flow| flow.plane == Plane::Stream);
-    streams.flat_map(|flow| &flow.nodes).filter_map(|id| match ir.graph.get(*id).map(|node| &node.op) {
+/// Whether a job emits to a sink.
+#[must_use]
+pub fn written_by_jobs(ir: &Ir, sink: &str) -> bool {
+    emits(ir, Plane::Batch).any(|(_, written)| written == sink)
+}
+
+/// The emits of a plan's flows of a plane, and their sinks.
+fn emits(ir: &Ir, plane: Plane) -> impl Iterator<Item = (NodeId, &str)> {
+    let flows = ir.flows.iter().filter(move |flow| flow.plane == plane);
+    flows.flat_map(|flow| &flow.nodes).filter_map(|id| match ir.graph.get(*id).map(|node| &node.op) {
         Some(Op::Emit { sink }) => Some((*id, sink.as_str())),
         _ => None,
     })
@@ -43,8 +49,8 @@ pub fn sink_emits(ir: &Ir, tap: NodeId) -> Vec<NodeId> {
 
 /// The sink behind the emit of a stream.
 pub(super) fn streamed(ir: &Ir, tap: NodeId) -> Option<Streamed<'_>> {
-    let (_, name) = emits(ir).find(|(emit, _)| *emit == tap)?;
-    let of_sink = emits(ir).filter(|(_, sink)| *sink == name).map(|(emit, _)| emit);
+    let (_, name) = emits(ir, Plane::Stream).find(|(emit, _)| *emit == tap)?;
+    let of_sink = emits(ir, Plane::Stream).filter(|(_, sink)| *sink == name).map(|(emit, _)| emit);
     Some(Streamed { sink: ir.sink(name)?, emits: of_sink.collect() })
 }
 

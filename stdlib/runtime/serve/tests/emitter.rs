@@ -17,7 +17,7 @@ use flow_task::stream::served_topic;
 
 fn sink() -> SinkSpec {
     let schema = Arc::new(Schema::of([Field::required("id", Kind::String)]));
-    SinkSpec { name: "noted".to_owned(), schema, key: vec!["id".to_owned()], upsert: true }
+    SinkSpec { name: "noted".to_owned(), schema, key: vec!["id".to_owned()], upsert: true, by_jobs: false }
 }
 
 fn rows(ids: &[Result<&str, Fault>]) -> Vec<Emitted> {

@@ -112,7 +112,9 @@ pub fn sink_lines(log: &mut dyn Log, folder: &StateFolder, sink: &SinkSpec) -> R
         false => written.into_iter().map(|record| record.value).collect(),
     };
     let lake = folder.lake().join(format!("{}.jsonl", sink.name));
-    if let Ok(bytes) = std::fs::read(&lake) {
+    if sink.by_jobs
+        && let Ok(bytes) = std::fs::read(&lake)
+    {
         lines.extend(bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
     }
     Ok(lines)
@@ -238,7 +240,7 @@ mod tests {
     }
 
     fn seen(upsert: bool) -> SinkSpec {
-        SinkSpec { name: "seen".to_owned(), schema: Arc::new(Schema::of([])), key: Vec::new(), upsert }
+        SinkSpec { name: "seen".to_owned(), schema: Arc::new(Schema::of([])), key: Vec::new(), upsert, by_jobs: true }
     }
 
     #[test]
@@ -283,6 +285,17 @@ mod tests {
         assert_eq!(summary.sinks, BTreeMap::from([("seen".to_owned(), 3)]));
         assert_eq!(std::fs::read_to_string(out.join("sinks/seen.jsonl")).unwrap(), "a@1\nb@2\nc@3\n");
         assert!(!out.join("sinks/old.jsonl").exists() && !out.join("dead/old.jsonl").exists());
+    }
+
+    #[test]
+    fn what_jobs_wrote_is_no_part_of_a_sink_that_none_writes() {
+        let (root, folder, mut log) = left(&[("a", 1)], &[]);
+        std::fs::create_dir_all(folder.lake()).unwrap();
+        std::fs::write(folder.lake().join("seen.jsonl"), "a@1\n").unwrap();
+        let moved = SinkSpec { by_jobs: false, ..seen(false) };
+        assert_eq!(shown(sink_lines(&mut log, &folder, &moved).unwrap()), ["a@1"]);
+        assert_eq!(shown(sink_lines(&mut log, &folder, &seen(false)).unwrap()), ["a@1", "a@1"]);
+        drop(root);
     }
 
     fn record(stamp: i64, key: &str, value: &str) -> Record {

@@ -116,6 +116,8 @@ pub struct SinkSpec {
     pub key: Vec<String>,
     /// Whether it holds one row of each key.
     pub upsert: bool,
+    /// Whether a job writes it: what jobs of an earlier form of the solution wrote is no part of another sink.
+    pub by_jobs: bool,
 }
 
 impl SinkSpec {

@@ -25,5 +25,6 @@ pub fn fraud_alerts() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![String::from("card")],
         upsert: false,
+        by_jobs: false,
     }
 }
