@@ -12,15 +12,22 @@ use scan::{Quoted, Scanner, SyntaxError};
 
 use crate::scalar::{Form, push, value};
 
-/// What stands before the value of each field where it is written without blanks: what [`JsonDecoder::record`] tries first.
+/// What stands before the value of each field where it is written without blanks, the comma behind the field before it
+/// included: what [`JsonDecoder::record`] tries first.
 pub(crate) fn keys(fields: &[Field]) -> Vec<Vec<u8>> {
     let key = |field: &Field| {
-        let mut key = Vec::new();
+        let mut key = vec![b','];
         write_string(&mut key, &field.name);
         key.push(b':');
         key
     };
     fields.iter().map(key).collect()
+}
+
+/// A key of [`keys`] without its comma.
+#[inline]
+fn without_comma(key: &[u8]) -> &[u8] {
+    key.get(1..).unwrap_or_default()
 }
 
 /// The cells of an object that has the fields of a type in their order, each of them plain and good; nothing where there is
@@ -35,12 +42,12 @@ pub(crate) fn plain_record(
     scanner.eat(b'{').then_some(())?;
     let mut cells = Vec::with_capacity(fields.len());
     for (position, (field, key)) in fields.iter().zip(keys).enumerate() {
-        if position > 0 {
-            scanner.eat(b',').then_some(())?;
-        }
-        if !scanner.eat_key(key) {
-            let key = scanner.key().ok()?;
-            (!key.escaped && key.raw == field.name).then_some(())?;
+        if position == 0 || !scanner.eat_exactly(key) {
+            (position == 0 || scanner.eat(b',')).then_some(())?;
+            if !scanner.eat_key(without_comma(key)) {
+                let key = scanner.key().ok()?;
+                (!key.escaped && key.raw == field.name).then_some(())?;
+            }
         }
         let cell = match scanner.peek()? {
             b'"' => {
@@ -113,33 +120,40 @@ impl JsonDecoder {
         scanner.expect(b'{', "`{`")?;
         // The field that stands next where the record has them in the order of its type.
         let mut next = 0;
-        if !scanner.eat(b'}') {
-            loop {
-                let position = match keys.get(next) {
-                    Some(key) if scanner.eat_key(key) => Some(next),
-                    _ => {
-                        let key = scanner.key()?;
-                        self.position(scanner, key, fields)?
+        let mut is_open = !scanner.eat(b'}');
+        while is_open {
+            let position = match keys.get(next) {
+                Some(key) if scanner.eat_key(without_comma(key)) => Some(next),
+                _ => {
+                    let key = scanner.key()?;
+                    self.position(scanner, key, fields)?
+                }
+            };
+            let target = position.and_then(|position| Some((fields.get(position)?, builders.get_mut(position)?)));
+            match target {
+                Some((field, builder)) => {
+                    if builder.rows() > row {
+                        builder.truncate(row);
                     }
-                };
-                let target = position.and_then(|position| Some((fields.get(position)?, builders.get_mut(position)?)));
-                match target {
-                    Some((field, builder)) => {
-                        if builder.rows() > row {
-                            builder.truncate(row);
-                        }
+                    self.value(scanner, &field.ty, builder)?;
+                    next = position.map_or(next, |position| position + 1);
+                    // Those that follow in their order without a blank.
+                    while let (Some(key), Some(field), Some(builder)) =
+                        (keys.get(next), fields.get(next), builders.get_mut(next))
+                        && builder.rows() == row
+                        && scanner.eat_exactly(key)
+                    {
                         self.value(scanner, &field.ty, builder)?;
-                        next = position.map_or(next, |position| position + 1);
-                    }
-                    None => {
-                        scanner.skip()?;
+                        next += 1;
                     }
                 }
-                if scanner.eat(b',') {
-                    continue;
+                None => {
+                    scanner.skip()?;
                 }
+            }
+            is_open = scanner.eat(b',');
+            if !is_open {
                 scanner.expect(b'}', "`,` or `}`")?;
-                break;
             }
         }
         for (field, builder) in fields.iter().zip(builders) {

@@ -334,6 +334,41 @@ proptest! {
         }
     }
 
+    /// Fields in any order, some missing, unknown or more than once, with blanks anywhere: what counts is what `serde_json`
+    /// has of them in the end.
+    #[test]
+    fn fields_are_found_wherever_they_stand(
+        parts in prop::collection::vec(
+            (prop_oneof![3 => 0usize..4, 1 => 4usize..6], prop::option::of(0i64..100), "[ \n]{0,2}", prop_oneof![3 => Just(""), 1 => Just(" ")]),
+            0..7,
+        ),
+        sorted in any::<bool>(),
+    ) {
+        let keys = ["a", "b", "c", "d", "\\u0062", "other"];
+        let mut parts = parts;
+        if sorted {
+            parts.sort_by_key(|(key, ..)| *key);
+        }
+        let written = parts.iter().map(|(key, value, blank, after)| {
+            let value = value.map_or("null".to_owned(), |value| value.to_string());
+            format!("{blank}\"{}\"{after}:{after}{value}{blank}", keys[*key])
+        });
+        let text = format!("{{{}}}", written.collect::<Vec<_>>().join(","));
+        let theirs: BTreeMap<String, Option<i64>> = serde_json::from_str(&text).unwrap();
+        let fields = schema(&["a", "b", "c", "d"].map(|name| (name, DataType::optional(Kind::Int))));
+        let decoder = Decoder::new(&fields, Encoding::Json, None);
+        let decoded = decoder.decode([text.as_bytes(), b"{}"]);
+        prop_assert!(decoded.refused.is_empty(), "{} is refused: {:?}", text, decoded.refused);
+        let expected = ["a", "b", "c", "d"].map(|name| theirs.get(name).copied().flatten().map_or(Value::Absent, Value::Int));
+        for (column, expected) in decoded.columns.iter().zip(&expected) {
+            prop_assert_eq!(column.value(0), Ok(expected.clone()), "{}", text);
+            prop_assert_eq!(column.value(1), Ok(Value::Absent));
+        }
+        if let Some(cells) = decoder.plain(text.as_bytes()) {
+            prop_assert_eq!(cells.as_slice(), expected.as_slice(), "{}", text);
+        }
+    }
+
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'{'), Just(b'\\')], 0..40)) {
         let fields = schema(&[

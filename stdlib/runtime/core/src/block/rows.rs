@@ -130,13 +130,13 @@ impl Rows {
             if !column.takes(cells) {
                 continue;
             }
-            let words = &mut self.words[place + column.at..place + column.at + words(column.measure)];
             if let Some(value) = column.measure.narrow(cells)
-                && let Some(more) = add_narrow(&mut words[0], value, weight)
+                && let Some(more) = add_narrow(&mut self.words[place + column.at], value, weight)
             {
                 self.add_to_sum(column, more);
                 continue;
             }
+            let words = &mut self.words[place + column.at..place + column.at + words(column.measure)];
             let part = column.measure.part(cells)?;
             let before = in_place(words);
             let mut total = match load(column.measure, words) {

@@ -35,13 +35,25 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at) {
-            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-                return Some(*byte);
+        match bytes.get(self.at)? {
+            byte if *byte > b' ' => Some(*byte),
+            // Mostly one blank alone.
+            b' ' => {
+                self.at += 1;
+                let next = bytes.get(self.at).copied();
+                if next.is_some_and(|byte| byte > b' ') { next } else { self.peek_behind() }
             }
-            self.at += 1;
+            _ => self.peek_behind(),
         }
-        None
+    }
+
+    /// As [`Scanner::peek`], over any number of blanks.
+    #[cold]
+    fn peek_behind(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.at += blanks;
+        rest.get(blanks).copied()
     }
 
     /// Consumes `byte` if it is next.
@@ -58,26 +70,44 @@ impl<'a> Scanner<'a> {
         if self.eat(byte) { Ok(()) } else { self.fail(expected) }
     }
 
-    /// Consumes `key`, a field's name in quotes with its colon, if exactly that is next.
+    /// Consumes `key`, a field's name in quotes with its colon, if exactly that is next behind white space.
     #[inline]
     pub(crate) fn eat_key(&mut self, key: &[u8]) -> bool {
         self.peek();
-        let found = self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(key));
+        self.eat_exactly(key)
+    }
+
+    /// Consumes `text`, if exactly that is next, without white space before it.
+    #[inline]
+    pub(crate) fn eat_exactly(&mut self, text: &[u8]) -> bool {
+        let found = self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(text));
         if found {
-            self.at += key.len();
+            self.at += text.len();
         }
         found
     }
 
     /// A string, which must be next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn string(&mut self) -> Result<Quoted<'a>, SyntaxError> {
         self.expect(b'"', "a string")?;
         let start = self.at;
+        let bytes = self.text.as_bytes();
+        self.at += plain_length(bytes.get(start..).unwrap_or(&[]));
+        if bytes.get(self.at) == Some(&b'"') {
+            let raw = self.text.get(start..self.at).unwrap_or("");
+            self.at += 1;
+            return Ok(Quoted { raw, escaped: false });
+        }
+        self.rest_of_string(start)
+    }
+
+    /// As [`Scanner::string`], from its first character on that is not plain.
+    #[cold]
+    fn rest_of_string(&mut self, start: usize) -> Result<Quoted<'a>, SyntaxError> {
         let mut escaped = false;
         let bytes = self.text.as_bytes();
         loop {
-            self.at += plain_length(bytes.get(self.at..).unwrap_or(&[]));
             match bytes.get(self.at) {
                 Some(b'"') => {
                     let raw = self.text.get(start..self.at).unwrap_or("");
@@ -89,10 +119,10 @@ impl<'a> Scanner<'a> {
                     self.escape()?;
                 }
                 Some(_) => return self.fail("no control character inside a string"),
-                None => break,
+                None => return self.fail("the end of the string"),
             }
+            self.at += plain_length(bytes.get(self.at..).unwrap_or(&[]));
         }
-        self.fail("the end of the string")
     }
 
     fn escape(&mut self) -> Result<(), SyntaxError> {
