@@ -26,6 +26,10 @@ pub(super) fn ask(url: &str, service: &Service, arguments: &[Value]) -> Result<V
     let Some((method, route)) = &service.route else {
         return Err(RequestError::Unknown(service.path.clone()));
     };
+    if let Some(name) = never_in(route, &service.parameters, arguments) {
+        let found = format!("`{name}` stands in the path of `{}`, where it is neither absent nor empty", service.path);
+        return Err(RequestError::Unavailable(found));
+    }
     let request = request(url, method, route, &service.parameters, arguments);
     let lost = |error: io::Error| RequestError::Unavailable(format!("`{}` at {url}: {error}", service.path));
     let (status, body) = exchange(url, &request).map_err(lost)?;
@@ -41,6 +45,14 @@ pub(super) fn ask(url: &str, service: &Service, arguments: &[Value]) -> Result<V
         Some(fault) => Err(RequestError::Fault(fault)),
         None => Err(RequestError::Unavailable(format!("`{}` answers {status}: {}", service.path, text("message")))),
     }
+}
+
+/// A parameter of the path for which no path can stand: it would be read as text, or be no path of the service.
+fn never_in<'a>(route: &str, parameters: &'a Schema, arguments: &[Value]) -> Option<&'a str> {
+    let in_path = |field: &Field| route.split('/').any(|part| part.strip_prefix(':') == Some(field.name.as_str()));
+    let is_nothing = |value: &Value, field: &Field| *value == Value::Absent || plain(value, &field.ty.kind).is_empty();
+    let mut given = parameters.fields.iter().zip(arguments);
+    given.find(|(field, value)| in_path(field) && is_nothing(value, field)).map(|(field, _)| field.name.as_str())
 }
 
 /// The bytes of a request: parameters of the path and of a GET as text, the others in the body.
@@ -184,6 +196,19 @@ mod tests {
         assert_eq!(line, "POST /%E8%AF%84%E5%88%86 HTTP/1.1");
         assert_eq!(body, "{\"user\":\"a/ü\",\"n\":7,\"rest\":null}");
         assert_eq!(sent("POST", "/none", Vec::new(), &[]).1, "{}");
+    }
+
+    #[test]
+    fn what_no_path_says_is_not_asked() {
+        let schema = Schema { fields: vec![field("user", Kind::String), field("n", Kind::String)] };
+        let (some, empty) = (Value::String("a".into()), Value::String("".into()));
+        let never = |route: &str, user: &Value, n: &Value| {
+            never_in(route, &schema, &[user.clone(), n.clone()]).map(str::to_owned)
+        };
+        assert_eq!(never("/home/:user", &some, &Value::Absent), None);
+        assert_eq!(never("/home/:user/:n", &some, &Value::Absent).as_deref(), Some("n"));
+        assert_eq!(never("/home/:user/:n", &empty, &some).as_deref(), Some("user"));
+        assert_eq!(never("/:use", &Value::Absent, &empty), None);
     }
 
     #[test]
