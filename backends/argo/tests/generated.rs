@@ -156,3 +156,41 @@ fn a_parameter_says_what_it_is_written_as() {
         assert_eq!(told, wanted, "{path}");
     }
 }
+
+/// Whole seconds, and never fewer than were asked for; and no parameter of a job is taken for the instant of its run.
+#[test]
+fn times_are_rounded_up_and_parameters_have_names_of_their_own() {
+    let text = "solution s { version: \"1\" }\n\
+        source e: stream<{ id: string, at: timestamp }> { time: at }\nsink a: rows<{ id: string, n: int }> {}\n\
+        @retry(3, backoff: 2h) @timeout(1500ms)\n\
+        job j(now: int = 1, gr\u{f6}\u{df}e: int = 2) { emit e |> select id, n = now + gr\u{f6}\u{df}e to a }\n\
+        @retry(2, backoff: 1500ms) @timeout(1ms)\njob k { emit e |> select id, n = 1 to a }\n\
+        @retry(1, backoff: 0s)\njob l { emit e |> select id, n = 1 to a }\n";
+    let documents = documents(&compiled(text, None), None);
+    let template = |job: &str| {
+        let path = format!("argo/{job}.yaml");
+        documents.iter().find(|(found, _)| *found == path).map(|(_, document)| document).unwrap()
+    };
+    let retry = |job: &str| {
+        let pod = template(job).at(&["spec", "templates"]).unwrap().items().get(1).unwrap();
+        let text = |path: &[&str]| pod.at(path).and_then(Node::text).unwrap_or("-").to_owned();
+        let backoff = |key| text(&["retryStrategy", "backoff", key]);
+        [text(&["retryStrategy", "limit"]), backoff("duration"), backoff("factor"), backoff("cap")]
+    };
+    let deadline = |job: &str| template(job).at(&["spec", "activeDeadlineSeconds"]).cloned();
+    assert_eq!((retry("j"), deadline("j")), (["3", "7200s", "2", "7200s"].map(str::to_owned), Some(Node::Int(2))));
+    assert_eq!((retry("k"), deadline("k")), (["2", "2s", "2", "3600s"].map(str::to_owned), Some(Node::Int(1))));
+    assert_eq!((retry("l"), deadline("l")), (["1", "-", "-", "-"].map(str::to_owned), None));
+    let texts = template("j").texts();
+    let given: Vec<&str> =
+        texts.iter().map(|(_, text)| *text).filter(|text| text.contains("{{workflow.parameters")).collect();
+    assert_eq!(
+        given,
+        [
+            "--now={{workflow.parameters.now}}",
+            "now={{workflow.parameters.now-param}}",
+            "gr\u{f6}\u{df}e={{workflow.parameters.gr-e-param-6b6b64c3}}"
+        ],
+        "what runs at the end reads those of the workflow"
+    );
+}

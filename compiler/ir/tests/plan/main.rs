@@ -4,6 +4,7 @@
 mod bounds;
 mod folding;
 mod lineage;
+mod lowering;
 mod passes;
 mod verifier;
 
