@@ -6,8 +6,8 @@ use fec_syntax::foreign;
 
 use crate::check::Checker;
 use crate::model::FlowSettings;
-use crate::names::suggest;
 use crate::scope::Scope;
+use crate::unknown::suggest;
 
 /// Where attributes stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,9 +12,10 @@ use crate::convert::field_of;
 use crate::expr::{Expr, ExprKind, VarId};
 use crate::functions::{AGGREGATES, FUNCTIONS, LATER};
 use crate::infer::describe;
-use crate::names::{DeclId, DeclKind, Known, ServiceInfo, ViewInfo, suggest};
+use crate::names::{DeclId, DeclKind, Known, ServiceInfo, ViewInfo};
 use crate::scope::{Bound, Place, Scope, Var, path};
 use crate::types::{Column, Kind, Record, Type};
+use crate::unknown::suggest;
 
 /// A function or decision table, checked once and copied to its calls.
 pub(crate) struct Template {
@@ -83,7 +84,7 @@ impl<'a> Checker<'a> {
     ) -> Vec<Column> {
         let mut columns: Vec<Column> = Vec::with_capacity(params.len());
         for param in params {
-            let ty = match &param.ty {
+            let mut ty = match &param.ty {
                 Some(ty) => self.type_of(ty, engine),
                 None => {
                     let found = Diagnostic::error(
@@ -97,6 +98,8 @@ impl<'a> Checker<'a> {
             };
             if let Some(default) = &param.default {
                 self.report(Diagnostic::error(codes::E0409, default.span, "only parameters of jobs have defaults"));
+                // Calls leave it out then.
+                ty = Type::error();
             }
             if columns.iter().any(|column| column.name == param.name.text) {
                 self.report(Diagnostic::error(
@@ -306,6 +309,7 @@ impl<'a> Checker<'a> {
         for (param, slot) in params.iter().zip(given) {
             match slot {
                 Some(value) => values.push(value),
+                None if param.ty.kind == Kind::Error => values.push(self.wrong(place)),
                 None if param.ty.optional => values.push(self.absent(param.ty.kind.clone(), place)),
                 None => {
                     self.report(Diagnostic::error(
@@ -333,7 +337,7 @@ impl<'a> Checker<'a> {
             template.params.iter().map(|var| Column { name: var.name, ty: var.ty.clone() }).collect();
         let values = self.arguments(word, place, &params, arguments, scope);
         let typed = Expr { kind: ExprKind::Error, ty: template.result.clone(), span };
-        let Some(values) = values else { return Expr { ty: Type::error(), ..typed } };
+        let Some(values) = values else { return typed };
         if template.body.ty.kind == Kind::Error {
             return Expr { ty: Type::error(), ..typed };
         }
@@ -365,7 +369,7 @@ impl<'a> Checker<'a> {
                 ty: service.result.clone(),
                 span,
             },
-            None => self.wrong(span),
+            None => Expr { kind: ExprKind::Error, ty: service.result.clone(), span },
         }
     }
 
@@ -376,7 +380,7 @@ impl<'a> Checker<'a> {
             Ast::Name(name) => match self.resolve(scope.engine, name) {
                 Some(id) => Some(id),
                 None => {
-                    self.unknown_name(name, of.span, scope);
+                    self.unknown_read(name, of.span, scope);
                     return self.wrong(span);
                 }
             },
@@ -439,7 +443,11 @@ impl<'a> Checker<'a> {
         }
         if !matches!(scope.place, Place::Service | Place::Test) {
             let found = Diagnostic::error(codes::E0401, span, "reads by key stand in services and tests");
-            self.report(found.help(format!("in a pipeline: `|> with {path_of}` for features, a join for tables")));
+            let is_set = matches!(make(path_of, Vec::new()), ExprKind::FeatureRead { .. });
+            self.report(found.help(match is_set {
+                true => format!("in a pipeline: `|> with {path_of}`"),
+                false => format!("in a pipeline: `|> left join {path_of} on …`"),
+            }));
             return self.wrong(span);
         }
         match self.keys(&keys_of, keys, &path_of, span, scope) {

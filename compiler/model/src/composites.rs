@@ -17,6 +17,8 @@ pub(crate) enum Want<'t, T> {
     Of(&'t T),
     /// It stands beside one of this type, where there is one.
     Beside(Option<&'t T>),
+    /// It is wrong, and has been told.
+    Unknown,
 }
 
 impl<'a> Checker<'a> {
@@ -35,9 +37,11 @@ impl<'a> Checker<'a> {
     }
 
     pub(crate) fn list(&mut self, items: &'a [ast::Expr], span: Span, scope: &Scope<'_>, want: Want<'_, Type>) -> Expr {
+        let unknown = Type::error();
         let (wanted, beside) = match want {
             Of(item) => (Some(item), None),
             Beside(item) => (None, item),
+            Want::Unknown => (Some(&unknown), None),
         };
         let mut common = Type::required(Kind::Null);
         let mut values: Vec<Expr> = Vec::with_capacity(items.len());
@@ -77,10 +81,13 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_>,
         want: Want<'_, Record>,
     ) -> Expr {
+        let is_unknown = matches!(want, Want::Unknown);
         let (known, is_wanted) = match want {
             Of(record) => (Some(record), true),
             Beside(record) => (record, false),
+            Want::Unknown => (None, false),
         };
+        let unknown = is_unknown.then(Type::error);
         let mut given: Vec<(Symbol, Expr)> = Vec::new();
         let mut explicit: Vec<&str> = Vec::new();
         let mut lets = Vec::new();
@@ -101,7 +108,7 @@ impl<'a> Checker<'a> {
                             self.demand(value, scope, &field.ty, format_args!("`{}`", field.name))
                         }
                         Some(field) => self.infer_beside(value, scope, &field.ty),
-                        None => self.infer(value, scope, None),
+                        None => self.infer(value, scope, unknown.as_ref()),
                     };
                     failed |= value.ty.kind == Kind::Error;
                     if explicit.contains(&name.text.as_str()) {

@@ -2,8 +2,8 @@
 
 use std::fmt::Arguments;
 
-use fec_diagnostics::{Diagnostic, FileId, Span, codes};
-use fec_syntax::{Kind as Token, Symbol};
+use fec_diagnostics::{Diagnostic, Span, codes};
+use fec_syntax::Symbol;
 
 use crate::check::Checker;
 use crate::expr::{Expr, ExprKind, Literal, VarId};
@@ -191,7 +191,7 @@ impl Checker<'_> {
             Some(wrong) => {
                 let span = expr.span;
                 let found = told(span, &expr.ty, to, &wrong, what);
-                self.report(if matches!(wrong, Misfit::Kind) { mended(found, &expr, to) } else { found });
+                self.report(if matches!(wrong, Misfit::Kind) { self.mended(found, &expr, to) } else { found });
                 Expr { kind: ExprKind::Error, ty: Type::error(), span }
             }
         }
@@ -453,28 +453,4 @@ fn told(span: Span, from: &Type, to: &Type, wrong: &Misfit, what: Arguments<'_>)
             Diagnostic::error(codes::E0301, span, format!("{what} is `{to}`, but `{field}` does not fit"))
         }
     }
-}
-
-/// Adds how it is written where a number or a text stands for a duration, a date or an instant.
-fn mended(found: Diagnostic, expr: &Expr, to: &Type) -> Diagnostic {
-    let token = match to.kind {
-        Kind::Duration if expr.ty.kind == Kind::Int => {
-            return found.help("a duration has a unit: `30s`, `10m`, `1h`, `n * 1s`");
-        }
-        Kind::Duration => Token::Duration,
-        Kind::Date => Token::Date,
-        Kind::Timestamp => Token::Timestamp,
-        _ => return found,
-    };
-    let ExprKind::Literal(Literal::String(text)) = &expr.kind else { return found };
-    let lexed = fec_syntax::lex(FileId(0), text);
-    let is_one = lexed.diagnostics.is_empty() && lexed.tokens.len() == 2;
-    if is_one && lexed.tokens.first().is_some_and(|first| first.kind == token) {
-        return found.fix(format!("write `{text}`, without quotes"), expr.span, text.clone());
-    }
-    found.help(match token {
-        Token::Duration => "a duration stands without quotes: `30s`, `10m`, `1h`, `7d`",
-        Token::Date => "a date stands without quotes: `2026-01-31`",
-        _ => "an instant stands without quotes: `2026-01-31T12:00:00Z`",
-    })
 }

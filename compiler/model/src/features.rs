@@ -64,6 +64,7 @@ impl<'a> Checker<'a> {
                     Some(wrong) => {
                         let what = format!("the row of `{}`", decl.name.text);
                         self.report_misfit(ty.span, &Type::required(found), &wanted, &wrong, format_args!("{what}"));
+                        piped = Piped::wrong(value.span);
                     }
                 }
             }
@@ -207,7 +208,7 @@ impl<'a> Checker<'a> {
             keys: set.keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect(),
             record: Record { name: Some(path), fields: set.columns.clone() },
             base: input.base,
-            failed: false,
+            failed: set.keys.iter().any(|(_, value)| value.ty.kind == Kind::Error) || set.keys.len() < by.len(),
         };
         self.model.features.push(set);
         Known::Features(Rc::new(info))
@@ -327,7 +328,14 @@ impl<'a> Checker<'a> {
             }
             return None;
         }
+        let before = self.diagnostics.len();
         let value = self.infer(&line.value, scope, None);
+        for found in self.diagnostics.iter_mut().skip(before) {
+            if found.code == codes::E0203 && found.fixes.is_empty() {
+                let help = "a feature is an aggregate, as in `last(x) over 1h`, or computed from those above";
+                found.help = vec![help.to_owned()];
+            }
+        }
         (value.ty.kind != Kind::Error).then_some(value)
     }
 }

@@ -8,7 +8,7 @@ use crate::aggregates::{Line, called, is_key};
 use crate::check::Checker;
 use crate::expr::Expr;
 use crate::operators::is_ordered;
-use crate::pipeline::{Piped, own_column};
+use crate::pipeline::{Piped, is_lost, own_column};
 use crate::relation::{Relation, RelationOp};
 use crate::scope::{Place, Scope};
 use crate::types::{Boundedness, Column, Kind, RelationType, Type};
@@ -187,6 +187,7 @@ impl<'a> Checker<'a> {
             .into_iter()
             .map(|(name, value)| (name, self.key_value(value)))
             .collect();
+        let mut failed = is_lost(&keys);
         let mut columns: Vec<Column> =
             keys.iter().map(|(name, value)| Column { name: *name, ty: value.ty.clone() }).collect();
         let never_empty = !keys.is_empty();
@@ -194,7 +195,6 @@ impl<'a> Checker<'a> {
         let mut aggregates = Vec::with_capacity(lines.iter().filter(|line| called(&line.value).is_some()).count());
         let mut scalars: Vec<(&'a ast::Name, &'a ast::Expr)> = Vec::new();
         let mut seen: Vec<&str> = Vec::new();
-        let mut failed = false;
         for line in lines {
             if seen.contains(&line.name.text.as_str()) || columns.iter().any(|column| column.name == line.name.text) {
                 self.report(Diagnostic::error(

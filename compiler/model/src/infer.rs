@@ -57,6 +57,7 @@ impl<'a> Checker<'a> {
             Ast::List(items) => {
                 let item = match want.map(|want| &want.kind) {
                     Some(Kind::List(item)) => Want::Of(&**item),
+                    Some(Kind::Error) => Want::Unknown,
                     _ => Want::Beside(None),
                 };
                 self.list(items, span, scope, item)
@@ -64,6 +65,7 @@ impl<'a> Checker<'a> {
             Ast::Record(entries) => {
                 let record = match want.map(|want| &want.kind) {
                     Some(Kind::Record(record)) => Want::Of(record),
+                    Some(Kind::Error) => Want::Unknown,
                     _ => Want::Beside(None),
                 };
                 self.record(entries, span, scope, record)
@@ -117,6 +119,7 @@ impl<'a> Checker<'a> {
                     "`or`" => {
                         found.help("the first value that is there is `a ?? b`; texts are put together as `\"{a}{b}\"`")
                     }
+                    "`on`" => found.help("as in `on shop == shops.id`"),
                     _ => found,
                 });
                 self.wrong(e.span)
@@ -145,7 +148,7 @@ impl<'a> Checker<'a> {
         right_scope: &Scope<'_>,
         want: Option<&Type>,
     ) -> (Expr, Expr) {
-        if self.takes_type(left, left_scope) && !self.takes_type(right, right_scope) {
+        if self.takes_type(left, left_scope) > self.takes_type(right, right_scope) {
             let right = self.infer(right, right_scope, want);
             let left = self.infer(left, left_scope, Some(hint(&right.ty, want)));
             return (left, right);
@@ -167,7 +170,7 @@ impl<'a> Checker<'a> {
         if want.is_some() {
             return self.pair(then, yes, otherwise, no, want);
         }
-        if self.takes_type(then, yes) && !self.takes_type(otherwise, no) {
+        if self.takes_type(then, yes) > self.takes_type(otherwise, no) {
             let otherwise = self.infer(otherwise, no, None);
             let then = self.infer_beside(then, yes, &otherwise.ty);
             return (then, otherwise);
@@ -177,23 +180,25 @@ impl<'a> Checker<'a> {
         (then, otherwise)
     }
 
-    /// Whether it takes its type from what it stands beside.
-    fn takes_type(&self, e: &ast::Expr, scope: &Scope<'_>) -> bool {
-        flexible(e) || self.may_be_member(e, scope)
-    }
-
-    fn may_be_member(&self, e: &ast::Expr, scope: &Scope<'_>) -> bool {
+    /// How far it takes its type from what it stands beside.
+    fn takes_type(&self, e: &ast::Expr, scope: &Scope<'_>) -> Takes {
         match &e.kind {
             Ast::Name(name) => {
-                !scope.row.is_some_and(|row| row.iter().any(|column| column.name == *name))
-                    && !scope.vars.iter().any(|var| var.name == *name)
-                    && scope.flow.is_none_or(|flow| flow.get(name).is_none())
-                    && name != "now"
+                let is_known = scope.row.is_some_and(|row| row.iter().any(|column| column.name == *name))
+                    || scope.vars.iter().any(|var| var.name == *name)
+                    || scope.flow.is_some_and(|flow| flow.get(name).is_some())
+                    || name == "now";
+                if is_known { Takes::Nothing } else { Takes::Perhaps }
             }
-            Ast::Literal(ast::Literal::Null) => true,
-            Ast::List(items) => items.is_empty(),
-            Ast::Record(_) => true,
-            _ => false,
+            Ast::Literal(ast::Literal::Null) | Ast::Record(_) => Takes::All,
+            Ast::List(items) if items.is_empty() => Takes::All,
+            Ast::List(items) => {
+                let part = items.iter().map(|item| self.takes_type(item, scope)).max();
+                if part > Some(Takes::Nothing) { Takes::All } else { Takes::Nothing }
+            }
+            Ast::If { then, otherwise, .. } => self.takes_type(then, scope).min(self.takes_type(otherwise, scope)),
+            _ if flexible(e) => Takes::Perhaps,
+            _ => Takes::Nothing,
         }
     }
 
@@ -271,6 +276,8 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(codes::E0307, span, format!("`{name}` is a model: it is called"))
                         .help(format!("`{name}(…)` with the records that hold its inputs")),
                 );
+            } else if want.is_some_and(|want| want.kind == Kind::Error) && self.is_member(&name) {
+                // Whose member it is would follow from a type that is not known.
             } else if let Some(Kind::Enum(of)) = want.map(|want| &want.kind) {
                 self.unknown_member(of, &name, span);
             } else {
@@ -360,6 +367,10 @@ impl<'a> Checker<'a> {
         };
         scope.narrow(&mut expr);
         Some(expr)
+    }
+
+    fn is_member(&self, name: &str) -> bool {
+        self.members.values().any(|members| members.contains_key(name))
     }
 
     fn member_of(&mut self, want: Option<&Type>, name: &str, span: Span) -> Option<Expr> {
@@ -491,6 +502,17 @@ impl<'a> Checker<'a> {
     pub(crate) fn absent(&self, kind: Kind, span: Span) -> Expr {
         null(Type::maybe(kind), span)
     }
+}
+
+/// How far an expression takes its type from what it stands beside.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Takes {
+    /// It has a type of its own.
+    Nothing,
+    /// It is a number, or a name that may be a member of an enumeration or something declared.
+    Perhaps,
+    /// It is put together from parts that may be such, or has no type.
+    All,
 }
 
 fn hint<'t>(other: &'t Type, want: Option<&'t Type>) -> &'t Type {

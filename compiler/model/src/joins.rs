@@ -315,7 +315,7 @@ impl<'a> Checker<'a> {
             return Piped::wrong(op.span);
         };
         let Some(id) = self.resolve(scope.engine, name) else {
-            self.unknown_relation(name, features.span, scope);
+            self.unknown_features(name, features.span, scope);
             return Piped::wrong(op.span);
         };
         let set = match self.known(id, Some(features.span)) {

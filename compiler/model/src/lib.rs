@@ -18,6 +18,7 @@ mod grouping;
 mod infer;
 mod joins;
 mod matching;
+mod mends;
 mod names;
 mod operators;
 mod order;
@@ -34,6 +35,7 @@ mod suites;
 mod targets;
 mod training;
 mod typedecl;
+mod unknown;
 
 pub mod expr;
 pub mod model;

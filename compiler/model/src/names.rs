@@ -2,16 +2,16 @@
 
 use std::rc::Rc;
 
-use fec_diagnostics::{Diagnostic, FileId, Span, closest, codes};
+use fec_diagnostics::{Diagnostic, FileId, Span, codes};
+use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ItemKind, StatementKind};
-use fec_syntax::{Symbol, foreign};
 use hashbrown::HashSet;
 use hashbrown::hash_map::Entry;
 
 use crate::calls::Template;
 use crate::check::Checker;
-use crate::scope::{Place, Scope};
 use crate::types::{Column, Columns, Record, RelationType, Type};
+use crate::unknown::suggest;
 
 /// A declaration by its number.
 pub(crate) type DeclId = usize;
@@ -179,11 +179,15 @@ impl<'a> Checker<'a> {
             ItemKind::Solution { .. } | ItemKind::Target { .. } | ItemKind::Test { .. } | ItemKind::Use { .. }
                 if engine.is_some() =>
             {
-                self.report(Diagnostic::error(
-                    codes::E0409,
-                    Span { end: item.span.start.saturating_add(4).min(item.span.end), ..item.span },
-                    "this stands at top level, not in an engine",
-                ));
+                let word = match &item.kind {
+                    ItemKind::Solution { .. } => "solution",
+                    ItemKind::Target { .. } => "target",
+                    ItemKind::Test { .. } => "test",
+                    _ => "use",
+                };
+                let end = (word.len() as u32).saturating_add(item.span.start).min(item.span.end);
+                let message = format!("a `{word}` stands at top level, not in an engine");
+                self.report(Diagnostic::error(codes::E0409, Span { end, ..item.span }, message));
             }
             _ => {}
         }
@@ -380,70 +384,6 @@ impl<'a> Checker<'a> {
     pub(crate) fn engine_of(&self, name: &str) -> Option<Symbol> {
         self.engines.iter().find(|(_, names)| names.contains_key(name)).map(|(engine, _)| *engine)
     }
-
-    /// Says that a name is unknown, with what may have been meant.
-    pub(crate) fn unknown_name(&mut self, name: &str, span: Span, scope: &Scope<'_>) {
-        let elsewhere = self.engine_of(name);
-        if let Some(engine) = elsewhere {
-            let found = Diagnostic::error(codes::E0210, span, format!("`{name}` belongs to the engine `{engine}`"))
-                .help("declare at top level what several engines use");
-            return self.report(found);
-        }
-        let in_row = scope.row.is_some();
-        let mut candidates: Vec<&str> = Vec::new();
-        candidates.extend(scope.row.iter().flat_map(|row| row.iter().map(|column| column.name.as_str())));
-        candidates.extend(scope.vars.iter().map(|var| var.name.as_str()));
-        candidates.extend(scope.flow.iter().flat_map(|flow| flow.names()));
-        let near = closest(name, candidates.iter().copied())
-            .or_else(|| closest(name, self.model.params.iter().map(|param| param.name.as_str())));
-        let found = if in_row {
-            Diagnostic::error(codes::E0203, span, format!("there is no column `{name}` here"))
-        } else {
-            Diagnostic::error(codes::E0201, span, format!("there is nothing called `{name}` here"))
-        };
-        let mut enums: Vec<&Symbol> =
-            self.members.iter().filter(|(_, m)| m.contains_key(name)).map(|(e, _)| e).collect();
-        enums.sort_unstable();
-        if let (Some(foreign), true) = (foreign::value(name), enums.is_empty()) {
-            return self.report(foreign.mends(found, span));
-        }
-        let found = match (near, enums.as_slice()) {
-            (Some(near), _) => found.fix(format!("write `{near}`"), span, near),
-            (None, [only]) => found.fix(format!("write `{only}.{name}`"), span, format!("{only}.{name}")),
-            (None, [first, _, ..]) => {
-                let all = enums.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
-                found.help(format!("it is a member of {all}: say of which, as in `{first}.{name}`"))
-            }
-            (None, []) => match scope.row {
-                Some(row) if !row.is_empty() => found.help(format!("the columns are {}", list_of(row))),
-                _ if scope.place == Place::Constant => found
-                    .help("what stands here is known before the program runs: a literal, or a `param` of the solution"),
-                _ => found,
-            },
-        };
-        self.report(found);
-    }
-
-    /// Says that a relation's name is unknown.
-    pub(crate) fn unknown_relation(&mut self, name: &str, span: Span, scope: &Scope<'_>) {
-        let elsewhere = self.engine_of(name);
-        if let Some(engine) = elsewhere {
-            return self.report(
-                Diagnostic::error(codes::E0210, span, format!("`{name}` belongs to the engine `{engine}`"))
-                    .help("declare at top level what several engines use"),
-            );
-        }
-        let found = Diagnostic::error(codes::E0201, span, format!("there is nothing called `{name}`"));
-        let candidates =
-            self.top.keys().map(|name| name.as_str()).chain(scope.flow.iter().flat_map(|flow| flow.names()));
-        let mut candidates: Vec<&str> = candidates.collect();
-        candidates.sort_unstable();
-        let found = match foreign::value(name) {
-            Some(foreign) => foreign.mends(found, span),
-            None => suggest(found, span, name, candidates),
-        };
-        self.report(found);
-    }
 }
 
 impl Decl<'_> {
@@ -453,19 +393,6 @@ impl Decl<'_> {
             Some(engine) => format!("{engine}.{}", self.name.text).into(),
             None => self.name.text,
         }
-    }
-}
-
-/// Adds the closest candidate as a repair.
-pub(crate) fn suggest<'b>(
-    found: Diagnostic,
-    span: Span,
-    name: &str,
-    candidates: impl IntoIterator<Item = &'b str>,
-) -> Diagnostic {
-    match closest(name, candidates) {
-        Some(near) => found.fix(format!("write `{near}`"), span, near),
-        None => found,
     }
 }
 

@@ -172,10 +172,10 @@ impl<'a> Checker<'a> {
                 (Kind::Timestamp | Kind::Date, Kind::String) | (Kind::String, Kind::Timestamp | Kind::Date) => {
                     found.help("dates and instants stand without quotes: `2026-01-31`, `2026-01-31T12:00:00Z`")
                 }
-                (Kind::Enum(name), Kind::String) | (Kind::String, Kind::Enum(name)) => {
-                    found.help(format!("members stand without quotes: `{name}.…`"))
+                _ if matches!(left.kind, ExprKind::Literal(Literal::String(_) | Literal::Int(_))) => {
+                    self.mended(found, &left, &right.ty)
                 }
-                _ => found,
+                _ => self.mended(found, &right, &left.ty),
             });
             return None;
         };

@@ -9,10 +9,11 @@ use fec_syntax::{Symbol, foreign};
 use crate::check::Checker;
 use crate::convert::field_of;
 use crate::expr::{Expr, ExprKind};
-use crate::names::{Known, suggest};
+use crate::names::Known;
 use crate::relation::{Relation, RelationOp};
 use crate::scope::{Bound, Origin, Place, Scope, facts, narrow_columns};
 use crate::types::{Boundedness, Column, Columns, Kind, RelationType, Type};
+use crate::unknown::suggest;
 
 /// A relation with what the checker needs besides its type.
 pub(crate) struct Piped {
@@ -342,7 +343,7 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// The columns of `items` over a row; names are checked for repetition.
+    /// The columns of `items` over a row; names are checked for repetition. One whose name is not known has the empty one.
     pub(crate) fn columns(
         &mut self,
         items: &'a [SelectItem],
@@ -364,13 +365,17 @@ impl<'a> Checker<'a> {
                         Ast::Field { name, .. } => (Some(name.text), name.span),
                         _ => (None, value.span),
                     };
+                    let before = self.diagnostics.len();
                     let typed = self.infer(value, &inner, None);
+                    let name = if self.diagnostics.len() == before { name } else { meant(value, row) };
                     match name {
                         Some(name) => self.column(&mut columns, name, place, typed),
-                        None if typed.ty.kind == Kind::Error => {}
                         None => {
-                            let found = Diagnostic::error(codes::E0303, value.span, "this column needs a name");
-                            self.report(found.help("as in `name = …`"));
+                            if typed.ty.kind != Kind::Error {
+                                let found = Diagnostic::error(codes::E0303, value.span, "this column needs a name");
+                                self.report(found.help("as in `name = …`"));
+                            }
+                            columns.push((Symbol::default(), self.wrong(value.span)));
                         }
                     }
                 }
@@ -402,7 +407,7 @@ impl<'a> Checker<'a> {
         }
         let record = self.infer(value, scope, None);
         match record.ty.kind.clone() {
-            Kind::Error => {}
+            Kind::Error => columns.push((Symbol::default(), self.wrong(value.span))),
             Kind::Record(fields) => {
                 for (index, field) in fields.fields.iter().enumerate() {
                     let part = field_of(&record, &fields, index);
@@ -416,12 +421,16 @@ impl<'a> Checker<'a> {
                     value.span,
                     format!("`..` wants a record, and this is `{ty}`"),
                 ));
+                columns.push((Symbol::default(), self.wrong(value.span)));
             }
         }
     }
 
     fn select(&mut self, input: Piped, items: &'a [SelectItem], span: Span, scope: &Scope<'_>) -> Piped {
         let columns = self.columns(items, &input.relation.ty.columns, input.origin.as_ref(), scope);
+        if is_lost(&columns) {
+            return Piped::wrong(span);
+        }
         self.selected(input, columns, span)
     }
 
@@ -502,14 +511,19 @@ impl<'a> Checker<'a> {
     }
 
     fn rename(&mut self, input: Piped, pairs: &'a [(ast::Name, ast::Name)], span: Span) -> Piped {
-        for (from, _) in pairs {
+        let mut meant = Vec::with_capacity(pairs.len());
+        for (from, to) in pairs {
             if input.relation.ty.column(&from.text).is_none() {
                 self.no_column(from, &input.relation.ty.columns);
+            }
+            match called_like(&from.text, &input.relation.ty.columns) {
+                Some(name) => meant.push((name, to)),
+                None => return Piped::wrong(span),
             }
         }
         let mut columns: Vec<(Symbol, Expr)> = Vec::with_capacity(input.relation.ty.columns.len());
         for column in &input.relation.ty.columns {
-            let pair = pairs.iter().find(|(from, _)| from.text == column.name);
+            let pair = meant.iter().find(|(from, _)| *from == column.name);
             let (name, place) = pair.map_or((column.name, span), |(_, to)| (to.text, to.span));
             self.column(&mut columns, name, place, own_column(column, span));
         }
@@ -621,3 +635,19 @@ const OPERATORS: &[&str] = &[
     "where", "select", "derive", "drop", "rename", "join", "with", "final", "group", "sort", "top", "take", "distinct",
     "latest", "union",
 ];
+
+/// The column that was meant by a value that is wrong, where it is a name much like it.
+fn meant(value: &ast::Expr, row: &[Column]) -> Option<Symbol> {
+    let Ast::Name(name) = &value.kind else { return None };
+    called_like(name, row)
+}
+
+fn called_like(name: &str, row: &[Column]) -> Option<Symbol> {
+    let is = |wanted: &str| row.iter().find(|column| column.name == wanted).map(|column| column.name);
+    is(name).or_else(|| fec_diagnostics::closest(name, row.iter().map(|column| column.name.as_str())).and_then(is))
+}
+
+/// Whether a column has no name that is known: which columns there are is not known then.
+pub(crate) fn is_lost(columns: &[(Symbol, Expr)]) -> bool {
+    columns.iter().any(|(name, _)| name.is_empty())
+}

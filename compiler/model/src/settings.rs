@@ -5,8 +5,8 @@ use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::check::Checker;
-use crate::names::suggest;
 use crate::types::Column;
+use crate::unknown::suggest;
 
 /// The settings of a declaration.
 pub(crate) struct Settings<'a> {

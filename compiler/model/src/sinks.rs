@@ -32,10 +32,8 @@ impl<'a> Checker<'a> {
         let settings = self.settings(list, "a sink", KNOWN, &[]);
         let Some((shape, Some(record))) = self.shape_of(ty, decl.engine) else { return Known::Failed };
         let columns = record.fields;
-        let mut key: Vec<Symbol> = self.key_columns(key, &columns);
-        if key.is_empty() {
-            key = self.columns_setting(&settings, "key", &columns);
-        }
+        let has_key = !key.is_empty() || settings.get("key").is_some();
+        let key = self.key_of(key, &settings, &columns);
         let write = match self.word_setting(&settings, "write", &["append", "upsert", "replace"]) {
             Some("append") => Write::Append,
             Some("upsert") => Write::Upsert,
@@ -46,7 +44,7 @@ impl<'a> Checker<'a> {
                 Shape::Rows => Write::Replace,
             },
         };
-        if key.is_empty() && (shape == Shape::Table || write == Write::Upsert) && settings.get("key").is_none() {
+        if (shape == Shape::Table || write == Write::Upsert) && !has_key {
             let found = Diagnostic::error(codes::E0503, decl.name.span, format!("`{}` has no key", decl.name.text));
             self.report(found.help("rows are replaced by key: `table<T> key id`"));
         }

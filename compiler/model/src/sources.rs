@@ -9,8 +9,9 @@ use fec_syntax::ast::{self, TypeKind};
 use crate::aggregates::is_key;
 use crate::check::Checker;
 use crate::model::{Format, Shape, Sink, Source, TimeUnit};
-use crate::names::{Decl, Known, SourceInfo, suggest};
+use crate::names::{Decl, Known, SourceInfo};
 use crate::types::{Boundedness, Column, Kind, Record, RelationType};
+use crate::unknown::suggest;
 
 const KNOWN: &[&str] = &[
     "topic", "file", "path", "key", "format", "unit", "time", "arrival", "lateness", "ahead", "idle", "unique",
@@ -82,11 +83,9 @@ impl<'a> Checker<'a> {
             return Known::Failed;
         }
         let columns = record.fields;
-        let mut key: Vec<Symbol> = self.key_columns(key, &columns);
-        if key.is_empty() {
-            key = self.columns_setting(&settings, "key", &columns);
-        }
-        if shape == Shape::Table && key.is_empty() && settings.get("key").is_none() {
+        let has_key = !key.is_empty() || settings.get("key").is_some();
+        let key = self.key_of(key, &settings, &columns);
+        if shape == Shape::Table && !has_key {
             let found =
                 Diagnostic::error(codes::E0503, decl.name.span, format!("the table `{}` has no key", decl.name.text));
             self.report(found.help("say which columns tell its rows apart: `table<T> key id`"));
@@ -162,6 +161,18 @@ impl<'a> Checker<'a> {
         for one in found {
             self.report(one);
         }
+    }
+
+    /// The columns of a key, which stands behind the type or in the settings.
+    pub(crate) fn key_of(
+        &mut self,
+        key: &'a [ast::Name],
+        settings: &crate::settings::Settings<'a>,
+        columns: &[Column],
+    ) -> Vec<Symbol> {
+        let behind = self.key_columns(key, columns);
+        let set = self.columns_setting(settings, "key", columns);
+        if key.is_empty() { set } else { behind }
     }
 
     /// The columns after `key` of a table.

@@ -9,9 +9,10 @@ use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, TestLine};
 use crate::check::Checker;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::model::Test;
-use crate::names::{Known, suggest};
+use crate::names::Known;
 use crate::scope::{Place, Scope};
 use crate::types::{Kind, Record, Type};
+use crate::unknown::suggest;
 
 impl<'a> Checker<'a> {
     pub(crate) fn tests(&mut self, files: &[(FileId, &'a ast::File)]) {

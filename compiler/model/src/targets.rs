@@ -5,8 +5,9 @@ use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, TargetEntry};
 
 use crate::check::Checker;
-use crate::names::{Known, suggest};
+use crate::names::Known;
 use crate::target::{Batch, Broker, Cluster, Given, Lake, SecretName, Simulate, Store, Target};
+use crate::unknown::suggest;
 
 /// What a target sets, with the only value that each of them has yet.
 const BINDINGS: &[(&str, &str, &str)] = &[

@@ -12,10 +12,11 @@ use crate::check::Checker;
 use crate::expr::{Expr, add_columns};
 use crate::flows::Body;
 use crate::model::{Binding, Item, PublishedModel, Train};
-use crate::names::{Known, suggest};
+use crate::names::Known;
 use crate::pipeline::Piped;
 use crate::scope::{Bound, Place, Scope, Trained};
 use crate::types::{Column, Kind, Type};
+use crate::unknown::suggest;
 
 const MILLION: f64 = 1_000_000.0;
 const DEFAULT_TREES: u64 = 100;

@@ -122,6 +122,12 @@ impl<'a> Checker<'a> {
         let word = name.text.as_str();
         let wanted_types = usize::from(matches!(word, "list" | "rows" | "stream" | "table" | "map"));
         if !matches!(word, "decimal" | "vector") && !numbers.is_empty() {
+            let is_unknown = !BUILTIN.contains(&word) && self.resolve(engine, word).is_none();
+            if let (true, Some(foreign)) = (is_unknown, foreign::ty(word)) {
+                let found = Diagnostic::error(codes::E0204, name.span, format!("there is no type called `{word}`"));
+                self.report(foreign.mends(found, span));
+                return Kind::Error;
+            }
             self.report(Diagnostic::error(codes::E0302, span, format!("`{word}` takes nothing in parentheses")));
         }
         if types.len() != wanted_types && (BUILTIN.contains(&word) || LATER.contains(&word) || wanted_types == 1) {

@@ -93,6 +93,27 @@ pub fn operator(word: &str) -> Option<Foreign> {
     })
 }
 
+/// Whether a word stands elsewhere for one that an operator has here.
+pub(crate) fn stands_for(word: &str, ours: &str) -> bool {
+    let theirs: &[&str] = match ours {
+        "as" => &["to", "into", "AS"],
+        "by" => &["on", "per", "BY"],
+        "row" => &["rows", "self", "current"],
+        "ties" => &["tie"],
+        _ => &[],
+    };
+    theirs.contains(&word)
+}
+
+/// An order of rows.
+pub(crate) fn order(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "ascending" | "ASC" => "asc",
+        "descending" | "DESC" | "reverse" | "reversed" => "desc",
+        _ => return None,
+    })
+}
+
 /// A function.
 #[must_use]
 pub fn function(word: &str) -> Option<Foreign> {

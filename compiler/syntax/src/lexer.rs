@@ -154,6 +154,13 @@ impl<'a> Lexer<'a> {
         if self.at == 0 && rest.starts_with('\u{feff}') {
             return self.push(Kind::Blank, '\u{feff}'.len_utf8());
         }
+        if let Some(whole) = scan::curly_text(rest) {
+            let within = rest.get(..whole).unwrap_or("").trim_matches(['“', '”', '„', '‘', '’', '‚']);
+            let found = self.error(codes::E0001, start, start + whole, "a text stands in straight quotes");
+            let text = format!("\"{within}\"");
+            self.diagnostics.push(found.fix(format!("write `{text}`"), self.span(start, start + whole), text));
+            return self.push(Kind::TextBroken, whole);
+        }
         let message = format!("`{shown}` means nothing here");
         self.diagnostics.push(self.error(codes::E0001, start, start + len, message));
         self.push(Kind::Unknown, len);

@@ -51,6 +51,19 @@ pub fn unknown(input: &str) -> usize {
     first + input.get(first..).map_or(0, |rest| length(more, rest))
 }
 
+/// A text in the quotes of word processors, which is closed on its line and holds no other quotes and no braces.
+pub fn curly_text(input: &str) -> Option<usize> {
+    let open = input.chars().next()?;
+    let is_end = |c: char| match open {
+        '“' | '„' => c == '”' || c == '“',
+        '‘' | '‚' => c == '’' || c == '‘',
+        _ => false,
+    };
+    let rest = input.get(open.len_utf8()..)?;
+    let (at, close) = rest.char_indices().find(|(_, c)| is_end(*c) || matches!(c, '\n' | '"' | '{' | '}' | '\\'))?;
+    is_end(close).then(|| open.len_utf8() + at + close.len_utf8())
+}
+
 fn digits(count: usize) -> impl Fn(&str) -> IResult<&str, &str> {
     move |input| take_while_m_n(count, count, |c: char| c.is_ascii_digit()).parse(input)
 }

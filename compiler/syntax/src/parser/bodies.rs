@@ -1,7 +1,8 @@
 //! The bodies of declarations: settings, members, features, rules, targets, tests.
 
+use super::statements::LOOK;
 use super::{Parser, role};
-use crate::ast::{FeatureLine, ItemKind, Name, RuleRow, Setting, TargetEntry, TestLine};
+use crate::ast::{Expr, FeatureLine, ItemKind, Name, RuleRow, Setting, TargetEntry, TestLine};
 use crate::literal;
 use crate::symbol::Symbol;
 use crate::token::Kind;
@@ -51,7 +52,7 @@ impl Parser<'_> {
         if self.body_follows() {
             self.body(true, |p| {
                 members.extend(p.item_name("a member"));
-                if p.kind() == Kind::Assign && !p.line_ended() {
+                if matches!(p.kind(), Kind::Assign | Kind::Colon) && !p.line_ended() {
                     let found = Diagnostic::error(codes::E0101, p.span(), "a member is a name, without a value");
                     p.report(found);
                     p.bump();
@@ -64,9 +65,14 @@ impl Parser<'_> {
 
     /// `by k from pipeline { … }`.
     pub fn features(&mut self, name: Name) -> ItemKind {
-        let by = if self.features_by() { self.expressions() } else { Vec::new() };
-        if !self.eat_clause("from") {
+        let by = if self.features_by() { self.feature_keys() } else { Vec::new() };
+        let has_from = self.eat_clause("from");
+        if !has_from {
             self.fail("`from` and a pipeline");
+        }
+        if !has_from && self.kind() == Kind::LeftBrace {
+            self.skip_brackets();
+            return ItemKind::Error;
         }
         let from = self.aliased_pipeline();
         let mut lines = Vec::new();
@@ -77,6 +83,20 @@ impl Parser<'_> {
             self.body(true, |p| lines.extend(p.feature_line()));
         }
         ItemKind::Features { name, by, from, lines }
+    }
+
+    fn feature_keys(&mut self) -> Vec<Expr> {
+        let mut keys = vec![self.operand()];
+        loop {
+            let is_from = self.ident_at(1) == "from" && self.kind_at(2) == Kind::Ident && self.ident_at(2) != "from";
+            if self.kind() == Kind::Comma && is_from {
+                self.lone_comma();
+            }
+            if !self.eat_comma() {
+                return keys;
+            }
+            keys.push(self.operand());
+        }
     }
 
     /// The `by` before the key of features; words of other languages are reported and taken for it.
@@ -173,11 +193,26 @@ impl Parser<'_> {
             self.skip_item(true, true);
             return None;
         }
+        let next = self.span_at(1);
+        if self.kind() == Kind::If && !self.holds_then() {
+            let found = Diagnostic::error(codes::E0101, from, "a row is its condition, `->` and a value");
+            self.report_read(found.fix("remove the `if`", from.to(next.before()), ""));
+            self.bump();
+        }
         let condition = if self.eat(Kind::Else).is_some() { None } else { Some(self.condition()) };
         self.note_column(item);
-        self.expect(Kind::Arrow, "`->`")?;
+        if !self.arrow() {
+            return None;
+        }
         let value = self.pipeline();
         Some(RuleRow { condition, value, span: self.since(from) })
+    }
+
+    /// Whether the `if` here has a `then` before an arrow: it is a value.
+    fn holds_then(&self) -> bool {
+        let kinds = (1..LOOK).map(|ahead| self.kind_at(ahead));
+        let mut ends = kinds.filter(|kind| matches!(kind, Kind::Then | Kind::Arrow | Kind::End));
+        ends.next() == Some(Kind::Then)
     }
 
     /// `name = expr` of a scorecard, which has no node yet.

@@ -84,12 +84,27 @@ impl Parser<'_> {
             let Some(name) = self.name("the name of an attribute") else { break };
             let mut arguments = Vec::new();
             if self.kind() == Kind::LeftParen && !self.first_of_line() {
+                if self.kind_at(1) == Kind::Slash {
+                    self.bare_path();
+                    continue;
+                }
                 arguments = self.arguments();
             }
             attributes.push(Attribute { name, arguments, span: self.since(from) });
         }
         self.note(role::ITEM);
         attributes
+    }
+
+    /// `(/a/:b)`: a path without quotes.
+    fn bare_path(&mut self) {
+        let from = self.span();
+        self.skip_brackets();
+        let within = Span::new(self.file, from.end, self.last_span().start.max(from.end));
+        let text = self.slice(within).trim();
+        let found = Diagnostic::error(codes::E0101, within, "a path is a text");
+        let is_plain = !text.contains(['"', '\n', '(']);
+        self.report_read(if is_plain { found.fix("put it in quotes", within, format!("\"{text}\"")) } else { found });
     }
 
     /// `(a, b: c)` of a call.
@@ -213,7 +228,15 @@ impl Parser<'_> {
                 let default = self.eat(Kind::Assign).map(|_| self.pipeline());
                 ItemKind::Param { name, ty, default }
             }
-            "secret" => ItemKind::Secret { name },
+            "secret" => {
+                if self.kind() == Kind::Assign && !self.line_ended() {
+                    let found = Diagnostic::error(codes::E0101, self.span(), "the value of a secret never stands here");
+                    let shown = &name.text;
+                    self.report(found.help(format!("a target says what it is called: `{shown}: secret(\"name\")`")));
+                    self.skip_item(false, false);
+                }
+                ItemKind::Secret { name }
+            }
             "source" | "sink" if self.kind() == Kind::LeftBrace => {
                 let word = keyword.text;
                 let found = self.found("`:` and a type");
@@ -276,6 +299,13 @@ impl Parser<'_> {
             || (self.kind() == Kind::Assign && self.kind_at(1) == Kind::LeftBrace && self.returns_within(1));
         if !is_block {
             self.assign("a function");
+            let next = self.kind_at(1);
+            let begins = matches!(next, Kind::Ident | Kind::LeftParen | Kind::TextOpen | Kind::If) || next.is_literal();
+            if self.ident() == "return" && begins && self.same_line(1) {
+                let found = Diagnostic::error(codes::E0101, self.span(), "a function is its value, without `return`");
+                self.report_read(found.fix("remove it", self.span().to(self.span_at(1).before()), ""));
+                self.bump();
+            }
             return self.pipeline();
         }
         let from = self.span();
@@ -324,6 +354,12 @@ impl Parser<'_> {
     fn view(&mut self, name: Name) -> ItemKind {
         let ty: Option<TypeExpr> = self.eat(Kind::Colon).map(|_| self.ty());
         let key = if ty.is_some() { self.key() } else { Vec::new() };
+        if self.kind() == Kind::LeftBrace {
+            let found = self.found("`=`");
+            self.report(found.help(format!("a view is a pipeline: `view {} = rows |> …`", name.text)));
+            self.skip_brackets();
+            return ItemKind::Error;
+        }
         self.assign("a view");
         ItemKind::View { name, ty, key, value: self.pipeline() }
     }

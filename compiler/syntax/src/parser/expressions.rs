@@ -37,6 +37,13 @@ impl Parser<'_> {
         if !self.line_ended() {
             return self.pipeline();
         }
+        if self.kind() == Kind::LeftBrace {
+            let found = self.found("a value");
+            let gap = Span::new(self.file, self.last_span().end, self.span().start);
+            let is_blank = self.slice(gap).trim().is_empty();
+            self.report_read(if is_blank { found.fix("begin it on this line", gap, " ") } else { found });
+            return self.pipeline();
+        }
         self.fail("a value");
         Expr { kind: ExprKind::Error, span: self.last_span().after() }
     }
@@ -56,7 +63,13 @@ impl Parser<'_> {
     }
 
     fn pipes_after(&mut self, mut input: Expr) -> Expr {
-        while self.kind() == Kind::Pipe && !self.bail {
+        while !self.bail {
+            if self.kind() == Kind::Comma && self.kind_at(1) == Kind::Pipe {
+                self.lone_comma();
+            }
+            if self.kind() != Kind::Pipe {
+                break;
+            }
             self.mended = true;
             self.bump();
             let op = self.operator();
@@ -483,13 +496,25 @@ impl Parser<'_> {
                 let (from, item) = (p.span(), p.at);
                 let patterns = p.patterns(count);
                 p.note_column(item);
-                if p.expect(Kind::Arrow, "`->`").is_some() {
+                if p.arrow() {
                     let value = p.pipeline();
                     arms.push(MatchArm { patterns, value, span: p.since(from) });
                 }
             });
         }
         ExprKind::Match { subjects, arms }
+    }
+
+    /// The `->` between a case and what it gives; `:` is reported and taken for it.
+    pub fn arrow(&mut self) -> bool {
+        if self.kind() == Kind::Colon && !self.line_ended() {
+            let found = Diagnostic::error(codes::E0101, self.span(), "expected `->`, found `:`");
+            let is_tight = self.last_span().end == self.span().start;
+            self.report_read(found.fix("write `->`", self.span(), if is_tight { " ->" } else { "->" }));
+            self.bump();
+            return true;
+        }
+        self.expect(Kind::Arrow, "`->`").is_some()
     }
 
     /// The patterns before `->`; `else` stands for `count` that take anything.

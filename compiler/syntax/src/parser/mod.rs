@@ -319,8 +319,29 @@ impl<'a> Parser<'a> {
         let shown: String = text.chars().take(40).take_while(|c| *c != '\n').collect();
         let dots = if shown.len() < text.len() { "…" } else { "" };
         let found = Diagnostic::error(codes::E0101, self.span(), format!("expected {expected}, found `{shown}{dots}`"));
+        let found = self.with_word(found);
         let is_comment = self.kind() == Kind::Minus && self.kind_at(1) == Kind::Minus && self.first_of_line();
         if is_comment { found.fix("a comment begins with `//`", self.span().to(self.span_at(1)), "//") } else { found }
+    }
+
+    /// Adds how numbers, instants and operators are written that break off here, as they do elsewhere.
+    fn with_word(&self, found: Diagnostic) -> Diagnostic {
+        let before = |back: usize| self.at.checked_sub(back).and_then(|at| self.words.get(at)).copied();
+        let Some(last) = before(1) else { return found };
+        let (here, next) = (self.word_at(0), self.word_at(1));
+        let touches = last.end == here.start && here.end == next.start;
+        if (last.kind, here.kind, next.kind) == (Kind::Int, Kind::Comma, Kind::Int) && touches {
+            return found.help("digits are grouped with `_`: `1_000`");
+        }
+        if last.kind == Kind::Date && here.kind == Kind::Int && !self.first_of_line() {
+            return found.help("an instant is one word: `2026-01-31T12:00:00Z`");
+        }
+        let name = self.slice(self.last_span());
+        let is_method = here.kind == Kind::LeftParen && before(2).is_some_and(|word| word.kind == Kind::Dot);
+        if is_method && OPERATORS.contains(&name) {
+            return found.help(format!("operators stand behind `|>`: `rows |> {name} …`"));
+        }
+        found
     }
 
     /// A name that goes on with what is being read; a reserved word is reported and taken for one.
@@ -371,11 +392,39 @@ impl<'a> Parser<'a> {
         let next = self.kind_at(1);
         let closes = matches!(next, Kind::RightBrace | Kind::RightParen | Kind::RightBracket | Kind::End);
         let entry = (self.entries && self.kind_at(2) == Kind::Colon) || self.kind_at(2) == Kind::Arrow;
+        if self.kind() == Kind::Comma && (next == Kind::Pipe || self.sink_at(1) || self.statement_at(1)) {
+            self.lone_comma();
+            return false;
+        }
         let more = self.kind() == Kind::Comma && !closes && !entry && !self.bail;
         if more {
             self.bump();
         }
         more
+    }
+
+    /// A comma with nothing behind it, which is reported and read over.
+    pub fn lone_comma(&mut self) {
+        let found = Diagnostic::error(codes::E0101, self.span(), "nothing follows this comma");
+        self.report_read(found.fix("remove it", self.span(), ""));
+        self.bump();
+    }
+
+    /// Whether a statement stands so far ahead rather than the next part of a list.
+    fn statement_at(&self, ahead: usize) -> bool {
+        let is_word = match self.ident_at(ahead) {
+            "emit" | "publish" | "return" | "run" => !self.same_line(ahead),
+            _ => false,
+        };
+        is_word && self.kind_at(ahead + 1) == Kind::Ident && self.same_line(ahead + 1)
+    }
+
+    /// Whether the `to` and the sink of an `emit` stand so far ahead, and end its item.
+    fn sink_at(&self, ahead: usize) -> bool {
+        let after = self.word_at(ahead + 2);
+        let ends = after.column != WITHIN_LINE || matches!(after.kind, Kind::RightBrace | Kind::End);
+        let is_sink = self.kind_at(ahead + 1) == Kind::Ident && self.same_line(ahead + 1);
+        self.ident_at(ahead) == "to" && is_sink && ends
     }
 
     /// Enters a level of nesting; `false` where there are too many.

@@ -9,7 +9,6 @@ use crate::symbol::Symbol;
 use crate::token::Kind;
 use fec_diagnostics::{Diagnostic, Span, closest, codes};
 
-/// The first words of operators.
 /// The words that begin an operator.
 pub const OPERATORS: &[&str] = &[
     "where", "select", "derive", "drop", "rename", "join", "left", "semi", "anti", "with", "final", "group", "window",
@@ -135,7 +134,11 @@ impl Parser<'_> {
             "top" => self.top(),
             "take" => OperatorKind::Take(self.operand()),
             "distinct" | "latest" => {
-                let by = if self.eat_clause("by") { self.expressions() } else { Vec::new() };
+                let is_key = self.key_follows();
+                if is_key {
+                    self.word("by");
+                }
+                let by = if is_key || self.eat_clause("by") { self.expressions() } else { Vec::new() };
                 if word == "distinct" { OperatorKind::Distinct(by) } else { OperatorKind::Latest(by) }
             }
             "union" => OperatorKind::Union(self.expressions()),
@@ -145,15 +148,23 @@ impl Parser<'_> {
 
     /// A word that must follow.
     fn word(&mut self, word: &str) {
-        if !self.eat_clause(word) {
-            let found = self.found(&format!("`{word}`"));
-            let goes_on = self.kind() == Kind::Ident && !self.line_ended();
-            self.report(match goes_on {
-                true => found.fix(format!("write `{word}`"), self.span().before(), format!("{word} ")),
-                false => found,
-            });
-            self.mended = goes_on;
+        if self.eat_clause(word) {
+            return;
         }
+        let is_other = foreign::stands_for(self.ident(), word) && !self.line_ended();
+        if is_other && (word != "by" || (self.kind_at(1) == Kind::Ident && self.same_line(1))) {
+            let found = self.found(&format!("`{word}`"));
+            self.report_read(found.fix(format!("write `{word}`"), self.span(), word));
+            self.bump();
+            return;
+        }
+        let found = self.found(&format!("`{word}`"));
+        let goes_on = self.kind() == Kind::Ident && !self.line_ended();
+        self.report(match goes_on {
+            true => found.fix(format!("write `{word}`"), self.span().before(), format!("{word} ")),
+            false => found,
+        });
+        self.mended = goes_on;
     }
 
     fn select_items(&mut self) -> Vec<SelectItem> {
@@ -315,14 +326,17 @@ impl Parser<'_> {
 
     fn group(&mut self) -> OperatorKind {
         let mut by = Vec::new();
-        if self.eat_clause("by") {
+        if self.ident() != "window" && self.key_follows() {
+            self.word("by");
+            by = self.select_items();
+        } else if self.eat_clause("by") {
             by = self.select_items();
         }
         let window = if self.eat_clause("window") { Some(self.operand()) } else { None };
         if by.is_empty() && self.eat_clause("by") {
             by = self.select_items();
         }
-        let mut lines = Vec::new();
+        let (mut lines, mut is_lost) = (Vec::new(), false);
         if self.kind() == Kind::Pipe {
             let found = self.found("`{`").help("aggregates stand within: `group by shop { n = count() }`");
             self.report(found);
@@ -337,6 +351,7 @@ impl Parser<'_> {
                     let text = format!("{} = ", if p.ident() == "count" { "n" } else { "value" });
                     p.report(found.fix(format!("write `{text}…`"), p.span().before(), text));
                     p.operand();
+                    is_lost = true;
                     return;
                 }
                 let Some(name) = p.item_name("an aggregate: `name = …`") else { return };
@@ -347,13 +362,34 @@ impl Parser<'_> {
                 lines.push(AggregateLine { name, value, filter });
             });
         }
-        OperatorKind::Group { by, window, lines }
+        // Which columns it has is not known then.
+        if is_lost { OperatorKind::Error } else { OperatorKind::Group { by, window, lines } }
+    }
+
+    /// Whether a key follows that lacks its `by`.
+    fn key_follows(&self) -> bool {
+        if self.kind() != Kind::Ident || self.line_ended() || matches!(self.ident(), "by" | "to") {
+            return false;
+        }
+        let ends = matches!(self.kind_at(1), Kind::Comma | Kind::LeftBrace | Kind::Dot | Kind::Pipe | Kind::RightParen);
+        ends || !self.same_line(1) || matches!(self.ident(), "on" | "per") || self.ident_at(1) == "to"
     }
 
     fn sort_keys(&mut self) -> Vec<SortKey> {
         let mut keys = Vec::new();
         loop {
             let value = self.operand();
+            if let Some(ours) = foreign::order(self.ident()).filter(|_| self.clause(self.ident())) {
+                let theirs = self.ident();
+                let told = Diagnostic::error(codes::E0101, self.span(), format!("`{theirs}` is written `{ours}` here"));
+                self.report_read(told.fix(format!("write `{ours}`"), self.span(), ours));
+                self.bump();
+                keys.push(SortKey { value, descending: Some(ours == "desc") });
+                if !self.eat_comma() {
+                    return keys;
+                }
+                continue;
+            }
             let descending = match self.ident() {
                 "asc" if self.clause("asc") => Some(false),
                 "desc" if self.clause("desc") => Some(true),

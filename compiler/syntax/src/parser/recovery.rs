@@ -115,7 +115,7 @@ impl Parser<'_> {
         let outer = (self.lines, self.entries, self.pipes, self.conditions);
         (self.lines, self.entries, self.pipes, self.conditions) = (true, commas, true, false);
         if self.enter() {
-            while !self.bail && !self.body_ended(open) {
+            while !self.bail && !self.body_ended(open, unopened) {
                 let before = self.at;
                 self.mended = true;
                 self.note(super::role::ITEM);
@@ -130,12 +130,14 @@ impl Parser<'_> {
         (self.lines, self.entries, self.pipes, self.conditions) = outer;
     }
 
-    fn body_ended(&mut self, open: Span) -> bool {
+    fn body_ended(&mut self, open: Span, unopened: bool) -> bool {
         match self.kind() {
             Kind::RightBrace => {
                 self.bump();
                 true
             }
+            Kind::End if unopened => true,
+            _ if unopened && self.outer_declaration() => true,
             Kind::End => {
                 let found = Diagnostic::error(codes::E0102, open, "`{` is never closed");
                 self.report(found.help("add the `}`"));
@@ -159,6 +161,7 @@ impl Parser<'_> {
             Kind::Comma if commas => {
                 self.bump();
             }
+            Kind::Comma if !self.mended => self.skip_item(commas, false),
             Kind::Comma => {
                 let found = Diagnostic::error(
                     codes::E0110,
@@ -304,7 +307,7 @@ impl Parser<'_> {
                 self.unclosed(open);
                 break;
             }
-            let mut found = self.found(what);
+            let mut found = self.found(what).label(open, "this bracket is still open");
             if self.kind() == Kind::Arrow {
                 found = found.help("functions are no values: what happens to each row is said with `|> where`, `|> derive`, `|> select`");
             }

@@ -1,7 +1,7 @@
 //! The bodies of jobs, streams and services.
 
 use super::{Parser, role};
-use crate::ast::{Name, Pattern, Statement, StatementKind};
+use crate::ast::{ExprKind, Name, Pattern, Statement, StatementKind};
 use crate::foreign;
 use crate::symbol::Symbol;
 use crate::token::Kind;
@@ -31,11 +31,18 @@ impl Parser<'_> {
             self.error(codes::E0112, span, "this attribute belongs to no statement");
             return Statement { attributes, kind: StatementKind::Error, span };
         }
-        let kind = self.statement_kind();
+        let mut kind = self.statement_kind();
+        let ends = matches!(self.kind(), Kind::RightBrace | Kind::End | Kind::Comma | Kind::Unknown);
+        let goes_on = !self.first_of_line() && !ends && !matches!(self.kind_at(1), Kind::Assign | Kind::Colon);
+        if let (true, StatementKind::Bind { value, .. } | StatementKind::Return(value)) = (goes_on, &mut kind) {
+            // What goes on is no part of it: what it means is not known then.
+            value.kind = ExprKind::Error;
+        }
         Statement { attributes, kind, span: self.since(from) }
     }
 
     fn statement_kind(&mut self) -> StatementKind {
+        self.binding_word();
         let next = self.kind_at(1);
         let word = self.ident();
         let named = self.kind() == Kind::Ident || self.kind().is_reserved();
@@ -70,6 +77,18 @@ impl Parser<'_> {
         }
     }
 
+    /// The `let` and `var` of other languages before a binding, which are reported and read over.
+    fn binding_word(&mut self) {
+        let is_word = matches!(self.ident(), "let" | "var" | "val" | "const" | "def");
+        if !is_word || self.kind_at(1) != Kind::Ident || self.kind_at(2) != Kind::Assign || !self.same_line(1) {
+            return;
+        }
+        let found = self.item_found("a statement");
+        let too_much = self.span().to(self.span_at(1).before());
+        self.report_read(found.fix("a binding is a name and its value", too_much, ""));
+        self.bump();
+    }
+
     fn no_statement(&mut self) -> StatementKind {
         let word = self.ident();
         if matches!(self.kind(), Kind::RightParen | Kind::RightBracket) {
@@ -81,9 +100,6 @@ impl Parser<'_> {
         let is_told = !found.fixes.is_empty();
         if is_told {
             // The repair says it.
-        } else if matches!(word, "let" | "var" | "val" | "const" | "def") && self.kind_at(2) == Kind::Assign {
-            let too_much = self.span().to(self.span_at(1).before());
-            found = found.fix("a binding is a name and its value", too_much, "");
         } else if self.kind() == Kind::Ident && next == Kind::Comma {
             found =
                 found.help("a binding is one name: `parts = split(rows, train: 80%, test: 20%)`, then `parts.train`");
@@ -193,7 +209,14 @@ impl Parser<'_> {
         }
         let then = self.flow();
         let mut otherwise = Vec::new();
-        if self.kind() == Kind::Else {
+        let is_elif = matches!(self.ident(), "elif" | "elsif" | "elseif" | "ELSIF");
+        if is_elif && !matches!(self.kind_at(1), Kind::Assign | Kind::Colon) {
+            let from = self.span();
+            let found = self.item_found("`else if`");
+            self.report_read(found.fix("write `else if`", from, "else if"));
+            let kind = self.if_statement();
+            otherwise.push(Statement { attributes: Vec::new(), kind, span: self.since(from) });
+        } else if self.kind() == Kind::Else {
             self.note(role::ITEM);
             self.bump();
             if self.kind() == Kind::If {
@@ -217,7 +240,7 @@ impl Parser<'_> {
                 let item = p.at;
                 let patterns = p.patterns(count);
                 p.note_column(item);
-                if p.expect(Kind::Arrow, "`->`").is_some() {
+                if p.arrow() {
                     let body = p.flow();
                     arms.push((patterns, body));
                 }

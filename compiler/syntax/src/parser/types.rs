@@ -171,11 +171,16 @@ impl Parser<'_> {
     fn sign(&mut self, wanted: Kind, other: Kind, text: &str, form: &str) {
         if self.kind() == other && !self.line_ended() {
             let found = Diagnostic::error(codes::E0109, self.span(), form);
+            let both = wanted == Kind::Assign && self.kind_at(1) == Kind::Assign;
             let tight = wanted == Kind::Colon && self.last_span().end < self.span().start;
             let from = if tight { self.last_span().after() } else { self.span() };
             let spaced = if wanted == Kind::Assign && self.last_span().end == self.span().start { " =" } else { text };
-            self.report(found.fix(format!("write `{text}`"), from.to(self.span()), spaced));
+            let end = if both { self.span_at(1) } else { self.span() };
+            self.report(found.fix(format!("write `{text}`"), from.to(end), spaced));
             self.bump();
+            if both {
+                self.bump();
+            }
             return;
         }
         let begins = self.kind() == Kind::Ident || self.kind().is_literal();
