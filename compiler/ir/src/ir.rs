@@ -176,12 +176,12 @@ impl Ir {
             && right.is_some_and(|right| matches!(op(right), Some(Op::KeyedRows { .. })))
     }
 
-    /// Whether a node's rows stand in the order of a sort, or in that of a list: stateless steps, lookups, feature reads,
-    /// `take` and what hands rows on keep it.
+    /// Whether a node's rows stand in the order of a sort, in that of a list, or as a sink received them: stateless steps,
+    /// lookups, feature reads, `take` and what hands rows on keep it.
     #[must_use]
     pub fn is_sorted(&self, id: NodeId) -> bool {
         match self.graph.get(id).map(|node| &node.op) {
-            Some(Op::Rows { .. } | Op::Sort { .. } | Op::Top { .. }) => true,
+            Some(Op::Rows { .. } | Op::SinkRows { .. } | Op::Sort { .. } | Op::Top { .. }) => true,
             Some(
                 Op::Fused { .. }
                 | Op::LookupJoin { .. }

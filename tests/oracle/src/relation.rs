@@ -161,6 +161,8 @@ impl Scope<'_> {
                 None => false,
             },
             RelationOp::Rows(_) => true,
+            // A sink has what it received as it came.
+            RelationOp::Sink(_) => true,
             _ => false,
         }
     }

@@ -47,6 +47,23 @@ fn rows_of_a_request_read_features_as_it_does() {
     hold(RANKED, 1);
 }
 
+/// A sink has its rows as it received them.
+const RECEIVED: &str = r#"
+solution received { version: "1.0.0" }
+source clicks: stream<{ item: string, at: timestamp }> { time: at }
+sink all: stream<{ item: string, at: timestamp }> {}
+stream pass { emit clicks to all }
+test "in the order in which they came" {
+  given clicks [{ item: "b", at: 2026-01-01T00:00:00Z }, { item: "c", at: 2026-01-01T00:00:02Z }, { item: "a", at: 2026-01-01T00:00:01Z }]
+  expect (all |> select item) == [{ item: "b" }, { item: "c" }, { item: "a" }]
+}
+"#;
+
+#[test]
+fn a_sink_has_its_rows_as_it_received_them() {
+    hold(RECEIVED, 1);
+}
+
 /// A high sale stands until a low one comes within a day; a sale finds what its shop held before it.
 const VIEWS: &str = r#"
 solution shops { version: "1.0.0" }
