@@ -64,6 +64,8 @@ pub(crate) struct Checker<'a> {
     pub checked: HashSet<DeclId>,
     /// The operators of each view, with those of the views that it reads.
     pub view_operators: HashMap<Symbol, usize>,
+    /// The views that have rows of a list, and where that stands.
+    pub view_lists: HashMap<Symbol, Span>,
     pub next_var: VarId,
     /// How deep the expression in hand is nested.
     pub depth: u32,
@@ -90,6 +92,7 @@ impl Checker<'_> {
             routes: HashMap::new(),
             checked: HashSet::new(),
             view_operators: HashMap::new(),
+            view_lists: HashMap::new(),
             next_var: 0,
             depth: 0,
         }

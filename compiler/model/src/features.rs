@@ -92,7 +92,9 @@ impl<'a> Checker<'a> {
         self.view_operators.insert(path, operators.min(MOST_OPERATORS));
         // The key of a stream is that of its log, and makes no table of a view.
         let streams = piped.events || self.is_of_streams(&piped.relation);
-        if let Some(list) = self.list_in(&piped.relation).filter(|_| streams) {
+        let list = self.list_in(&piped.relation);
+        self.view_lists.extend(list.map(|list| (path, list)));
+        if let Some(list) = list.filter(|_| streams) {
             let found = list_among_data(decl.name.span);
             self.report(found.label(list, format!("`{}` has the rows of this list", decl.name.text)));
             piped = Piped::wrong(decl.name.span);
@@ -126,7 +128,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn list_in(&self, relation: &Relation) -> Option<Span> {
         match &relation.op {
             RelationOp::Rows(list) => Some(list.span),
-            RelationOp::View(name) => self.model.view(name).and_then(|view| self.list_in(&view.relation)),
+            RelationOp::View(name) => self.view_lists.get(name).copied(),
             op => op.inputs().into_iter().find_map(|input| self.list_in(input)),
         }
     }

@@ -261,7 +261,7 @@ impl<'a> Checker<'a> {
             self.report(found);
             return Piped::wrong(span);
         }
-        let list = self.model.view(&view.path).and_then(|view| self.list_in(&view.relation));
+        let list = self.view_lists.get(&view.path).copied();
         if let Some(list) = list.filter(|_| scope.place.is_of_data()) {
             self.report(list_among_data(span).label(list, format!("`{name}` has the rows of this list")));
             return Piped::wrong(span);
