@@ -33,6 +33,8 @@ pub(crate) struct Printer<'a> {
     /// Wanted names of variables.
     pub(crate) names: Vec<String>,
     pub(crate) statements: Vec<Statement>,
+    /// Whether a computed value has become a field of an answer, by the trait that does so.
+    answers: bool,
     /// Variables that hold cells of the row, by path: read at the top of the function.
     cells: Vec<(String, usize, Code)>,
     variables: BTreeMap<VarId, Piece>,
@@ -60,7 +62,15 @@ impl Made {
 
 impl<'a> Printer<'a> {
     pub fn new(scope: &'a Scope, kinds: &'a mut dyn FnMut(&Kind) -> String) -> Self {
-        Self { scope, kinds, names: Vec::new(), statements: Vec::new(), cells: Vec::new(), variables: BTreeMap::new() }
+        Self {
+            scope,
+            kinds,
+            names: Vec::new(),
+            statements: Vec::new(),
+            answers: false,
+            cells: Vec::new(),
+            variables: BTreeMap::new(),
+        }
     }
 
     /// The body of a function that gives the value of `expr`, and the type of that value.
@@ -74,10 +84,10 @@ impl<'a> Printer<'a> {
         Ok((self.close(value), self.names, ty))
     }
 
-    /// The body of a function that gives a record whose fields may be faulty.
-    pub fn record_function(mut self, expr: &Expr) -> Result<(Block, Vec<String>), Error> {
+    /// The body of a function that gives a record whose fields may be faulty, and whether one of them is computed.
+    pub fn record_function(mut self, expr: &Expr) -> Result<(Block, Vec<String>, bool), Error> {
         let value = self.bound(expr)?;
-        Ok((self.close(value), self.names))
+        Ok((self.close(value), self.names, self.answers))
     }
 
     /// The statements so far, after those that read the cells of the row.

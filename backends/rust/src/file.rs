@@ -243,8 +243,12 @@ impl RustFile {
             name
         };
         let printer = Printer::new(scope, &mut kind);
+        let mut answers = false;
         let printed = if is_record(&expr) {
-            printer.record_function(&expr).map(|(block, names)| (block, names, "Bound".to_owned()))
+            printer.record_function(&expr).map(|(block, names, are_computed)| {
+                answers = are_computed;
+                (block, names, "Bound".to_owned())
+            })
         } else {
             printer.function(&expr).map(|(block, names, ty)| (block, names, format!("Result<{ty}, Fault>")))
         };
@@ -262,6 +266,9 @@ impl RustFile {
         let doc = comment("///", doc);
         let text = format!("{doc}{public}fn {name}({row}: Row<'_>) -> {answer} {{\n{body}}}");
         self.imported(&called, &text, scope);
+        if answers {
+            self.import("flow_core::generated", "Answer");
+        }
         self.item(&text);
         Ok(Function { name, answer })
     }
@@ -304,9 +311,6 @@ impl RustFile {
                 };
                 self.import(module, name);
             }
-        }
-        if text.contains(".bound()") && !text.contains(").bound()\n}") {
-            self.import("flow_core::generated", "Answer");
         }
         if text.contains(".lend()") {
             self.import("flow_core::generated", "Lend");

@@ -61,10 +61,10 @@ impl Printer<'_> {
                 [part] => Code::call("Bound::Value", [Code::call("value", [part.clone().typed()])]),
                 _ => Code::Call(name, parts),
             },
-            result if self.is_short(&result, 50) => result.method("bound", []),
             result => {
-                let variable = self.bind(result, "field");
-                variable.method("bound", [])
+                self.answers = true;
+                let result = if self.is_short(&result, 50) { result } else { self.bind(result, "field") };
+                result.method("bound", [])
             }
         })
     }
