@@ -182,7 +182,8 @@ fn whatever_a_solution_says_stands_in_what_is_built() {
         "}}",
         &["file: Some(String::from(\"prices.jsonl\"))", "versions: Some(String::from(\"since\"))"],
     );
-    has(&shared("sinks"), "fnnewest_of()", "}}", &["key: vec![String::from(\"who\")], upsert: true"]);
+    has(&shared("sinks"), "fnbest()", "}}", &["key: vec![], upsert: false, by_jobs: true"]);
+    has(&shared("sinks"), "fnnewest_of()", "}}", &["key: vec![String::from(\"who\")], upsert: true, by_jobs: false"]);
     has(&shared("lib"), "pubfnsolution()", "}}", &["timezone: String::from(\"Asia/Tokyo\")"]);
     has(
         &shared("features"),

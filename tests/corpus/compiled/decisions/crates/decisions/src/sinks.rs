@@ -26,6 +26,7 @@ pub fn answers() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![String::from("buyer")],
         upsert: false,
+        by_jobs: false,
     }
 }
 
@@ -43,6 +44,7 @@ pub fn dearest() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![String::from("item")],
         upsert: true,
+        by_jobs: false,
     }
 }
 
@@ -59,5 +61,6 @@ pub fn refused() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: false,
     }
 }

@@ -25,6 +25,7 @@ pub fn asked() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![String::from("shop")],
         upsert: true,
+        by_jobs: false,
     }
 }
 
@@ -43,6 +44,7 @@ pub fn busy() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: false,
     }
 }
 
@@ -59,6 +61,7 @@ pub fn counted() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: true,
     }
 }
 
@@ -77,6 +80,7 @@ pub fn followed() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: false,
     }
 }
 
@@ -93,6 +97,7 @@ pub fn noted() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: false,
     }
 }
 
@@ -112,5 +117,6 @@ pub fn offered() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: false,
     }
 }

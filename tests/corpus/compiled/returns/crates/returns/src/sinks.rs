@@ -27,6 +27,7 @@ pub fn best() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: true,
     }
 }
 
@@ -45,6 +46,7 @@ pub fn ledger() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: false,
     }
 }
 
@@ -64,6 +66,7 @@ pub fn outcomes() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![],
         upsert: false,
+        by_jobs: false,
     }
 }
 
@@ -83,5 +86,6 @@ pub fn suspects() -> SinkSpec {
         schema: Arc::new(columns),
         key: vec![String::from("user_id")],
         upsert: false,
+        by_jobs: false,
     }
 }
