@@ -193,6 +193,14 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_a_day_that_the_calendar_left_out_comes_on_the_next() {
+        // Apia had no 30 December 2011: noon of that day is that of the 31st, also for who asks then.
+        for from in ["2011-12-29T00:00:00Z", "2011-12-30T11:00:00Z"] {
+            assert_eq!(times("0 12 30 12 *", "Pacific/Apia", from, 1), ["2011-12-30T22:00:00Z"], "{from}");
+        }
+    }
+
+    #[test]
     fn hours_that_pass_are_counted_as_they_pass() {
         let found = times("30 * * * *", "Europe/Berlin", "2026-10-24T23:45:00Z", 3);
         assert_eq!(found, ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:30:00Z"]);

@@ -133,6 +133,22 @@ mod tests {
         assert_eq!(order_categories(&texts, &codes, &labels, 0.3), [3, 2, 0, 1]);
     }
 
+    /// Between two numbers that follow each other there is none: the lower one is the cut, and stays below it.
+    #[test]
+    fn neighbours_are_told_apart() {
+        let binned = bin_numbers(&[1.0, 1.0_f64.next_up()], 255);
+        assert_eq!((binned.cuts.as_slice(), binned.bins.as_slice()), ([1.0].as_slice(), [1, 2].as_slice()));
+    }
+
+    /// Equal labels are equal in any order, though their sums are not: then texts decide.
+    #[test]
+    fn the_order_of_labels_is_no_matter_for_categories() {
+        let texts: Vec<String> = ["a", "b"].map(String::from).into();
+        let labels = [0.1, 0.2, 0.3, 0.3, 0.2, 0.1];
+        assert_eq!(order_categories(&texts, &[0, 0, 0, 1, 1, 1], &labels, 0.0), [0, 1]);
+        assert_eq!(order_categories(&texts, &[1, 1, 1, 0, 0, 0], &labels, 0.0), [0, 1]);
+    }
+
     fn finite() -> impl Strategy<Value = f64> {
         use prop::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
         POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO

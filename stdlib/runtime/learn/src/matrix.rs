@@ -173,6 +173,12 @@ mod tests {
         let wrong = data.push(&[Input::Number(1.0), Input::Number(2.0)]).unwrap_err();
         assert_eq!(wrong.to_string(), "the column `c` takes texts");
         assert_eq!(data.rows(), 2);
+        // What no threshold can tell from others is missing.
+        for number in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            data.push(&[Input::Number(number), Input::Text("a")]).unwrap();
+        }
+        let Data::Numbers(numbers) = &data.columns()[0].data else { panic!("a column of numbers") };
+        assert_eq!(numbers.iter().map(|number| number.is_nan()).collect::<Vec<_>>(), [false, true, true, true, true]);
         assert_eq!(data.names().collect::<Vec<_>>(), ["x", "c"]);
     }
 }

@@ -140,9 +140,11 @@ fn instants_in_every_unit() {
         _ => unreachable!("a column of another type"),
     };
     assert_eq!(column("int96", "int96 x", &stamps), ["\"1970-01-02T00:00:01.500Z\""]);
-    let path = file("far", "required int64 x (TIMESTAMP(MILLIS,true));", 1, &|_, _, column| int64(&[i64::MAX])(column));
-    let error = open(&path).unwrap().next_records(1).unwrap().unwrap_err();
+    let path = file("far", "required int64 x (TIMESTAMP(MILLIS,true));", 2, &|_, _, column| int64(&[i64::MAX])(column));
+    let mut rows = open(&path).unwrap();
+    let error = rows.next_records(1).unwrap().unwrap_err();
     assert!(error.message.contains("the timestamp 9223372036854775807 is out of range"), "{error}");
+    assert!(rows.next_records(1).is_none(), "behind what cannot be read nothing is read");
 }
 
 #[test]

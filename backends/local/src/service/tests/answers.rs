@@ -61,6 +61,15 @@ engine till {
     if deep { return huge.big }
     return huge.small
   }
+  @post("/sides")
+  service sides(n: int) -> int {
+    if n > 1 {
+      side = n * 2
+      return side
+    }
+    side = n * 3
+    return side + 100
+  }
 }
 sink loud: stream<{ id: string }> { topic: "loud" }
 stream shout { emit sales |> where amount > 40 |> select id to loud }
@@ -211,6 +220,13 @@ fn a_relation_in_a_service_is_filtered_joined_and_ranked() {
     assert_eq!(picked, Value::List([row("c", 7, 0, Value::Absent), row("b", 6, 50, text("Bob"))].into()));
     let none = ask(&fixture, "till.pick", &[Value::List([].into()), Value::Int(50)]).unwrap();
     assert_eq!(none, Value::List([].into()));
+}
+
+#[test]
+fn what_two_branches_bind_under_one_name_is_that_of_each() {
+    let fixture = fixture(SHOP);
+    let sides = |n| ask(&fixture, "till.sides", &[Value::Int(n)]);
+    assert_eq!((sides(4), sides(1)), (Ok(Value::Int(8)), Ok(Value::Int(103))));
 }
 
 #[test]

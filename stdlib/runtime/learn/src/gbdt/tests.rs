@@ -162,6 +162,15 @@ fn labels_of_one_class_give_a_model_that_says_so() {
     assert_eq!((model.trees(), model.depth()), (30, 0));
 }
 
+/// Where a class is not seen it counts as half a row of one row more: no model is sure.
+#[test]
+fn a_model_begins_with_the_share_of_its_labels() {
+    let odds = |share: f64| libm::log(share / (1.0 - share));
+    for (share, rows, expected) in [(0.25, 8, 0.25), (0.0, 99, 0.005), (1.0, 99, 0.995), (0.01, 100, 0.01)] {
+        assert!((log_odds(share, rows) - odds(expected)).abs() < 1e-12, "{share} of {rows}");
+    }
+}
+
 #[test]
 fn a_leaf_has_at_least_its_rows() {
     let (rows, labels) = sample(100, 8);
