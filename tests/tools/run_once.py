@@ -249,6 +249,10 @@ def refusals():
     layer.check("a bind of an unknown source is refused", done.returncode in (1, 2) and "nonsense" in done.stderr, done.stderr[-300:], command_line(done))
     done = fec("run", SOLUTION, "--once", "--state", base / "state", "--bind", "payments=/nowhere.jsonl")
     layer.check("a bound file that is not there is named", done.returncode == 3 and "/nowhere.jsonl" in done.stderr, f"exit {done.returncode}: {done.stderr[-300:]}", command_line(done))
+    table = base / "merchants.jsonl"
+    table.write_text('{"id":"a","category":"b","opened":"2026-01-01"}\n{"category":"b","opened":"2026-01-01"}\n')
+    done = fec("run", SOLUTION, "--once", "--state", base / "state", "--bind", f"merchants={table}")
+    layer.check("a row of a table that has no key is named, and is wrong data", done.returncode == 1 and f"row 1 of `{table}`: `id`" in done.stderr, f"exit {done.returncode}: {done.stderr[-300:]}", command_line(done))
     file = base / "file"
     file.write_text("")
     done = fec("run", SOLUTION, "--once", "--state", file)

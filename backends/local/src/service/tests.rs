@@ -96,7 +96,7 @@ fn fixture(text: &str) -> Fixture {
     let mut tables = Tables::default();
     let sources = &environment.names.sources;
     for source in sources.iter().filter(|source| !source.is_stream()) {
-        tables.insert(&source.name, given_table(source, &[]));
+        tables.insert(&source.name, given_table(source, &[]).unwrap());
     }
     for (name, rows) in &test.given {
         let (number, source) = find(sources, name).unwrap();
@@ -104,7 +104,7 @@ fn fixture(text: &str) -> Fixture {
         if source.is_stream() {
             history.chunks.push(given_stream(source, number, &rows));
         } else {
-            tables.insert(name, given_table(source, &rows));
+            tables.insert(name, given_table(source, &rows).unwrap());
         }
     }
     let given = BTreeMap::new();

@@ -49,7 +49,10 @@ pub(super) fn given(
         if source.is_stream() {
             given.history.chunks.push(given_stream(source, number, &values));
         } else {
-            given.tables.insert(name, given_table(source, &values));
+            match given_table(source, &values) {
+                Ok(table) => given.tables.insert(name, table),
+                Err(why) => return Ok(Err(format!("`given {name}`: {why}"))),
+            }
             given.own_tables.push(name.to_string());
         }
     }

@@ -317,11 +317,12 @@ fn place(
 /// Reads a table; one whose file does not exist is an error, one without a file is empty.
 ///
 /// # Errors
-/// As [`read_all`]; a row that cannot be read is an error that names it, since a table is a constant of the release.
+/// As [`read_all`]; a row that cannot be read, or has no key or version, is an error that names it, since a table is a
+/// constant of the release.
 pub fn read_table(source: &SourceSpec, path: Option<&Path>, parquet: Option<OpenParquet>) -> Result<Loaded, RunError> {
     match path {
         Some(path) => table_rows(source, path, open(source, path, parquet)?),
-        None => Ok(given_table(source, &[])),
+        None => given_table(source, &[]),
     }
 }
 
@@ -344,16 +345,35 @@ fn table_rows(source: &SourceSpec, path: &Path, reader: flow_formats::file::Read
         let decoded = Decoder::new(&schema, rows.encoding.clone(), source.unit).decode(rows.records());
         if let Some(refused) = decoded.refused.first() {
             let row = rows.first + i64::try_from(refused.row).unwrap_or(0);
-            return Err(RunError::Environment(format!(
-                "table `{}`: row {row} of `{}` cannot be read: {}; correct it or remove the row",
-                source.name,
-                path.display(),
-                refused.detail
-            )));
+            return Err(bad_row(source, row, &format!("of `{}` cannot be read: {}", path.display(), refused.detail)));
+        }
+        if let Some((row, why)) = without_place(source, &decoded.columns) {
+            let row = rows.first + i64::try_from(row).unwrap_or(0);
+            return Err(bad_row(source, row, &format!("of `{}`: {why}", path.display())));
         }
         batches.push(plain(decoded.columns, rows.views.len()));
     }
     Ok(loaded(source, schema, &batches))
+}
+
+/// The first row whose key or version is bad or absent, and which: a lookup would miss the row without a word.
+fn without_place(source: &SourceSpec, columns: &[Column]) -> Option<(usize, String)> {
+    let mut places: Vec<(&String, &Column)> = Vec::new();
+    for name in source.key.iter().chain(&source.versions) {
+        places.extend(source.schema.position(name).and_then(|at| columns.get(at)).map(|column| (name, column)));
+    }
+    let rows = places.first().map_or(0, |(_, column)| column.rows());
+    (0..rows).find_map(|row| {
+        places.iter().find_map(|(name, column)| match column.value(row) {
+            Ok(Value::Absent) => Some((row, format!("`{name}` is absent, and is its key or version"))),
+            Ok(_) => None,
+            Err(fault) => Some((row, format!("`{name}`, its key or version, cannot be read: {fault}"))),
+        })
+    })
+}
+
+fn bad_row(source: &SourceSpec, row: i64, why: &str) -> RunError {
+    RunError::Program(format!("table `{}`: row {row} {why}; correct it or remove the row", source.name))
 }
 
 fn loaded(source: &SourceSpec, schema: Arc<Schema>, batches: &[Batch]) -> Loaded {
@@ -377,11 +397,16 @@ pub fn plain(columns: Vec<Column>, rows: usize) -> Batch {
 }
 
 /// A table of given rows, each a record of the source's columns.
-#[must_use]
-pub fn given_table(source: &SourceSpec, rows: &[Value]) -> Loaded {
+///
+/// # Errors
+/// A row without key or version, counted from 0.
+pub fn given_table(source: &SourceSpec, rows: &[Value]) -> Result<Loaded, RunError> {
     let schema = Arc::clone(&source.schema);
-    let batch = plain(columns_of(&schema, rows), rows.len());
-    loaded(source, schema, &[batch])
+    let columns = columns_of(&schema, rows);
+    if let Some((row, why)) = without_place(source, &columns) {
+        return Err(bad_row(source, i64::try_from(row).unwrap_or(0), &why));
+    }
+    Ok(loaded(source, schema, &[plain(columns, rows.len())]))
 }
 
 /// Events given as records of the source's columns: partition 0, in the order given, arriving at their event time.
@@ -556,6 +581,31 @@ mod tests {
         let source = SourceSpec::new("items", crate::spec::Shape::Table, columns);
         let told = read_table(&source, Some(&path), None).err().unwrap().to_string();
         assert!(told.contains("table `items`: row 2 of `") && told.contains("items.jsonl`"), "{told}");
+    }
+
+    #[test]
+    fn a_table_with_a_key_or_version_that_is_bad_or_absent_names_it() {
+        let columns = Schema::of([Field::optional("id", Kind::Int), Field::required("since", Kind::Timestamp)]);
+        let mut source = SourceSpec::new("items", crate::spec::Shape::Table, columns);
+        source.key = vec!["id".to_owned()];
+        let read = |source: &SourceSpec, row: &str| {
+            read_table_bytes(source, format!("id,since\n1,2026-01-01T00:00:00Z\n{row}\n").into_bytes())
+        };
+        let told = |source: &SourceSpec, row: &str| {
+            read(source, row).err().map(|error| (error.exit_code(), error.to_string()))
+        };
+        let said =
+            |why: &str| Some((1, format!("table `items`: row 1 of `items.csv`: {why}; correct it or remove the row")));
+        assert_eq!(told(&source, ",2026-01-01T00:00:00Z"), said("`id` is absent, and is its key or version"));
+        let bad = |name: &str, fault: Fault| said(&format!("`{name}`, its key or version, cannot be read: {fault}"));
+        assert_eq!(told(&source, "x,2026-01-01T00:00:00Z"), bad("id", Fault::Malformed));
+        assert_eq!(told(&source, "1,today"), None, "no other cell has to be there");
+        source.versions = Some("since".to_owned());
+        assert_eq!(told(&source, "1,today"), bad("since", Fault::Malformed));
+        assert_eq!(told(&source, "1,"), bad("since", Fault::Malformed));
+        assert_eq!(told(&source, "1,2026-01-01T00:00:00Z"), None);
+        let given = |id: Value| given_table(&source, &[Value::Record([id, Value::Int(0)].into())]);
+        assert!(given(Value::Int(1)).is_ok() && given(Value::Absent).is_err());
     }
 
     #[test]
