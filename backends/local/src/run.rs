@@ -155,6 +155,9 @@ pub fn run_by(
         tables: Arc::clone(&tables),
         registry: Arc::clone(&registry),
         folder: folder.clone(),
+        fingerprints: job::jobs(ir)
+            .map(|flow| Ok((flow.path.clone(), specs::job_fingerprint(ir, flow)?)))
+            .collect::<Result<_, LocalError>>()?,
         writing: std::sync::Mutex::default(),
     };
     let mut jobs = Jobs::new(Arc::new(shared), clock)?;
@@ -184,7 +187,7 @@ pub fn run_by(
         reads.applied(at, task.cut());
         reads.set_ready();
         tell(Event::Ready { url: url.clone(), ms: started.elapsed().as_millis() });
-        jobs.begin(&Inputs { at, cut: task.cut().clone() });
+        jobs.begin(&Inputs { at, cut: task.cut().clone() }, &mut folder)?;
     }
     if options.once || !is_whole {
         // T stays where it is: whatever falls due meanwhile has no other input.

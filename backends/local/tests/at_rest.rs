@@ -81,6 +81,43 @@ fn once_of(ir: &Arc<Ir>, folder: &Path, state: &str) -> (BTreeMap<String, String
     (["seen", "report"].map(read).into(), notes)
 }
 
+#[test]
+fn what_another_form_of_a_job_wrote_is_no_part_of_what_a_start_gives() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path();
+    std::fs::write(folder.join("sales.jsonl"), events(0..40, 3)).unwrap();
+    std::fs::write(folder.join("asks.jsonl"), events(0..40, 2)).unwrap();
+    std::fs::write(folder.join("prices.csv"), "sku,price\ns0,5\ns1,7\n").unwrap();
+    let (before, job) = SHOP.split_once("job j {").unwrap();
+    let emit = job.trim().trim_end_matches('}').trim();
+    let forms = [
+        SHOP.to_owned(),
+        // No job, and one that is led past its sink.
+        before.to_owned(),
+        format!("{before}job j {{\n if year(now) < 2000 {{\n {emit}\n }}\n}}"),
+        // Another sink, which the stream has, too, or alone.
+        format!("{before}job j {{ emit sales |> take 3 |> select id, n = 0, price = null to seen }}"),
+        format!(
+            "{}job j {{ emit sales |> select id, n = 0, price = null to seen }}",
+            before.split_once("stream s").unwrap().0
+        ),
+        // A job that fails.
+        SHOP.replace("{ n = count() } to", "{ n = sum(id * 9_223_372_036_854_775_807) } to"),
+        SHOP.replace("job j", "job k"),
+        SHOP.replace("file: \"sales.jsonl\", time", "file: \"sales.jsonl\", lateness: 1m, time"),
+    ];
+    let forms: Vec<Arc<Ir>> = forms.iter().map(|text| compiled(text)).collect();
+    let fresh: Vec<_> =
+        forms.iter().enumerate().map(|(at, ir)| once_of(ir, folder, &format!("fresh {at}")).0).collect();
+    for (first, one) in forms.iter().enumerate() {
+        for (then, other) in forms.iter().enumerate() {
+            let state = format!("{first} then {then}");
+            assert_eq!(once_of(one, folder, &state).0, fresh[first], "{state}: the first");
+            assert_eq!(once_of(other, folder, &state).0, fresh[then], "{state}");
+        }
+    }
+}
+
 /// Events of every tenth second in `of`, by the second.
 fn events(of: std::ops::Range<i64>, skus: i64) -> String {
     of.map(|n| {

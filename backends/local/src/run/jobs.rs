@@ -21,7 +21,7 @@ use crate::data::History;
 use crate::environment::Environment;
 use crate::error::LocalError;
 use crate::job::{self, Halt, JobInput, JobOutcome, ModelOutcome};
-use crate::specs::{job_fingerprint, sinks};
+use crate::specs::sinks;
 use crate::state::StateFolder;
 use crate::tables::Tables;
 
@@ -42,6 +42,8 @@ pub struct Shared {
     pub registry: Arc<Registry>,
     /// The state folder.
     pub folder: StateFolder,
+    /// What each job computes, in a word.
+    pub fingerprints: BTreeMap<String, String>,
     /// Only one job writes at a time.
     pub writing: std::sync::Mutex<()>,
 }
@@ -94,7 +96,6 @@ pub struct Jobs {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     plans: BTreeMap<String, Planned>,
-    fingerprints: BTreeMap<String, String>,
     waiting: VecDeque<Due>,
     running: BTreeMap<String, Running>,
     /// Runs that do not come by schedule go one after the other.
@@ -110,7 +111,6 @@ impl Jobs {
     /// A job that cannot be built, or a time zone that this machine does not know.
     pub fn new(shared: Arc<Shared>, clock: Arc<dyn Clock>) -> Result<Self, LocalError> {
         let mut plans = BTreeMap::new();
-        let mut fingerprints = BTreeMap::new();
         let (nothing, halt) = (History::default(), Halt::default());
         for flow in job::jobs(&shared.ir) {
             let input = JobInput {
@@ -123,39 +123,34 @@ impl Jobs {
                 halt: &halt,
             };
             job::check(input, flow)?;
-            fingerprints.insert(flow.path.clone(), job_fingerprint(&shared.ir, flow)?);
             if let Some((cron, zone)) = &flow.settings.schedule {
                 plans.insert(flow.path.clone(), Planned { schedule: Schedule::new(cron, zone)?, next: None });
             }
         }
         let (tell, told) = channel();
-        Ok(Self {
-            shared,
-            clock,
-            plans,
-            fingerprints,
-            waiting: VecDeque::new(),
-            running: BTreeMap::new(),
-            first: 0,
-            tell,
-            told,
-        })
+        Ok(Self { shared, clock, plans, waiting: VecDeque::new(), running: BTreeMap::new(), first: 0, tell, told })
     }
 
     /// What a job has worked on once it is done: the job as it is now, up to an instant.
     fn worked(&self, job: &str, at: i64) -> String {
-        let fingerprint = self.fingerprints.get(job).map(String::as_str).unwrap_or_default();
+        let fingerprint = self.shared.fingerprints.get(job).map(String::as_str).unwrap_or_default();
         format!("{at} {} {fingerprint}", self.shared.folder.at_rest())
     }
 
-    /// Wants every job to run once for what is there now, but those that have done so before.
-    pub fn begin(&mut self, inputs: &Inputs) {
+    /// Wants every job to run once for what is there now, but those that have done so before. What a job of another form
+    /// wrote, or of another generation, is no part of that.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn begin(&mut self, inputs: &Inputs, folder: &mut StateFolder) -> Result<(), LocalError> {
+        folder.keep_written(self.shared.fingerprints.values().map(String::as_str))?;
         for flow in job::jobs(&self.shared.ir) {
             if self.shared.folder.done(&flow.path) != Some(self.worked(&flow.path, inputs.at).as_str()) {
                 self.waiting.push_back(Due { job: flow.path.clone(), inputs: inputs.clone(), now: inputs.at });
                 self.first += 1;
             }
         }
+        Ok(())
     }
 
     /// From now on jobs run by schedule, too.
@@ -377,6 +372,8 @@ fn attempt(
     if !halt.begin_writing() {
         return Err(LocalError::Stopped);
     }
+    let form = shared.fingerprints.get(&flow.path).map(String::as_str).unwrap_or_default();
+    shared.folder.clone().set_written(done.emitted.iter().map(|(sink, _)| sink.as_str()), form)?;
     output::write_lake(&shared.folder, &sinks(&shared.ir, &shared.environment.names.enums), &done.emitted)?;
     done.publish(&shared.registry)?;
     Ok(done.models)

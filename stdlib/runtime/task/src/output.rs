@@ -111,9 +111,8 @@ pub fn sink_lines(log: &mut dyn Log, folder: &StateFolder, sink: &SinkSpec) -> R
         true => last_by_key(written),
         false => written.into_iter().map(|record| record.value).collect(),
     };
-    let lake = folder.lake().join(format!("{}.jsonl", sink.name));
     if sink.by_jobs
-        && let Ok(bytes) = std::fs::read(&lake)
+        && let Ok(bytes) = std::fs::read(folder.rows(&sink.name))
     {
         lines.extend(bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec));
     }
@@ -205,7 +204,7 @@ pub fn write_lake(folder: &StateFolder, sinks: &[SinkSpec], emitted: &[(String, 
             })?;
             lines.push(line);
         }
-        write_lines(&folder.lake().join(format!("{name}.jsonl")), &lines)?;
+        write_lines(&folder.rows(name), &lines)?;
     }
     Ok(())
 }

@@ -28,6 +28,9 @@ struct StateFile {
     generation: u32,
     /// For each job the inputs that it has worked on.
     jobs: BTreeMap<String, String>,
+    /// For each sink whose rows a job wrote the generation and the form of that job.
+    #[serde(default)]
+    written: BTreeMap<String, String>,
     /// The data at rest that each worker's state of this generation was made of: they read it when they begin, one sooner
     /// than the other.
     #[serde(default)]
@@ -87,9 +90,9 @@ impl StateFolder {
             }
             Some(file) if file.plan == plan => (file, Found::Same),
             Some(file) => {
-                let (generation, simulated, simulated_whole) =
-                    (file.generation + 1, file.simulated, file.simulated_whole);
-                (StateFile { generation, simulated, simulated_whole, ..fresh }, Found::Changed)
+                let StateFile { generation, simulated, simulated_whole, written, .. } = file;
+                let generation = generation + 1;
+                (StateFile { generation, simulated, simulated_whole, written, ..fresh }, Found::Changed)
             }
         };
         Ok((Self { root: root.to_path_buf(), file }, found))
@@ -133,6 +136,12 @@ impl StateFolder {
         self.root.join("lake")
     }
 
+    /// The rows that jobs wrote to a sink.
+    #[must_use]
+    pub fn rows(&self, sink: &str) -> PathBuf {
+        self.lake().join(format!("{sink}.jsonl"))
+    }
+
     /// The name under which this generation's changelog and topics go.
     #[must_use]
     pub fn generation(&self) -> String {
@@ -153,6 +162,44 @@ impl StateFolder {
         let _held = self.held()?;
         self.file.jobs.insert(job.to_owned(), inputs.to_owned());
         self.write()
+    }
+
+    /// Remembers which job, in which form, writes these sinks; to be called before it does.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn set_written<'a>(&mut self, sinks: impl Iterator<Item = &'a str>, form: &str) -> Result<(), RunError> {
+        let _held = self.held()?;
+        let by = self.written_by(form);
+        self.file.written.extend(sinks.map(|sink| (sink.to_owned(), by.clone())));
+        self.write()
+    }
+
+    /// Takes away the rows of sinks that no job wrote in this generation in one of the forms that there are now: they
+    /// would stand beside what the solution, as it is, writes.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn keep_written<'a>(&mut self, forms: impl Iterator<Item = &'a str>) -> Result<(), RunError> {
+        let _held = self.held()?;
+        let known: Vec<String> = forms.map(|form| self.written_by(form)).collect();
+        let is_gone = |(_, by): &(&String, &String)| !known.contains(by);
+        let gone: Vec<String> = self.file.written.iter().filter(is_gone).map(|(sink, _)| sink.clone()).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for sink in &gone {
+            let path = self.rows(sink);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refused(&path, &error)),
+                _ => self.file.written.remove(sink),
+            };
+        }
+        self.write()
+    }
+
+    fn written_by(&self, form: &str) -> String {
+        format!("{} {form}", self.file.generation)
     }
 
     /// Takes note of the data at rest that `workers` begin with. Where the state of one of them cannot go on with it, a
@@ -347,6 +394,31 @@ mod tests {
         std::fs::write(root.path().join("solution.json"), "{").unwrap();
         let damaged = StateFolder::open(root.path(), "shop", "b").unwrap_err().to_string();
         assert!(damaged.contains("is damaged") && damaged.contains("remove the state folder"), "{damaged}");
+    }
+
+    #[test]
+    fn rows_of_a_job_in_another_form_or_generation_go() {
+        let root = tempfile::tempdir().unwrap();
+        let (mut folder, _) = StateFolder::open(root.path(), "shop", "a").unwrap();
+        let wrote = |folder: &mut StateFolder, sink: &str, form: &str| {
+            folder.set_written([sink].into_iter(), form).unwrap();
+            replace(&folder.rows(sink), b"{}\n").unwrap();
+        };
+        let lying = |folder: &StateFolder| ["kept", "moved", "unknown"].map(|sink| folder.rows(sink).exists());
+        wrote(&mut folder, "kept", "nightly 1");
+        wrote(&mut folder, "moved", "nightly 0");
+        replace(&folder.rows("unknown"), b"{}\n").unwrap();
+        folder.keep_written(["nightly 0", "nightly 1"].into_iter()).unwrap();
+        assert_eq!(lying(&folder), [true, true, true]);
+        folder.keep_written(["nightly 1"].into_iter()).unwrap();
+        assert_eq!(lying(&folder), [true, false, true], "nobody has said who wrote the third");
+        let (mut folder, _) = StateFolder::open(root.path(), "shop", "b").unwrap();
+        folder.save().unwrap();
+        folder.keep_written(["nightly 1"].into_iter()).unwrap();
+        assert_eq!(lying(&folder), [false, false, true]);
+        wrote(&mut folder, "kept", "nightly 1");
+        folder.keep_written(["nightly 1"].into_iter()).unwrap();
+        assert_eq!(lying(&folder), [true, false, true]);
     }
 
     /// What lies in a folder, read once: a process that begins with it does so later.
