@@ -1,6 +1,6 @@
 //! The solution itself and its parameters.
 
-use fec_diagnostics::{Diagnostic, FileId, Span, codes};
+use fec_diagnostics::{Diagnostic, FileId, Span, closest, codes};
 use fec_syntax::Symbol;
 use fec_syntax::ast::{self, ItemKind, TargetEntry};
 
@@ -103,17 +103,30 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether a text can be the name of a time zone.
+    /// Whether a text is the name of a time zone.
     pub(crate) fn is_zone(&mut self, zone: &str, span: Span) -> bool {
-        let part = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_alphabetic())
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-+".contains(c))
-        };
-        let good = zone == "UTC" || (zone.contains('/') && zone.split('/').all(part));
-        if !good {
-            let found = Diagnostic::error(codes::E0502, span, format!("`{zone}` is no time zone"));
-            self.report(found.help("zones are named by place: `Europe/Berlin`, or `UTC`"));
+        if zone == "UTC" || zones().any(|(area, place)| zone.strip_prefix(area).and_then(after_slash) == Some(place)) {
+            return true;
         }
-        good
+        let names: Vec<String> = zones().map(|(area, place)| format!("{area}/{place}")).collect();
+        let found = Diagnostic::error(codes::E0502, span, format!("`{zone}` is no time zone"));
+        self.report(match closest(zone, names.iter().map(String::as_str)) {
+            Some(near) => found.fix(format!("write `{near}`"), span, format!("\"{near}\"")),
+            None => found.help("zones are named by place, as in the time zone database: `Europe/Berlin`, or `UTC`"),
+        });
+        false
     }
+}
+
+/// The zones of the IANA time zone database, release 2025b, by area and place; those without a place go by `UTC`.
+fn zones() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let line = |line: &'static str| {
+        let (area, places) = line.split_once(':').unwrap_or_default();
+        places.split_whitespace().map(move |place| (area, place))
+    };
+    include_str!("zones.txt").lines().flat_map(line)
+}
+
+fn after_slash(text: &str) -> Option<&str> {
+    text.strip_prefix('/')
 }
