@@ -165,7 +165,7 @@ impl Env<'_> {
                 Value::Record(fields.iter().map(|field| self.cell(field)).collect::<Result<_, Stop>>()?)
             }
             ExprKind::List(items) => {
-                Value::List(items.iter().map(|item| self.cell(item)).collect::<Result<_, Stop>>()?)
+                Value::List(items.iter().map(|item| self.whole(item).map(Ok)).collect::<Result<_, Stop>>()?)
             }
             ExprKind::Let { var, value, body } => {
                 let variable = Variable { id: *var, cell: self.cell(value)?, outer: self.variables };

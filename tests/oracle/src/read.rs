@@ -181,7 +181,9 @@ fn parse_json(model: &Model, json: &str, ty: &Type, unit: Option<TimeUnit>) -> C
         Kind::Int | Kind::Duration => whole(json, &ty.kind),
         Kind::List(item) => {
             let items: Vec<Box<RawValue>> = serde_json::from_str(json).map_err(|_| Fault::Malformed)?;
-            Ok(Value::List(items.iter().map(|raw| nested(model, raw, item, unit)).collect()))
+            // One bad item makes a bad cell of the whole list.
+            let items = items.iter().map(|raw| nested(model, raw, item, unit).and_then(Value::whole).map(Ok));
+            Ok(Value::List(items.collect::<Result<_, Fault>>()?))
         }
         Kind::Record(record) => {
             let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).map_err(|_| Fault::Malformed)?;
@@ -257,7 +259,12 @@ mod tests {
         assert_eq!(csv("1970-01-02", Kind::Date), Ok(Value::Date(1)));
         assert_eq!(
             json("[1,null]", Kind::List(Box::new(Type::required(Kind::Int)))),
-            Ok(Value::List(vec![Ok(Value::Int(1)), Err(Fault::Malformed)]))
+            Err(Fault::Malformed),
+            "a list with a bad item is a bad cell"
+        );
+        assert_eq!(
+            json("[1,2]", Kind::List(Box::new(Type::required(Kind::Int)))),
+            Ok(Value::List(vec![Ok(Value::Int(1)), Ok(Value::Int(2))]))
         );
     }
 

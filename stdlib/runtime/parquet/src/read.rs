@@ -172,16 +172,14 @@ fn values(reader: ColumnReader, column: &ColumnDescriptor, rows: usize) -> Resul
     match reader {
         ColumnReader::BoolColumnReader(reader) => each(reader, rows, optional, |out, value| {
             out.extend_from_slice(if *value { b"true" } else { b"false" });
-            Ok(())
         }),
         ColumnReader::Int32ColumnReader(reader) => each(reader, rows, optional, |out, value| {
             let value = if meaning == Meaning::Unsigned { value.cast_unsigned().into() } else { i64::from(*value) };
-            integer(out, value, meaning)
+            integer(out, value, meaning);
         }),
         ColumnReader::Int64ColumnReader(reader) => each(reader, rows, optional, |out, value| match meaning {
             Meaning::Unsigned => {
                 out.extend_from_slice(value.cast_unsigned().to_string().as_bytes());
-                Ok(())
             }
             _ => integer(out, *value, meaning),
         }),
@@ -190,11 +188,9 @@ fn values(reader: ColumnReader, column: &ColumnDescriptor, rows: usize) -> Resul
         }
         ColumnReader::FloatColumnReader(reader) => each(reader, rows, optional, |out, value| {
             float(out, f64::from(*value));
-            Ok(())
         }),
         ColumnReader::DoubleColumnReader(reader) => each(reader, rows, optional, |out, value| {
             float(out, *value);
-            Ok(())
         }),
         ColumnReader::ByteArrayColumnReader(reader) => {
             each(reader, rows, optional, |out, value| bytes(out, value.data(), meaning))
@@ -210,7 +206,7 @@ fn each<T: ParquetType>(
     mut reader: ColumnReaderImpl<T>,
     rows: usize,
     optional: bool,
-    mut write: impl FnMut(&mut Vec<u8>, &T::T) -> Result<(), ParquetError>,
+    mut write: impl FnMut(&mut Vec<u8>, &T::T),
 ) -> Result<Values, ParquetError> {
     let mut all = Values::default();
     while all.ends.len() < rows {
@@ -225,7 +221,7 @@ fn each<T: ParquetType>(
         for record in 0..records {
             let present = !optional || levels.get(record).is_some_and(|level| *level > 0);
             match if present { cells.next() } else { None } {
-                Some(cell) => write(&mut all.text, cell)?,
+                Some(cell) => write(&mut all.text, cell),
                 None => all.text.extend_from_slice(b"null"),
             }
             all.ends.push(all.text.len());
@@ -240,17 +236,17 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
 }
 
-fn integer(out: &mut Vec<u8>, value: i64, meaning: Meaning) -> Result<(), ParquetError> {
+fn integer(out: &mut Vec<u8>, value: i64, meaning: Meaning) {
     match meaning {
         Meaning::Decimal(scale) => quoted(out, |out| write_decimal(out, value.into(), scale)),
         Meaning::Date => quoted(out, |out| write_date(out, value)),
         Meaning::Timestamp(times, per) => match value.checked_mul(times) {
             Some(micros) => quoted(out, |out| write_timestamp(out, micros.div_euclid(per))),
-            None => return Err(ParquetError::General(format!("the timestamp {value} is out of range"))),
+            // No instant: a text that no field of instants takes, a bad cell.
+            None => quoted(out, |out| out.extend_from_slice(value.to_string().as_bytes())),
         },
         Meaning::Plain | Meaning::Unsigned | Meaning::Text => out.extend_from_slice(value.to_string().as_bytes()),
     }
-    Ok(())
 }
 
 /// A float that is not finite becomes a text, which no field takes: a bad cell.
@@ -258,14 +254,13 @@ fn float(out: &mut Vec<u8>, value: f64) {
     if value.is_finite() { write_float(out, value) } else { quoted(out, |out| write_float(out, value)) }
 }
 
-fn bytes(out: &mut Vec<u8>, value: &[u8], meaning: Meaning) -> Result<(), ParquetError> {
+fn bytes(out: &mut Vec<u8>, value: &[u8], meaning: Meaning) {
     match meaning {
-        Meaning::Decimal(scale) => {
-            let mantissa = mantissa(value).ok_or_else(|| {
-                ParquetError::General("a decimal has more than 38 digits; write it with less precision".to_owned())
-            })?;
-            quoted(out, |out| write_decimal(out, mantissa, scale));
-        }
+        Meaning::Decimal(scale) => match mantissa(value) {
+            Some(mantissa) => quoted(out, |out| write_decimal(out, mantissa, scale)),
+            // More than any decimal holds: its bytes, which no field of decimals takes, a bad cell.
+            None => quoted(out, |out| write_bytes(out, value)),
+        },
         Meaning::Text => match std::str::from_utf8(value) {
             Ok(text) => write_string(out, text),
             // No text: the record keeps the bytes and will be refused.
@@ -273,7 +268,12 @@ fn bytes(out: &mut Vec<u8>, value: &[u8], meaning: Meaning) -> Result<(), Parque
         },
         _ => quoted(out, |out| write_base64(out, value)),
     }
-    Ok(())
+}
+
+/// Bytes as `0x` and two digits each.
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(b"0x");
+    bytes.iter().for_each(|byte| out.extend_from_slice(format!("{byte:02x}").as_bytes()));
 }
 
 /// A big-endian number in two's complement.

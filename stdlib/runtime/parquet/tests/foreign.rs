@@ -10,6 +10,7 @@ use flow_core::column::Column;
 use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_core::value::Value;
 use flow_parquet::{ParquetWriter, open};
+use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::{ByteArray, FixedLenByteArray, Int96};
 use parquet::file::properties::WriterProperties;
@@ -22,9 +23,19 @@ fn place(name: &str) -> PathBuf {
 
 /// A file of one row group for each call of `write`, which is given the writers of the columns in order.
 fn file(name: &str, columns: &str, groups: usize, write: &dyn Fn(usize, usize, &mut ColumnWriter<'_>)) -> PathBuf {
+    file_with(WriterProperties::builder().build(), name, columns, groups, write)
+}
+
+fn file_with(
+    properties: WriterProperties,
+    name: &str,
+    columns: &str,
+    groups: usize,
+    write: &dyn Fn(usize, usize, &mut ColumnWriter<'_>),
+) -> PathBuf {
     let path = place(name);
     let schema = Arc::new(parse_message_type(&format!("message rows {{ {columns} }}")).unwrap());
-    let properties = Arc::new(WriterProperties::builder().build());
+    let properties = Arc::new(properties);
     let mut writer = SerializedFileWriter::new(File::create(&path).unwrap(), schema, properties).unwrap();
     for group in 0..groups {
         let mut rows = writer.next_row_group().unwrap();
@@ -140,11 +151,23 @@ fn instants_in_every_unit() {
         _ => unreachable!("a column of another type"),
     };
     assert_eq!(column("int96", "int96 x", &stamps), ["\"1970-01-02T00:00:01.500Z\""]);
-    let path = file("far", "required int64 x (TIMESTAMP(MILLIS,true));", 2, &|_, _, column| int64(&[i64::MAX])(column));
+    // What no instant is becomes a text that none is: a bad cell, and not the end of the file.
+    assert_eq!(
+        column("far", "int64 x (TIMESTAMP(MILLIS,true))", &int64(&[i64::MAX, 1_500])),
+        ["\"9223372036854775807\"", half]
+    );
+}
+
+#[test]
+fn nothing_is_read_behind_a_row_group_that_cannot_be_read() {
+    let path = file("broken", "required int64 x;", 2, &|_, _, column| int64(&[1, 2])(column));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[4..12].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
     let mut rows = open(&path).unwrap();
     let error = rows.next_records(1).unwrap().unwrap_err();
-    assert!(error.message.contains("the timestamp 9223372036854775807 is out of range"), "{error}");
-    assert!(rows.next_records(1).is_none(), "behind what cannot be read nothing is read");
+    assert!(error.message.starts_with("is no readable Parquet file: "), "{error}");
+    assert!(rows.next_records(1).is_none());
 }
 
 #[test]
@@ -163,18 +186,18 @@ fn decimals_on_every_carrier() {
     let nines = format!("\"{}\"", "9".repeat(38));
     assert_eq!(column("d-wide", "fixed_len_byte_array(17) x (DECIMAL(38,0))", &bytes(&[&wide])), [nines]);
     wide[0] = 1;
-    let path = file("d-long", "required fixed_len_byte_array(17) x (DECIMAL(38,0));", 1, &|_, _, column| {
-        bytes(&[&wide])(column);
-    });
-    let error = open(&path).unwrap().next_records(1).unwrap().unwrap_err();
-    assert!(error.message.contains("a decimal has more than 38 digits"), "{error}");
+    // More digits than a decimal has are a bad cell, and the rows behind are read.
+    let mut one = [0; 17];
+    one[16] = 1;
+    let hex = |bytes: &[u8]| format!("\"0x{}\"", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    assert_eq!(
+        column("d-long", "fixed_len_byte_array(17) x (DECIMAL(38,0))", &bytes(&[&wide, &one])),
+        [hex(&wide), "\"1\"".to_owned()]
+    );
     // A first bit that is no sign: 2^127 is not −2^127.
     wide[0] = 0;
     wide[1] = 0x80;
-    let path = file("d-sign", "required fixed_len_byte_array(17) x (DECIMAL(38,0));", 1, &|_, _, column| {
-        bytes(&[&wide])(column);
-    });
-    assert!(open(&path).unwrap().next_records(1).unwrap().is_err());
+    assert_eq!(column("d-sign", "fixed_len_byte_array(17) x (DECIMAL(38,0))", &bytes(&[&wide])), [hex(&wide)]);
 }
 
 #[test]
@@ -213,6 +236,22 @@ fn row_groups_follow_each_other_in_parts_that_are_asked_for() {
     let expected: Vec<String> = (0..5).map(|x| format!("{{\"x\":{x}}}")).collect();
     for (limit, sizes) in [(2, vec![2, 1, 2]), (3, vec![3, 2]), (100, vec![3, 2]), (1, vec![1; 5])] {
         assert_eq!(records(&path, limit), (expected.clone(), sizes), "{limit} at a time");
+    }
+}
+
+#[test]
+fn files_are_read_however_they_are_compressed() {
+    let values: Vec<i64> = (0..1_000).map(|value| value % 7).collect();
+    let expected: Vec<String> = values.iter().map(|value| format!("{{\"x\":{value}}}")).collect();
+    for (name, compression) in [
+        ("plain", Compression::UNCOMPRESSED),
+        ("snappy", Compression::SNAPPY),
+        ("gzip", Compression::GZIP(GzipLevel::default())),
+        ("zstd", Compression::ZSTD(ZstdLevel::default())),
+    ] {
+        let properties = WriterProperties::builder().set_compression(compression).build();
+        let path = file_with(properties, name, "required int64 x;", 1, &|_, _, column| int64(&values)(column));
+        assert_eq!(records(&path, 1_000).0, expected, "{name}");
     }
 }
 
