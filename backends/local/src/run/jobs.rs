@@ -372,6 +372,9 @@ fn attempt(
     if !halt.begin_writing() {
         return Err(LocalError::Stopped);
     }
+    if let Some(tolerated) = done.tolerated.take() {
+        let _ = tell.send(Told::Event(Event::Note(tolerated)));
+    }
     let form = shared.fingerprints.get(&flow.path).map(String::as_str).unwrap_or_default();
     shared.folder.clone().set_written(done.emitted.iter().map(|(sink, _)| sink.as_str()), form)?;
     output::write_lake(&shared.folder, &sinks(&shared.ir, &shared.environment.names.enums), &done.emitted)?;

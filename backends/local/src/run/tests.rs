@@ -383,7 +383,7 @@ target local { simulate: cards(seed: 7, rows: 20_000, rate: 2_000) }
 
 #[test]
 fn a_row_that_a_training_cannot_use_fails_the_job_unless_it_is_tolerated() {
-    let failures = |tolerate: &str, label: &str, feature: &str, by: &str| {
+    let ran = |tolerate: &str, label: &str, feature: &str, by: &str| {
         // `f` is beyond the greatest int in the last sale of all.
         let job = format!(
             "{tolerate} job learn {{\n  rows = sales |> derive f = 9_223_372_036_854_769_809 + n\n  \
@@ -393,19 +393,22 @@ fn a_row_that_a_training_cannot_use_fails_the_job_unless_it_is_tolerated() {
         );
         let mut run = start(&format!("{}{job}", SALES.replace("{ gbdt }", "{ gbdt, evaluate, split }")), true);
         run.end().unwrap();
-        run.failures()
+        (run.failures(), run.notes())
     };
-    assert_eq!(failures("", "amount > 3", "n", "id"), Vec::<String>::new());
+    assert_eq!(ran("", "amount > 3", "n", "id"), Default::default());
     let cases = [
         ("amount > 3", "f", "id", "the feature `f` cannot be computed"),
         ("f > 3", "n", "id", "the label cannot be computed"),
         ("amount > 3", "n", "f", "a key of the split cannot be computed"),
     ];
     for (label, feature, by, wanted) in cases {
-        let failed = failures("", label, feature, by);
+        let (failed, notes) = ran("", label, feature, by);
         let said = format!("1 of 6000 rows cannot be computed, the first: offset 5999 of `sales`, {wanted}");
         assert!(failed.iter().any(|text| text.contains(&said)), "{wanted}: {failed:?}");
-        assert_eq!(failures("@tolerate(0.1%)", label, feature, by), Vec::<String>::new(), "{wanted}");
+        assert_eq!(notes, Vec::<String>::new(), "{wanted}");
+        let (failed, notes) = ran("@tolerate(0.1%)", label, feature, by);
+        assert_eq!(failed, Vec::<String>::new(), "{wanted}");
+        assert_eq!(notes, [format!("job `learn`: {said}; @tolerate allows it")], "{wanted}");
     }
 }
 

@@ -70,6 +70,28 @@ impl BadRows {
     /// # Errors
     /// Names the first one.
     pub fn check(&self, job: &str, tolerate: u64) -> Result<(), RunError> {
+        let count = self.count();
+        if u128::from(count) * 1_000_000 <= u128::from(tolerate) * u128::from(self.accepted) {
+            return Ok(());
+        }
+        let said = self.said(job, count);
+        Err(RunError::Program(format!("{said}; correct them, or allow some with @tolerate")))
+    }
+
+    /// What a job that has tolerated them says of its bad rows; nothing where there are none.
+    #[must_use]
+    pub fn tolerated(&self, job: &str) -> Option<String> {
+        let count = self.count();
+        (count > 0).then(|| format!("{}; @tolerate allows it", self.said(job, count)))
+    }
+
+    fn said(&self, job: &str, count: u64) -> String {
+        let first = self.parts.iter().find_map(|(_, bad)| bad.first.as_deref()).unwrap_or_default();
+        format!("job `{job}`: {count} of {} rows cannot be computed, the first: {first}", self.accepted)
+    }
+
+    /// How many they are: of one statement several rows of one place count once.
+    fn count(&self) -> u64 {
         let mut count = 0;
         let mut of_statements: BTreeMap<usize, BTreeSet<(i64, u32, u32, i64)>> = BTreeMap::new();
         for (_, bad) in &self.parts {
@@ -78,16 +100,7 @@ impl BadRows {
                 None => count += bad.rows,
             }
         }
-        count += of_statements.values().map(|places| places.len() as u64).sum::<u64>();
-        if u128::from(count) * 1_000_000 <= u128::from(tolerate) * u128::from(self.accepted) {
-            return Ok(());
-        }
-        let first = self.parts.iter().find_map(|(_, bad)| bad.first.clone());
-        Err(RunError::Program(format!(
-            "job `{job}`: {count} of {} rows cannot be computed, the first: {}; correct them, or allow some with @tolerate",
-            self.accepted,
-            first.unwrap_or_default()
-        )))
+        count + of_statements.values().map(|places| places.len() as u64).sum::<u64>()
     }
 }
 
@@ -104,6 +117,7 @@ mod tests {
         let bad = |rows| Bad { rows, first: Some(format!("offset {rows} of `sales`, why")), ..Bad::default() };
         let mut rows = BadRows { accepted: 1_000, ..BadRows::default() };
         assert_eq!(told(&rows, 0), "", "none is bad");
+        assert_eq!(rows.tolerated("nightly"), None);
         rows.add("history", bad(3));
         rows.add("history", bad(90));
         rows.add("rows-1", bad(2));
@@ -111,7 +125,13 @@ mod tests {
         assert_eq!(told(&rows, 5_000), "");
         let said = told(&rows, 4_999);
         assert!(said.contains("job `nightly`: 5 of 1000 rows cannot be computed, the first: offset 3 of"), "{said}");
-        assert!(said.contains("@tolerate"), "{said}");
+        assert!(said.ends_with("correct them, or allow some with @tolerate"), "{said}");
+        assert_eq!(
+            rows.tolerated("nightly").as_deref(),
+            Some(
+                "job `nightly`: 5 of 1000 rows cannot be computed, the first: offset 3 of `sales`, why; @tolerate allows it"
+            )
+        );
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Outcome {
     pub publications: Vec<(usize, Publication)>,
     /// Rows that were left out.
     pub dead: Vec<DeadLetter>,
+    /// What is to be said of them, where some were.
+    pub tolerated: Option<String>,
     /// Rows that went in.
     pub rows: usize,
 }
@@ -175,7 +177,9 @@ impl<'a> Run<'a> {
             }
         }
         // What came later: out of a split, or at the sinks.
-        self.tolerated()
+        self.tolerated()?;
+        self.outcome.tolerated = self.bad.tolerated(&job.path);
+        Ok(())
     }
 
     /// Whether the conditions around a statement hold.

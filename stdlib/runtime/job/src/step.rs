@@ -24,8 +24,8 @@ pub enum Done {
     Left,
     /// It evaluated a model: the labels of the publications that can be judged now, and whether each is to run.
     Judged(Vec<(String, bool)>),
-    /// The rows of all sinks.
-    Write(Vec<(String, Batch)>),
+    /// The rows of all sinks, and what is to be said of those that were left out, where some were.
+    Write(Vec<(String, Batch)>, Option<String>),
     /// A model is offered; it is published where its gate let it through.
     Publish(Outcome),
 }
@@ -70,7 +70,7 @@ pub fn step(
     }
     if name == WRITE {
         run.tolerated()?;
-        return Ok(Done::Write(emitted));
+        return Ok(Done::Write(emitted, run.bad.tolerated(&job.path)));
     }
     let steps = job.statements.iter().filter_map(|statement| statement.step.as_ref());
     let known: Vec<&str> = [ROWS].into_iter().chain(steps.map(|step| step.name.as_str())).collect();

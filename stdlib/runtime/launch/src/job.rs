@@ -181,6 +181,7 @@ impl Process<'_> {
             let mut done = flow_job::run(&this.job, input, &mut |_, _, _| {})?;
             let emitted = std::mem::take(&mut done.emitted);
             this.writing(halt, |this| {
+                this.tell(done.tolerated.as_deref());
                 this.write(&emitted)?;
                 this.publish(&mut done)
             })
@@ -212,6 +213,11 @@ impl Process<'_> {
         done
     }
 
+    /// Says what was left out, where something was.
+    fn tell(&self, tolerated: Option<&str>) {
+        tolerated.into_iter().for_each(|text| self.begun.teller.note(text));
+    }
+
     fn write(&self, emitted: &[(String, Batch)]) -> Result<(), RunError> {
         output::write_lake(&self.begun.folder, &self.solution.sinks, emitted)
     }
@@ -230,7 +236,10 @@ impl Process<'_> {
         match flow_job::step(&self.job, input, folder, step, &mut |_, _, _| {})? {
             Done::Left => Ok(()),
             Done::Judged(judged) => judged.iter().try_for_each(|(label, runs)| judge(label, *runs)),
-            Done::Write(emitted) => self.writing(halt, |this| this.write(&emitted)),
+            Done::Write(emitted, tolerated) => self.writing(halt, |this| {
+                this.tell(tolerated.as_deref());
+                this.write(&emitted)
+            }),
             Done::Publish(mut done) => self.writing(halt, |this| this.publish(&mut done)),
         }
     }
