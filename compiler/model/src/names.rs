@@ -379,11 +379,6 @@ impl<'a> Checker<'a> {
             *state = State::Done(Known::Failed);
         }
     }
-
-    /// The engine that has a name.
-    pub(crate) fn engine_of(&self, name: &str) -> Option<Symbol> {
-        self.engines.iter().find(|(_, names)| names.contains_key(name)).map(|(engine, _)| *engine)
-    }
 }
 
 impl Decl<'_> {

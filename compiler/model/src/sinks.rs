@@ -128,10 +128,8 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_sink(&mut self, to: &ast::Name) {
-        if let Some(engine) = self.engine_of(&to.text) {
-            let found =
-                Diagnostic::error(codes::E0210, to.span, format!("`{}` belongs to the engine `{engine}`", to.text));
-            return self.report(found.help("declare at top level what several engines use"));
+        if self.is_elsewhere(&to.text, to.span) {
+            return;
         }
         let sinks: Vec<&str> = self.model.sinks.iter().map(|sink| sink.name.as_str()).collect();
         let found = Diagnostic::error(codes::E0201, to.span, format!("there is no sink `{}`", to.text));

@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
 
     /// Whether a text is the name of a time zone.
     pub(crate) fn is_zone(&mut self, zone: &str, span: Span) -> bool {
-        if zone == "UTC" || zones().any(|(area, place)| zone.strip_prefix(area).and_then(after_slash) == Some(place)) {
+        if zone == "UTC" || zones().any(|known| zone.split_once('/') == Some(known)) {
             return true;
         }
         let names: Vec<String> = zones().map(|(area, place)| format!("{area}/{place}")).collect();
@@ -125,8 +125,4 @@ fn zones() -> impl Iterator<Item = (&'static str, &'static str)> {
         places.split_whitespace().map(move |place| (area, place))
     };
     include_str!("zones.txt").lines().flat_map(line)
-}
-
-fn after_slash(text: &str) -> Option<&str> {
-    text.strip_prefix('/')
 }

@@ -40,11 +40,8 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_among(&mut self, name: &str, span: Span, scope: &Scope<'_>, declared: &[&str]) {
-        let elsewhere = self.engine_of(name);
-        if let Some(engine) = elsewhere {
-            let found = Diagnostic::error(codes::E0210, span, format!("`{name}` belongs to the engine `{engine}`"))
-                .help("declare at top level what several engines use");
-            return self.report(found);
+        if self.is_elsewhere(name, span) {
+            return;
         }
         let in_row = scope.row.is_some();
         let mut candidates: Vec<&str> = Vec::new();
@@ -82,6 +79,15 @@ impl<'a> Checker<'a> {
         self.report(found);
     }
 
+    /// Whether an engine has the name for itself, which is then said.
+    pub(crate) fn is_elsewhere(&mut self, name: &str, span: Span) -> bool {
+        let own = self.engines.iter().find(|(_, names)| names.contains_key(name));
+        let Some((engine, _)) = own else { return false };
+        let found = Diagnostic::error(codes::E0210, span, format!("`{name}` belongs to the engine `{engine}`"));
+        self.report(found.help("declare at top level what several engines use"));
+        true
+    }
+
     /// Says that a relation's name is unknown.
     pub(crate) fn unknown_relation(&mut self, name: &str, span: Span, scope: &Scope<'_>) {
         let relations = self.declared(scope, |item| matches!(item, ItemKind::Source { .. } | ItemKind::View { .. }));
@@ -95,12 +101,8 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_of(&mut self, name: &str, span: Span, scope: &Scope<'_>, declared: Vec<&str>) {
-        let elsewhere = self.engine_of(name);
-        if let Some(engine) = elsewhere {
-            return self.report(
-                Diagnostic::error(codes::E0210, span, format!("`{name}` belongs to the engine `{engine}`"))
-                    .help("declare at top level what several engines use"),
-            );
+        if self.is_elsewhere(name, span) {
+            return;
         }
         let found = Diagnostic::error(codes::E0201, span, format!("there is nothing called `{name}`"));
         let mut candidates = declared;

@@ -364,8 +364,8 @@ fn without_place(source: &SourceSpec, columns: &[Column]) -> Option<(usize, Stri
     }
     let rows = places.first().map_or(0, |(_, column)| column.rows());
     (0..rows).find_map(|row| {
-        places.iter().find_map(|(name, column)| match column.value(row) {
-            Ok(Value::Absent) => Some((row, format!("`{name}` is absent, and is its key or version"))),
+        places.iter().find_map(|(name, column)| match column.cell(row) {
+            Ok(Cell::Absent) => Some((row, format!("`{name}` is absent, and is its key or version"))),
             Ok(_) => None,
             Err(fault) => Some((row, format!("`{name}`, its key or version, cannot be read: {fault}"))),
         })
