@@ -172,6 +172,7 @@ codes! {
     E0417 "relations that do not go together"
     E0418 "`with` on rows without a time"
     E0419 "`including row` of other rows"
+    E0420 "a sink that a job cannot share"
 
     // Targets and settings.
     E0501 "an unknown setting"

@@ -31,6 +31,7 @@ pub fn check(files: &[(FileId, &ast::File)], options: &CheckOptions) -> (Model, 
     checker.declarations();
     checker.check_topics();
     checker.flows();
+    checker.shared_sinks();
     checker.targets(files);
     checker.tests(files);
     let Checker { mut model, diagnostics, .. } = checker;

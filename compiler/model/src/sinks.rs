@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use fec_diagnostics::{Diagnostic, codes};
+use fec_diagnostics::{Diagnostic, Span, codes};
 use fec_syntax::Symbol;
 use fec_syntax::ast;
 
 use crate::check::Checker;
 use crate::convert::{Misfit, type_misfit};
 use crate::expr::{Expr, ExprKind};
-use crate::model::{Shape, Sink, Write};
+use crate::model::{Flow, Item, Plane, Shape, Sink, Write};
 use crate::names::{Decl, Known, SinkInfo};
 use crate::pipeline::Piped;
 use crate::relation::Relation;
@@ -127,6 +127,34 @@ impl<'a> Checker<'a> {
         self.rows_of(Expr { kind: ExprKind::List(vec![value]), ty, span }, scope)
     }
 
+    /// Looks for sinks that a job cannot share. What a job wrote goes when it runs again, so no place of the log orders
+    /// its rows beside those of another flow: one key would have two rows, and of two jobs the later one's rows would be
+    /// all. A sink that is written whole holds those of the last run by its own meaning.
+    pub(crate) fn shared_sinks(&mut self) {
+        let mut found = Vec::new();
+        for sink in self.model.sinks.iter().filter(|sink| sink.write != Write::Replace) {
+            let emit = |flow: &'_ Flow| Some((emit_to(&flow.items, sink.name)?, flow.plane, flow.path()));
+            let mut emits: Vec<(Span, Plane, String)> = self.model.flows.iter().filter_map(emit).collect();
+            emits.sort_by_key(|(span, ..)| *span);
+            for (at, (span, plane, path)) in emits.iter().enumerate() {
+                let meets = |other: Plane| match sink.write {
+                    Write::Append => *plane == Plane::Batch && other == Plane::Batch,
+                    _ => *plane == Plane::Batch || other == Plane::Batch,
+                };
+                let before = emits.iter().take(at).find(|(_, other, _)| meets(*other));
+                let Some((other_span, other, other_path)) = before else { continue };
+                let both = format!("{} `{other_path}` and {} `{path}`", kind(*other), kind(*plane));
+                found.push(
+                    Diagnostic::error(codes::E0420, *span, format!("{both} cannot both write to `{}`", sink.name))
+                        .label(*other_span, format!("`{other_path}` writes to it here"))
+                        .label(sink.span, "declared here")
+                        .help("what a job writes stands until it runs again, beside no other rows: give each a sink of its own, or put the rows together in one job with `union`"),
+                );
+            }
+        }
+        found.into_iter().for_each(|found| self.report(found));
+    }
+
     fn unknown_sink(&mut self, to: &ast::Name) {
         if self.is_elsewhere(&to.text, to.span) {
             return;
@@ -206,5 +234,23 @@ impl<'a> Checker<'a> {
             return false;
         }
         true
+    }
+}
+
+/// The first `emit` to `sink` among these statements.
+fn emit_to(items: &[Item], sink: Symbol) -> Option<Span> {
+    items.iter().find_map(|item| match item {
+        Item::Emit { sink: to, span, .. } if *to == sink => Some(*span),
+        Item::If { then, otherwise, .. } => emit_to(then, sink).or_else(|| emit_to(otherwise, sink)),
+        _ => None,
+    })
+}
+
+/// What a flow is called in the language.
+fn kind(plane: Plane) -> &'static str {
+    match plane {
+        Plane::Batch => "the job",
+        Plane::Stream => "the stream",
+        Plane::Online => "the service",
     }
 }
