@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flow_operators::operator::DeadLetter;
-use flow_operators::order::Order;
+use flow_operators::order::{Order, UNPLACED};
 use flow_task::{RunError, SourceSpec};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ impl Bad {
         for letter in letters.iter().filter(|letter| !is_refusal(letter)) {
             rows += 1;
             first.get_or_insert_with(|| {
+                if letter.order.arrived == UNPLACED {
+                    return format!("one of a table or a group, {}", letter.detail);
+                }
                 let source = sources.get(letter.order.event_origin().source as usize);
                 let source = source.map_or("a part of a split", |source| source.name.as_str());
                 format!("offset {} of `{source}`, {}", letter.order.offset, letter.detail)
@@ -48,11 +51,14 @@ impl Bad {
         Self { rows, first, ..Self::default() }
     }
 
-    /// The same, left out for a statement.
+    /// The same, left out for a statement. Rows without a place count one by one.
     #[must_use]
     pub fn for_statement(self, statement: usize, letters: &[DeadLetter]) -> Self {
-        let place = |order: Order| (order.arrived, order.origin.source, order.origin.partition, order.offset);
-        let places: BTreeSet<_> = letters.iter().map(|letter| place(letter.order)).collect();
+        let place = |(number, order): (i64, Order)| match order.arrived {
+            UNPLACED => (UNPLACED, 0, 0, number),
+            arrived => (arrived, order.origin.source, order.origin.partition, order.offset),
+        };
+        let places: BTreeSet<_> = (0..).zip(letters.iter().map(|letter| letter.order)).map(place).collect();
         Self { statement: Some(statement), places: places.into_iter().collect(), ..self }
     }
 }
@@ -106,6 +112,11 @@ impl BadRows {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use flow_core::fault::Fault;
+    use flow_operators::operator::Reason;
+
     use super::*;
 
     fn told(bad: &BadRows, tolerate: u64) -> String {
@@ -149,5 +160,24 @@ mod tests {
         assert!(told(&rows, 299_999).contains("3 of 10"));
         rows.add("other training", bad(5, &[1]));
         assert!(told(&rows, 300_000).contains("4 of 10"), "of another statement it counts again");
+    }
+
+    #[test]
+    fn rows_without_a_place_count_one_by_one_and_are_no_offset_of_a_source() {
+        let letter = |order| DeadLetter {
+            flow: Arc::from("nightly"),
+            order,
+            reason: Reason::Fault(Fault::NotFinite),
+            detail: "why".to_owned(),
+        };
+        let group = Order { arrived: UNPLACED, ..Order::default() };
+        let letters = [group, group, group, Order::default(), Order::default()].map(letter);
+        let bad = Bad::of(&letters, &[]).for_statement(1, &letters);
+        let mut rows = BadRows { accepted: 10, ..BadRows::default() };
+        rows.add("training", bad.clone());
+        rows.add("evaluation", bad);
+        assert_eq!(told(&rows, 400_000), "", "three of a group, and two of one place");
+        let said = told(&rows, 399_999);
+        assert!(said.contains("4 of 10 rows cannot be computed, the first: one of a table or a group, why"), "{said}");
     }
 }
