@@ -133,7 +133,7 @@ impl<'a> Checker<'a> {
 
     #[expect(clippy::too_many_arguments, reason = "they are the parts of one operator")]
     fn joined(
-        &self,
+        &mut self,
         left: Piped,
         right: Piped,
         kind: JoinKind,
@@ -169,13 +169,14 @@ impl<'a> Checker<'a> {
         }
         let (events, origin, base) = (left.events, left.origin, left.base);
         let bounded_only = left.bounded_only.or(right.bounded_only);
+        let on = conditions.on.into_iter().map(|(left, right)| (self.in_scale_of(left, &right), right)).collect();
         let op = RelationOp::Join {
             left: Box::new(left.relation),
             right: Box::new(right.relation),
             kind,
             pick,
             alias,
-            on: conditions.on,
+            on,
             residual: conditions.residual.map(Box::new),
             within,
         };

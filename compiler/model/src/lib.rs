@@ -16,6 +16,7 @@ mod flows;
 mod functions;
 mod grouping;
 mod infer;
+mod join_keys;
 mod joins;
 mod matching;
 mod mends;

@@ -155,7 +155,8 @@ impl<'a> Checker<'a> {
 
     /// Both as one type; decimals keep their scales.
     fn comparable(&mut self, left: Expr, right: Expr, span: Span) -> Option<(Expr, Expr)> {
-        let Some(common) = unify(&left.ty, &right.ty) else {
+        let common = unify(&left.ty, &right.ty).filter(|common| is_one(&left, common) && is_one(&right, common));
+        let Some(common) = common else {
             let mixed = matches!(
                 (&left.ty.kind, &right.ty.kind),
                 (Kind::Decimal { .. }, Kind::Float) | (Kind::Float, Kind::Decimal { .. })
@@ -554,5 +555,15 @@ fn sign(op: BinaryOp) -> &'static str {
         BinaryOp::Divide => "/",
         BinaryOp::IntegerDivide => "div",
         BinaryOp::Modulo => "mod",
+    }
+}
+
+/// Whether a value can be had as one of a type that it unifies with: lists are not converted item by item.
+fn is_one(value: &Expr, common: &Type) -> bool {
+    match &common.kind {
+        Kind::List(_) | Kind::Record(_) => {
+            misfit(value, &Type { kind: common.kind.clone(), optional: value.ty.optional }).is_none()
+        }
+        _ => true,
     }
 }

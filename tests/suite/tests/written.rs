@@ -110,3 +110,36 @@ job j {
     );
     assert!(report.compared > 100 && report.answers > 0);
 }
+
+#[test]
+fn decimals_are_joined_by_value_whatever_their_scales() {
+    let report = hold(
+        r#"
+view fine:   table<{ h: decimal(12, 4), at: timestamp }> key h = ev |> select h = if y then decimal(id, 12, 4) + 0.0001 else decimal(id, 12, 4), at
+view coarse: table<{ h: decimal(6, 0), at: timestamp }>  key h = ev |> select h = decimal(id, 6, 0), at
+view sized:  table<{ h: decimal(9, 3), v: int }>         key h = tb |> select h = decimal(id, 9, 3), v
+sink held:  stream<{ id: int, at: timestamp, before: timestamp? }> {}
+sink back:  stream<{ id: int, at: timestamp, before: timestamp? }> {}
+sink met:   stream<{ id: int, at: timestamp, other: timestamp }> {}
+sink alone: stream<{ id: int, at: timestamp }> {}
+sink sizes: stream<{ id: int, v: int? }> {}
+sink sums:  rows<{ k: string, v: int }> {}
+stream s {
+  exact = ev |> derive d = decimal(id, 38, 0), e = if y then decimal(id, 38, 30) else null, f = if y then decimal(id, 8, 2) else decimal(id, 8, 2) + 0.03
+  emit exact |> left join fine as h on d == h.h |> select id, at, before = h.at to held
+  emit exact |> left join coarse as c on f == c.h |> select id, at, before = c.at to back
+  emit exact |> join (ev |> derive e = if y then decimal(id, 38, 30) else null) as o on d == o.e within -9s..9s |> select id, at, other = o.at to met
+  emit exact |> anti join ev as o on e == o.id within 1us..9s |> final |> select id, at to alone
+  emit exact |> left join sized as z on f == z.h |> select id, v = z.v to sizes
+}
+job j {
+  emit ev |> group by k { n = sum(decimal(id, 9, 4)) } |> join tb as t on n == 100 * t.id + 24 |> select k, v = t.v to sums
+}
+@post("/k") service held_by(k: string) -> list<{ h: decimal(9, 2), at: timestamp?, v: int? }> {
+  rows = [{ h: decimal(1, 9, 2) }, { h: decimal(2, 9, 2) + 0.01 }, { h: decimal(length(k), 9, 2) }]
+  return rows |> left join coarse as c on h == c.h |> left join sized as z on h == z.h |> select h, at = c.at, v = z.v
+}
+"#,
+    );
+    assert!(report.compared > 200 && report.answers > 0);
+}
