@@ -231,3 +231,43 @@ fn signs_stand_close_to_what_they_are_of() {
     assert_eq!(formatted(text), expected);
     assert_eq!(formatted("type T { c: { d: int, ..} }\n"), "type T { c: { d: int, .. } }\n");
 }
+
+#[test]
+fn a_blank_line_before_a_pipeline_that_is_broken_stays_one() {
+    let stages = "|> where b == 1 ".repeat(8);
+    let text = format!("type T {{ a: int }}\n\nview v = a {stages}\n");
+    let broken = "\n  |> where b == 1".repeat(8);
+    assert_eq!(formatted(&text), format!("type T {{ a: int }}\n\nview v = a{broken}\n"));
+}
+
+/// A comment alone parts no items; columns and the comments behind them are counted in letters, whatever bytes they take.
+#[test]
+fn columns_go_on_behind_comments_and_are_counted_in_letters() {
+    let text = "\
+type T {
+a: int // one
+// between
+été: string // two
+}
+";
+    let expected = "\
+type T {
+  a:   int // one
+  // between
+  été: string // two
+}
+";
+    assert_eq!(formatted(text), expected);
+    let text = "view ü = a // one\nview uu = a // two\n";
+    assert_eq!(formatted(text), "view ü = a  // one\nview uu = a // two\n");
+    let text = "param b: string = \"é\" // one\nparam c: string = \"ee\" // two\n";
+    assert_eq!(formatted(text), "param b: string = \"é\"  // one\nparam c: string = \"ee\" // two\n");
+}
+
+#[test]
+fn a_name_that_is_far_longer_makes_no_column() {
+    let body = |blanks: &str, long: &str| format!("type T {{\n  a: {blanks}int\n  {long}: int\n}}\n");
+    let (near, far) = ("b".repeat(21), "b".repeat(22));
+    assert_eq!(formatted(&body("", &near)), body(&" ".repeat(20), &near));
+    assert_eq!(formatted(&body("", &far)), body("", &far));
+}
