@@ -391,3 +391,6 @@ fn instant(micros: i64) -> String {
     flow_core::calendar::write_timestamp(&mut text, micros);
     String::from_utf8_lossy(&text).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

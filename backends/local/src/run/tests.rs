@@ -38,7 +38,7 @@ source sales: stream<Sale> { time: at, file: "sales.jsonl" }
 sink report: rows<{ id: string, now_: timestamp }>
 "#;
 
-fn compiled(text: &str) -> Arc<Ir> {
+pub(super) fn compiled(text: &str) -> Arc<Ir> {
     let parsed = fec_syntax::parse(FileId(0), text);
     let (model, found) = check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
     let wrong: Vec<_> = parsed.diagnostics.iter().chain(&found).filter(|one| one.is_error()).collect();

@@ -213,6 +213,11 @@ mod tests {
         assert_eq!(timestamp(1_500_000), "1970-01-01T00:00:01.500Z");
         assert_eq!(timestamp(-1), "1969-12-31T23:59:59.999999Z");
         assert_eq!(timestamp(i64::MAX), "+294247-01-10T04:00:54.775807Z");
+        // Years of four digits have no sign.
+        let first = instant(0, 1, 1, 0, 0, 0);
+        assert_eq!([first, first - 1].map(timestamp), ["0000-01-01T00:00:00Z", "-0001-12-31T23:59:59.999999Z"]);
+        let last = instant(10_000, 1, 1, 0, 0, 0);
+        assert_eq!([last - SECOND, last].map(timestamp), ["9999-12-31T23:59:59Z", "+10000-01-01T00:00:00Z"]);
     }
 
     #[test]

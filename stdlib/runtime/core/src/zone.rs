@@ -115,6 +115,19 @@ mod tests {
     }
 
     #[test]
+    fn a_day_that_the_clock_goes_back_to_before_it_has_begun_begins_once() {
+        // Clocks go from 24:00 back to 23:00 of the same day.
+        let zone = Zone::new(-7_200, vec![(at("2018-02-18T02:00:00Z"), -10_800)]);
+        assert_eq!(zone.start_of_day(days_of(2018, 2, 18)), at("2018-02-18T03:00:00Z"));
+        assert_eq!(zone.date(at("2018-02-18T02:59:59Z")), days_of(2018, 2, 17));
+    }
+
+    #[test]
+    fn days_before_the_first_are_days_too() {
+        assert_eq!([-DAY - 1, -DAY, -1, 0].map(|instant| Zone::utc().date(instant)), [-2, -1, -1, 0]);
+    }
+
+    #[test]
     fn changes_of_the_clock_stand_in_any_order() {
         let changes = [(at("2026-10-25T01:00:00Z"), 3_600), (at("2026-03-29T01:00:00Z"), 7_200)];
         assert_eq!(Zone::new(3_600, changes.to_vec()), berlin());

@@ -81,6 +81,7 @@ fn json_cells_are_exact_or_bad() {
         (Kind::Float, "-0.0", Ok(Value::Float(0.0))),
         (Kind::Float, "1e999", Err(NotFinite)),
         (Kind::Float, "\"inf\"", Err(Malformed)),
+        (Kind::Float, "\"-1.5e3\"", Ok(Value::Float(-1_500.0))),
         (Kind::Float, "0.1", Ok(Value::Float(0.1))),
         (Kind::Bool, "true", Ok(Value::Bool(true))),
         (Kind::Bool, "\"true\"", Err(Malformed)),
@@ -126,6 +127,8 @@ fn csv_cells_are_exact_or_bad() {
         (Kind::String, "\"a, \"\"b\"\"\"", Ok(Value::String("a, \"b\"".into()))),
         (Kind::Int, "", Err(Malformed)),
         (Kind::Int, " 1", Err(Malformed)),
+        (Kind::Int, "+1", Err(Malformed)),
+        (Kind::Int, "-9223372036854775808", Ok(Value::Int(i64::MIN))),
         (Kind::Bool, "false", Ok(Value::Bool(false))),
         (money(), "1.2", Ok(Value::Decimal(120))),
         (money(), "1.", Err(Malformed)),
@@ -249,9 +252,11 @@ fn what_is_no_record_is_refused_alone() {
     assert_eq!(decoded.refused.iter().map(|refused| refused.row).collect::<Vec<_>>(), (1..8).collect::<Vec<_>>());
     assert_eq!(decoded.columns[0].value(0), Ok(Value::Int(1)));
     assert_eq!(decoded.columns[0].value(8), Ok(Value::Int(2)));
-    let decoded = Decoder::new(&schema, Encoding::Csv(vec!["x".into(), "y".into()]), None).decode([&b"1,2"[..], b"1"]);
-    assert_eq!(decoded.refused.len(), 1);
+    let decoded =
+        Decoder::new(&schema, Encoding::Csv(vec!["x".into(), "y".into()]), None).decode([&b"1,2"[..], b"1", b"1,2,"]);
+    assert_eq!(decoded.refused.len(), 2);
     assert_eq!(decoded.refused[0].detail, "expected 2 cells as in the header, found 1");
+    assert_eq!(decoded.refused[1].detail, "expected 2 cells as in the header, found 3");
 }
 
 #[test]

@@ -506,6 +506,9 @@ mod tests {
         error(&get("/home/%ff"), 400, "malformed");
         error(&get("/home/a?x=%ff"), 400, "malformed");
         error(&get("/home/a?%C3=1"), 400, "malformed");
+        // Those are counted, too; and what stands between two `&` with nothing in it is no parameter.
+        assert!(get("/metrics").contains(r#"fec_requests_total{endpoint="/home/:user",status="400"} 3"#));
+        assert!(get("/home/a?&x=1&&y=2&").contains(r#"[("x", "1"), ("y", "2")] 0 "#));
         let post = "POST /home/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
         let wrong = ask(server.address(), post);
         error(&wrong, 405, "method_not_allowed");

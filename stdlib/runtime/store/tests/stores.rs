@@ -76,10 +76,18 @@ fn blocks_apply_once_in_sequence_and_whole() {
         assert_eq!(store.apply(&block(3, &[(1, &long[1..], Some(b""))])), Ok(Applied::Done));
         assert_eq!(store.get(TableId(1), &long[1..]), Ok(Some(vec![])));
 
+        // What is deleted is gone, wherever the value before it lies.
+        store.flush().unwrap();
+        assert_eq!(store.apply(&block(4, &[(1, b"a", None)])), Ok(Applied::Done));
+        assert_eq!(store.get(TableId(1), b"a"), Ok(None));
         store.wipe().unwrap();
         assert_eq!(content(store.as_ref()), (Sequence::NONE, Content::new()));
         assert_eq!(store.apply(&one), Ok(Applied::Done));
+        store.wipe().unwrap();
+        store.flush().unwrap();
     }
+    let store = small(folder.path());
+    assert_eq!((store.applied(), content(&store).1.len()), (Ok(Sequence::NONE), 0), "a flush brings nothing back");
 }
 
 #[test]

@@ -88,7 +88,9 @@ mod tests {
             FeatureSources::new("disputes", &["chargebacks", "payments"]),
             FeatureSources::new("visits", &["clicks"]),
         ];
-        let freshness = Freshness::new(&sets, &[source("chargebacks"), source("clicks"), source("payments")]);
+        // A file goes by the name of its source, and a topic by its own.
+        let chargebacks = SourceSpec { topic: "disputed".to_owned(), ..source("chargebacks") };
+        let freshness = Freshness::new(&sets, &[chargebacks, source("clicks"), source("payments")]);
         let at = |arrived| Mark { next: 1, arrived };
         let cut = Cut(BTreeMap::from([
             (PartitionId::new("payments", 0), at(2_500_000)),

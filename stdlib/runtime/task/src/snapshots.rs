@@ -164,8 +164,8 @@ mod tests {
         assert_eq!([99, 1].map(&mut committed), [0, 1], "100 bytes are due");
         // The state has more than 500 bytes, so that the next one waits for more than 1,000.
         assert_eq!([999, 1].map(&mut committed), [1, 1]);
-        assert_eq!(committed(1_000), 2);
-        // What was read to restore a task counts, too.
+        assert_eq!([1_000, 200].map(&mut committed), [2, 2], "it counts anew from each one");
+        // What was read to restore a task counts, too, in place of what was counted.
         compactor.restored(60, 30);
         assert_eq!(compactor.limit, 120);
         compactor.committed(89).unwrap();

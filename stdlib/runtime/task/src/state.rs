@@ -444,12 +444,13 @@ mod tests {
             Self { sources, places, files, tables }
         }
 
-        /// A worker begins with it: which generation it is in, and why.
+        /// A worker, or some, begin with it: which generation they are in, and why.
         fn begins(&self, folder: &mut StateFolder, worker: &str) -> (String, Option<String>) {
             let Self { sources, places, files, tables } = self;
             let mut log = EmbeddedLog::open(folder.log(), Options::default()).unwrap();
             let present = Present { sources, places, files, tables };
-            let why = folder.reads(&[worker], &present, &mut log).unwrap();
+            let workers: Vec<&str> = worker.split(' ').collect();
+            let why = folder.reads(&workers, &present, &mut log).unwrap();
             (folder.generation(), why)
         }
     }
@@ -497,8 +498,13 @@ mod tests {
         assert_eq!(long.begins(&mut folder, "one"), ("shop.g1".to_owned(), None));
         // What the other has taken note of says nothing of what this one has read.
         assert_eq!(short.begins(&mut folder, "two"), ("shop.g1".to_owned(), None));
-        let (generation, why) = short.begins(&mut folder, "one");
-        assert_eq!(generation, "shop.g2");
+        folder.set_done("train", "inputs").unwrap();
+        // It takes one of them that cannot go on, whoever comes after it.
+        let (generation, why) = short.begins(&mut folder, "one two");
+        assert_eq!((generation.as_str(), folder.done("train")), ("shop.g2", None));
         assert!(why.unwrap().contains("`sales` before is another now"));
+        // Another plan has a generation of its own: in this one somebody goes on until its processes stand in for him.
+        StateFolder::open(root.path(), "shop", "b").unwrap().0.save().unwrap();
+        assert!(folder.is_current().unwrap());
     }
 }
