@@ -259,7 +259,8 @@ impl<'a> Checker<'a> {
             if all.ty.kind == Kind::Error {
                 return all;
             }
-            let common = if is_ordered(&next.ty.kind) { unify(&all.ty, &next.ty) } else { None };
+            let are_ordered = is_ordered(&all.ty.kind) && is_ordered(&next.ty.kind);
+            let common = if are_ordered { unify(&all.ty, &next.ty) } else { None };
             let Some(common) = common else {
                 self.no_common_type(span, &all, &next, &format!("the arguments of `{word}`"));
                 return self.wrong(span);

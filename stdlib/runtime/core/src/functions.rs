@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::arith::{MAX_DIGITS, compare_decimal, compare_float, finite, rescale};
 use crate::calendar::SECOND;
 use crate::fault::Fault;
+use crate::program::same_kind;
 use crate::types::{DataType, Kind};
 use crate::value::{Cell, Value};
 use crate::zone::Zone;
@@ -123,9 +124,12 @@ impl Function {
             (Self::Abs, [kind @ (Kind::Int | Kind::Float | Kind::Decimal { .. } | Kind::Duration)]) => (*kind).clone(),
             (Self::Round | Self::Floor | Self::Ceil, [Kind::Int | Kind::Float | Kind::Decimal { .. }]) => Kind::Int,
             (Self::Least | Self::Greatest, [first, rest @ ..])
-                if !matches!(first, Kind::List(_) | Kind::Record(_)) && rest.iter().all(|kind| kind == first) =>
+                if !matches!(first, Kind::List(_) | Kind::Record(_))
+                    && rest.iter().all(|kind| same_kind(kind, first)) =>
             {
-                (*first).clone()
+                // Of decimals of one scale the result has the digits of the widest.
+                let digits = |kind: &&&Kind| if let Kind::Decimal { precision, .. } = kind { *precision } else { 0 };
+                (*kinds.iter().max_by_key(digits)?).clone()
             }
             (Self::RoundTo(scale), [Kind::Decimal { .. }]) if scale <= MAX_DIGITS => {
                 Kind::Decimal { precision: MAX_DIGITS, scale }

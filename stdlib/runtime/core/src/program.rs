@@ -14,6 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub(crate) use build::same_kind;
 pub use build::{BuildError, ProgramBuilder};
 
 use crate::batch::Batch;

@@ -67,6 +67,18 @@ fn numbers() {
 }
 
 #[test]
+fn decimals_of_one_scale_have_a_least_and_a_greatest_whatever_their_digits() {
+    let of = |precision, scale| Kind::Decimal { precision, scale };
+    for function in [Function::Least, Function::Greatest] {
+        assert_eq!(function.result(&[&of(8, 3), &of(9, 3), &of(4, 3)]), Some(of(9, 3)));
+        assert_eq!(function.result(&[&of(9, 3), &of(8, 3)]), Some(of(9, 3)));
+        assert_eq!(function.result(&[&of(9, 3), &of(9, 2)]), None);
+        assert_eq!(function.result(&[&Kind::Int, &Kind::Float]), None);
+        assert_eq!(function.result(&[&Kind::String, &Kind::String]), Some(Kind::String));
+    }
+}
+
+#[test]
 fn texts() {
     use Function::{Concat, Contains, EndsWith, Length, Lower, Replace, Split, StartsWith, Substring, Trim, Upper};
     let string = |text: &str| Ok(Value::String(text.into()));
