@@ -1,5 +1,5 @@
-//! CSV: RFC 4180, with any of the three line ends, blank lines passed over, and quotes inside of a bare cell taken as they
-//! are.
+//! CSV: RFC 4180, with any of the three line ends, blank lines passed over, and quotes inside of a bare cell, or what stands
+//! behind a closing one, taken as they are.
 
 use flow_core::builder::ColumnBuilder;
 use flow_core::functions::TimeUnit;
@@ -50,7 +50,7 @@ impl Place {
 }
 
 /// The next record from byte `from` on: its start, its end without the line end, and where to go on. `None` at the end of
-/// `bytes`. A quote that is left open ends with the bytes.
+/// `bytes`. A quote that is left open ends with the bytes; what it stands in is no record.
 #[must_use]
 pub fn next_record(bytes: &[u8], from: usize) -> Option<(usize, usize, usize)> {
     let rest = bytes.get(from..)?;
@@ -101,6 +101,9 @@ impl Splitter {
                 start = at + 1;
             }
         }
+        if place == Place::Quoted {
+            return Err("a cell's quote is left open".to_owned());
+        }
         self.cell(text, start, text.len());
         let found = self.cells.len();
         if found == expected {
@@ -147,7 +150,7 @@ impl<'a> Cells<'a> {
 ///
 /// # Errors
 ///
-/// If the record is no UTF-8 text.
+/// If the record is no UTF-8 text, or leaves a quote open.
 pub fn header(record: &[u8]) -> Result<Vec<String>, String> {
     let text = std::str::from_utf8(record).map_err(|_| "the header row is no UTF-8 text; save the file as UTF-8")?;
     let mut place = Place::Start;

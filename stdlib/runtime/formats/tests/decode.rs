@@ -257,6 +257,11 @@ fn what_is_no_record_is_refused_alone() {
     assert_eq!(decoded.refused.len(), 2);
     assert_eq!(decoded.refused[0].detail, "expected 2 cells as in the header, found 1");
     assert_eq!(decoded.refused[1].detail, "expected 2 cells as in the header, found 3");
+    // What was cut off, or takes in the rest of its file, is no cell of that length.
+    let texts = [&b"1,\"a\nb\""[..], b"1,\"a", b"1,\"a\n2,b\n", b"1,\"a\"\"", b"\"1,2", b"1,a\"", b"1,\"a\"b"];
+    let decoded = Decoder::new(&schema, Encoding::Csv(vec!["x".into(), "y".into()]), None).decode(texts);
+    assert_eq!(decoded.refused.iter().map(|refused| refused.row).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(decoded.refused[0].detail, "a cell's quote is left open");
 }
 
 #[test]

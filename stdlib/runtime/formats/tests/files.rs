@@ -214,17 +214,25 @@ proptest! {
         prop_assert_eq!(decoded(&all), [columns.clone(), columns]);
     }
 
-    /// The judge is the crate `csv`: the same cells in the same records, whatever the quotes.
+    /// The judge is the crate `csv`: the same cells in the same records, whatever the quotes; but for a quote that is left
+    /// open, which it closes and we refuse.
     #[test]
     fn csv_is_what_others_call_csv(text in "[ab\",\r\n]{0,24}") {
         let mut theirs = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-        let theirs: Vec<Vec<String>> =
+        let mut theirs: Vec<Vec<String>> =
             theirs.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
         let mut ours = Vec::new();
         let mut at = 0;
         while let Some((start, end, next)) = flow_formats::csv::next_record(text.as_bytes(), at) {
-            ours.push(flow_formats::csv::header(&text.as_bytes()[start..end]).unwrap());
             at = next;
+            match flow_formats::csv::header(&text.as_bytes()[start..end]) {
+                Ok(cells) => ours.push(cells),
+                Err(_) => {
+                    prop_assert_eq!(end, text.len());
+                    let closed = [&text.as_bytes()[start..], b"\""].concat();
+                    prop_assert_eq!(flow_formats::csv::header(&closed).ok(), theirs.pop());
+                }
+            }
         }
         prop_assert_eq!(ours, theirs);
     }
