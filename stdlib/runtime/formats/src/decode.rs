@@ -8,6 +8,7 @@ use flow_core::types::{DataType, Field, Kind, Schema};
 use flow_core::value::Value;
 
 use crate::csv;
+use crate::json::scan::SyntaxError;
 use crate::json::{self, JsonDecoder};
 
 /// How the bytes of a record are read.
@@ -63,6 +64,8 @@ pub struct Decoder {
     keys: Vec<Vec<u8>>,
     /// For CSV: the column of each of `fields` in the header.
     cells: Vec<Option<usize>>,
+    /// For JSON: the positions that are fields of the schema, too, by their places among `fields`.
+    declared: Vec<usize>,
     unit: Option<TimeUnit>,
 }
 
@@ -76,6 +79,7 @@ impl Decoder {
             encoding,
             keys: Vec::new(),
             cells: Vec::new(),
+            declared: Vec::new(),
             unit,
         };
         decoder.place();
@@ -95,6 +99,9 @@ impl Decoder {
 
     fn place(&mut self) {
         self.keys = json::keys(&self.fields);
+        let (own, positions) = self.fields.split_at(self.columns.min(self.fields.len()));
+        let is_own = |field: &Field| own.iter().any(|other| other.name == field.name);
+        self.declared = (self.columns..).zip(positions).filter(|(_, field)| is_own(field)).map(|(at, _)| at).collect();
         if let Encoding::Csv(header) = &self.encoding {
             let cell = |field: &Field| header.iter().rposition(|name| *name == field.name);
             self.cells = self.fields.iter().map(cell).collect();
@@ -162,6 +169,7 @@ impl Rows<'_> {
             Encoding::Json => self
                 .json
                 .record(text, fields, &self.decoder.keys, builders, row)
+                .and_then(|()| self.declared(text, builders, row))
                 .map_err(|error| format!("expected {} at byte {}", error.expected, error.at))?,
             Encoding::Csv(header) => {
                 let cells = self.csv.split(text, header.len())?;
@@ -173,6 +181,17 @@ impl Rows<'_> {
         }
         if self.decoder.unit.is_none() && fields.len() > self.decoder.columns {
             self.arrived(text, builders, row);
+        }
+        Ok(())
+    }
+
+    /// Reads the positions that a record's fields have taken: of two fields of one name the first has the cell.
+    fn declared(&mut self, text: &str, builders: &mut [ColumnBuilder], row: usize) -> Result<(), SyntaxError> {
+        let decoder = self.decoder;
+        for at in &decoder.declared {
+            let (Some(field), Some(builder)) = (decoder.fields.get(*at), builders.get_mut(*at)) else { continue };
+            builder.truncate(row);
+            self.json.record(text, std::slice::from_ref(field), &[], std::slice::from_mut(builder), row)?;
         }
         Ok(())
     }

@@ -265,6 +265,36 @@ fn what_is_no_record_is_refused_alone() {
 }
 
 #[test]
+fn records_tell_their_own_place_also_in_fields_that_they_have() {
+    let schema = schema(&[
+        ("_arrived", DataType::optional(Kind::Timestamp)),
+        ("_offset", DataType::required(Kind::Int)),
+        ("_partition", DataType::optional(Kind::String)),
+    ]);
+    let records: [&[u8]; 3] = [
+        br#"{"_partition":2,"_offset":7,"_arrived":1500}"#,
+        br#"{"_arrived":"1970-01-01T00:00:01Z","_offset":8}"#,
+        br#"{"_offset":"9"}"#,
+    ];
+    let rows: [&[u8]; 3] = [b"7,1500,2", b"8,1970-01-01T00:00:01Z,", b"x,,"];
+    let header = Encoding::Csv(["_offset", "_arrived", "_partition"].map(str::to_owned).into());
+    for decoded in [
+        Decoder::new(&schema, Encoding::Json, None).with_positions().decode(records),
+        Decoder::new(&schema, header, None).with_positions().decode(rows),
+    ] {
+        let positions = decoded.positions.unwrap();
+        assert_eq!(positions.partition.value(0), Ok(Value::Int(2)));
+        assert_eq!(positions.partition.value(1), Ok(Value::Absent));
+        assert_eq!([positions.offset.value(0), positions.offset.value(1)], [Ok(Value::Int(7)), Ok(Value::Int(8))]);
+        let arrived = [positions.arrived.value(0), positions.arrived.value(1)];
+        assert_eq!(arrived, [Ok(Value::Int(1_500)), Ok(Value::Int(1_000_000))]);
+        assert_eq!(decoded.refused.iter().map(|refused| refused.row).collect::<Vec<_>>(), [2]);
+        assert_eq!(decoded.columns[0].value(1), Ok(Value::Int(1_000_000)));
+        assert_eq!(decoded.columns[1].value(0), Ok(Value::Int(7)));
+    }
+}
+
+#[test]
 fn records_tell_their_own_place() {
     let schema = schema(&[("x", DataType::required(Kind::Int))]);
     let records: [&[u8]; 4] = [
