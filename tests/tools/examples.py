@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import urllib.request
@@ -79,6 +80,15 @@ def first_solution():
     ended("init: what it wrote is formatted", fec("fmt", folder, "--check"))
     ended("init: what it wrote passes its tests", fec("test", folder))
     ended("init: a folder that is not empty is refused", fec("init", folder), 2)
+    ended("init: a file is no folder", fec("init", folder / "clicks.jsonl"), 2)
+    ended("init: a template that is none is refused", fec("init", folder.parent / "other", "--template", "shop"), 2)
+    layer.check("init: nothing was written for it", not (folder.parent / "other").exists(), "there is a folder")
+    quoted = folder.parent / "a user's own"
+    done = fec("init", quoted)
+    if ended("init: a folder whose name has blanks and quotes", done):
+        told = done.stdout.splitlines()[1:]
+        words = [shlex.split(line.removeprefix("next:")) for line in told]
+        layer.equal("init: what it offers is typed as it stands", words, [["fec", "test", str(quoted)], ["fec", "run", str(quoted)]], command_line(done))
     done = fec("run", folder, "--once", "--format", "json", "--state", scratch("init-once"))
     if ended("init: what it wrote runs", done):
         summary = json.loads(done.stdout.splitlines()[-1])
@@ -124,6 +134,7 @@ def the_command():
     if ended("explain of a code", done):
         page = (ROOT / "spec/errors/E0312.md").read_text(encoding="utf-8")
         layer.equal("explain of a code is its page", done.stdout.strip(), page.strip())
+        layer.equal("explain of a code in small letters", fec("explain", "e0312").stdout, done.stdout)
     ended("explain of a code that is none", fec("explain", "E9999"), 2)
     reader = subprocess.run(f'"{FEC}" graph examples/fraud | head -c 1', shell=True, capture_output=True, text=True)
     layer.check("a reader that goes away is no panic", "panicked" not in reader.stderr, reader.stderr)

@@ -125,6 +125,102 @@ passed  nothing is asked [online]
 3 passed, 9 failed, 0 skipped
 '''
 
+# A sink of two planes, a job that cannot run, and what is said of each form of an expectation.
+APART = '''solution apart { version: "1.0.0" }
+use std.ml.{ gbdt }
+
+type Sale { shop: string, amount: int, at: timestamp }
+
+source sales: stream<Sale> { topic: "sales", time: at }
+
+features by_shop by shop from sales {
+  total = sum(amount) over 1h
+}
+
+engine e {
+  stream seen {
+    emit sales |> select shop, n = 1 to both
+  }
+
+  job count {
+    emit sales |> take 1 |> select shop, n = 2 to both
+  }
+
+  // Nothing of this can be learned.
+  job learn {
+    model = gbdt(sales, label: amount > 3, features: [amount], trees: 2, depth: 2)
+    publish model as judge
+  }
+
+  service maybe(n: int?) -> int? {
+    return n
+  }
+}
+
+sink both: rows<{ shop: string, n: int }> { path: "both" }
+
+test "a sink holds what its plane writes" {
+  given sales [{ shop: "a", amount: 1, at: 2026-01-01T00:00:00Z }, { shop: "b", amount: 1, at: 2026-01-01T00:00:01Z }]
+  at 2026-01-01T00:00:02Z
+  expect both == [{ shop: "a", n: 2 }]
+}
+
+test "what is given may go by the time of the test, and a job that is not asked is not run" {
+  given sales [{ shop: "a", amount: 2, at: now - 30m }]
+  at 2026-01-01T00:00:00Z
+  expect by_shop["a"].total == 2
+}
+
+test "a call and a sink" {
+  given sales [{ shop: "a", amount: 1, at: 2026-01-01T00:00:00Z }]
+  at 2026-01-01T00:00:02Z
+  expect maybe(1) == 2
+  expect both == [{ shop: "a", n: 1 }]
+}
+
+test "at least" {
+  at 2026-01-01T00:00:00Z
+  expect maybe(4) ?? 0 >= 5
+}
+
+test "one of some" {
+  at 2026-01-01T00:00:00Z
+  expect maybe(4) in [5, 6]
+}
+
+test "a value" {
+  at 2026-01-01T00:00:00Z
+  expect maybe(null) != null
+}
+
+test "no value" {
+  at 2026-01-01T00:00:00Z
+  expect maybe(1) == null
+}
+'''
+
+TOLD_APART = '''passed  a sink holds what its plane writes [batch]
+failed  a sink holds what its plane writes [stream]
+       expected [{"shop":"a","n":2}], was [{"shop":"a","n":1},{"shop":"b","n":1}]
+passed  what is given may go by the time of the test, and a job that is not asked is not run [batch]
+passed  what is given may go by the time of the test, and a job that is not asked is not run [online]
+passed  what is given may go by the time of the test, and a job that is not asked is not run [stream]
+failed  a call and a sink [batch]
+       expected [{"shop":"a","n":1}], was [{"shop":"a","n":2}]
+failed  a call and a sink [online]
+       expected 2, was 1
+passed  a call and a sink [stream]
+failed  at least [online]
+       expected at least 5, was 4
+failed  one of some [online]
+       expected one of [5,6], was 4
+failed  a value [online]
+       expected a value, was null
+failed  no value [online]
+       expected null, was 1
+5 passed, 7 failed, 0 skipped
+'''
+
 # The third is a minute late.
 SALES = '''{"shop":"a","no":1,"amount":2,"at":"2026-01-01T00:00:00Z"}
 {"shop":"7","no":7,"amount":9,"at":"2026-01-01T00:30:00Z"}
@@ -158,6 +254,8 @@ def failing_tests(layer, folder):
         layer.equal("failures are counted", last, {"summary": {"passed": 3, "failed": 9, "skipped": 0}})
         first = {name: tests[0].get(name) for name in ("plane", "status", "message")}
         layer.equal("a failure has its message", first, {"plane": "online", "status": "failed", "message": "expected 5, was 4"})
+    ended(layer, "each plane is asked for what it writes, and each form of an expectation is explained", fec("test", "-", stdin=APART), 1, TOLD_APART)
+    ended(layer, "`--only` with a text that is in no name is a usage error", fec("test", folder, "--only", "nowhere"), 2, "error: the name of no test contains `nowhere`\n")
     ended(layer, "`--only` runs what has a text in its name", fec("test", folder, "--only", "his hold"), 0, "passed  this holds [online]\n1 passed, 0 failed, 0 skipped\n")
 
 
@@ -172,6 +270,15 @@ def shown_sets(layer, folder):
     ):
         done = fec("show", folder, *words)
         layer.equal(f"show {' '.join(words)}", lines(done.stdout), [wanted], command_line(done) + done.stderr[-300:])
+    for words, told in (
+        (["by_shop", "--key", '["a","b"]'], """`["a","b"]` is not a key of `by_shop`, which is by shop"""),
+        (["by_no", "--key", "a"], "`a` is not a key of `by_no`, which is by no"),
+        (["by_no"], "`by_no` is by no: say of which one with --key"),
+        (["by_on", "--key", "7"], "there is no feature set `by_on`; the solution has `by_shop`, `by_no`"),
+        (["by_no", "--key", "7", "--at", "noon"], "`noon` is not an instant such as 2026-01-01T00:00:00Z"),
+    ):
+        done = fec("show", folder, *words)
+        ended(layer, f"show {' '.join(words)} is a usage error", done, 2, f"error: {told}\n")
 
 
 def runs(layer, folder):
@@ -225,6 +332,7 @@ def formats(layer):
     ended(layer, "what is formatted stays as it is", fec("fmt", folder, "--check"), 0, "")
     wide.write_text("type   T { a: int }\n", encoding="utf-8")
     ended(layer, "fmt --check of well-formed files that it would change ends with 1", fec("fmt", folder, "--check"), 1, f"{wide}\n")
+    ended(layer, "fmt --check of stdin gives its name, and no text", fec("fmt", "-", "--check", stdin="type   T { a: int }\n"), 1, "<stdin>\n")
     ended(layer, "stdin is formatted to stdout", fec("fmt", "-", stdin="type   T { a: int }\n"), 0, "type T { a: int }\n")
     # Files go by their names: the first of several equal declarations stands.
     later = [f"{letter}.asol" for letter in "dghefi"]

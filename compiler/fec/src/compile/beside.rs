@@ -150,3 +150,78 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a killed compile has left beside `place`: a folder with a file of this name, and something built.
+    fn leave(place: &Path, what: &str, name: &str) -> PathBuf {
+        let path = beside(place, what);
+        fs::create_dir_all(path.join("crates/target")).unwrap();
+        fs::write(path.join(name), "").unwrap();
+        fs::write(path.join("crates/target").join(name), "").unwrap();
+        path
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    const BUILT: &[&str] = &["crates/target"];
+
+    #[test]
+    fn what_was_moved_away_last_goes_back_and_the_rest_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join("out");
+        let first = leave(&place, OLD, "first");
+        // A time that tells them apart, on whatever file system.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        leave(&place, OLD, "last");
+        leave(&place, NEW, "new");
+        recover(&place, BUILT);
+        assert_eq!(names(root.path()), ["out"], "{first:?} is gone, too");
+        assert_eq!(
+            (names(&place), names(&place.join("crates/target"))),
+            (vec!["crates".into(), "last".into()], vec!["last".to_owned()])
+        );
+    }
+
+    #[test]
+    fn what_was_built_goes_to_a_successor_that_has_nothing_built() {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join("out");
+        fs::create_dir_all(place.join("crates")).unwrap();
+        leave(&place, OLD, "old");
+        recover(&place, BUILT);
+        assert_eq!(
+            (names(&place), names(&place.join("crates/target"))),
+            (vec!["crates".to_owned()], vec!["old".to_owned()])
+        );
+        leave(&place, OLD, "older");
+        recover(&place, BUILT);
+        assert_eq!(
+            (names(root.path()), names(&place.join("crates/target"))),
+            (vec!["out".to_owned()], vec!["old".to_owned()])
+        );
+    }
+
+    #[test]
+    fn what_somebody_works_on_and_what_has_another_name_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join("out");
+        let held = Held::begin(&place).unwrap();
+        let others =
+            [format!("{}a", prefix(&place, OLD)), format!("{}{}", prefix(&place, NEW), "z".repeat(unique().len()))];
+        others.iter().for_each(|name| fs::create_dir(root.path().join(name)).unwrap());
+        recover(&place, BUILT);
+        assert!(held.path().is_dir());
+        assert_eq!(names(root.path()).len(), 3);
+        drop(held);
+        recover(&place, BUILT);
+        assert_eq!(names(root.path()).len(), 2);
+    }
+}

@@ -130,5 +130,8 @@ mod tests {
         let told: Vec<String> =
             (1..=7).filter_map(|line| manifest.origin(&entry, line)).map(|place| place.text).collect();
         assert_eq!(told, ["one", "two", "two", "one", "one", "two", "two"]);
+        let place = manifest.origin(&entry, 2).expect("a place");
+        let position = |line, column, offset| Position { line, column, offset };
+        assert_eq!((place.start, place.end), (position(2, 3, 6), position(2, 6, 9)));
     }
 }

@@ -122,3 +122,43 @@ impl Told {
         self.failed > 0 || self.missing > 0 || (self.passed == 0 && self.skipped > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(format: Format, verdicts: &[Verdict]) -> (Vec<String>, Told) {
+        let mut told = Told { format, engine: "compiled", passed: 0, failed: 0, skipped: 0, missing: 0 };
+        let line = |verdict: &Verdict| {
+            told.outcome(&TestOutcome { test: "t".to_owned(), plane: "online", verdict: verdict.clone(), ms: 7 })
+        };
+        (verdicts.iter().map(line).collect(), told)
+    }
+
+    #[test]
+    fn what_was_not_shown_is_wrong() {
+        let (skipped, missing) = (Verdict::Skipped("why".to_owned()), Verdict::Missing("no binary".to_owned()));
+        let passed = Verdict::Passed;
+        let failed = Verdict::Failed("expected 1, was 2".to_owned());
+        let wrong = |verdicts: Vec<Verdict>| told(Format::Human, &verdicts).1.is_wrong();
+        assert!(!wrong(vec![]) && !wrong(vec![passed.clone()]) && !wrong(vec![passed.clone(), skipped.clone()]));
+        assert!(wrong(vec![passed.clone(), failed.clone()]) && wrong(vec![passed.clone(), missing.clone()]));
+        assert!(wrong(vec![skipped.clone()]), "nothing was shown at all");
+        let all = [passed, failed, skipped, missing];
+        let (lines, told_human) = told(Format::Human, &all);
+        let shown =
+            ["passed  t [online]", "failed  t [online]\n       expected 1, was 2", "skipped  t [online]\n       why"];
+        assert_eq!(lines.get(..3).unwrap(), shown);
+        assert_eq!(lines.last().unwrap(), "skipped  t [online]\n       no binary");
+        assert_eq!(told_human.summary(), "1 passed, 1 failed, 2 skipped, 1 of them without a binary");
+        let (lines, told_json) = told(Format::Json, &all);
+        let line: serde_json::Value = serde_json::from_str(lines.get(1).unwrap()).unwrap();
+        let wanted = json!({
+            "test": "t", "plane": "online", "engine": "compiled", "status": "failed", "ms": 7, "message": "expected 1, was 2",
+        });
+        assert_eq!(line, wanted);
+        let summary: serde_json::Value = serde_json::from_str(&told_json.summary()).unwrap();
+        assert_eq!(summary, json!({ "summary": { "passed": 1, "failed": 1, "skipped": 2 } }));
+        assert!(told_json.is_wrong() && !told_json.is_empty());
+    }
+}
