@@ -126,6 +126,7 @@ mod tests {
             .map(|entry| {
                 let entry = entry.unwrap();
                 let header = entry.header();
+                assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0), "root owns it");
                 (entry.path().unwrap().display().to_string(), header.mode().unwrap(), header.mtime().unwrap())
             })
             .collect();

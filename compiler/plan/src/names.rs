@@ -131,6 +131,20 @@ mod tests {
         for name in ["scoring-score", "y", "on", "n", "null", "e3", "a1"] {
             assert_eq!(object(name, UNIT), name);
         }
+        for most in [UNIT, LABEL, OBJECT] {
+            let (fits, longer) = ("a".repeat(most), "a".repeat(most + 1));
+            assert_eq!((object(&fits, most), object(&longer, most) == longer), (fits, false));
+        }
+        assert_eq!(subdomain("my.secret-1"), "my.secret-1");
+        let long = format!("a.{}", "b".repeat(OBJECT));
+        assert!(subdomain(&long).len() <= OBJECT, "{}", subdomain(&long));
+        for text in ["", "1.0.0", "A_b.c-D", "x".repeat(LABEL).as_str()] {
+            assert_eq!(label(text), text);
+        }
+        for text in ["-a", "a_", ".5", "x".repeat(LABEL + 1).as_str(), "a b"] {
+            let made = label(text);
+            assert!(made != text && !made.is_empty() && made.len() <= LABEL, "{text}: {made}");
+        }
     }
 
     #[test]
@@ -157,6 +171,7 @@ mod tests {
         // Names of what is deployed: another hash would leave the old objects behind.
         assert_eq!(object("1e3", UNIT), "x-1e3-533254c0");
         assert_eq!(object("my_shop-data", UNIT), "my-shop-data-d385b035");
+        assert_eq!(object("my__shop_", UNIT), format!("my-shop-{:08x}", folded(hash(b"my__shop_"))));
         assert_eq!(label("1.0.0"), "1.0.0");
     }
 }

@@ -49,6 +49,17 @@ fn what_is_right_passes() {
     assert_eq!(told(&good()), [""; 0]);
     assert_eq!(told(&cron()), [""; 0]);
     assert_eq!(told(&json!({ "kind": "Role" })), [""; 0]);
+    // What a task waits for may be said in many ways, also by way of another task, and a reference may have blanks.
+    let task = "/spec/templates/0/dag/tasks";
+    let depends = json!("!(a.Failed || a.Errored) && !!a.Succeeded");
+    assert_eq!(told(&with(good(), &format!("{task}/1/depends"), depends)), [""; 0]);
+    let mut longer = with(good(), "/spec/templates/1/container/args/0", json!("{{ workflow.uid }}"));
+    let third =
+        json!({ "name": "c", "template": "two", "depends": "b", "when": "{{tasks.a.outputs.parameters.word}} == no" });
+    longer.pointer_mut(task).and_then(Value::as_array_mut).expect("tasks").push(third);
+    assert_eq!(told(&longer), [""; 0]);
+    let longest = with(good(), "/metadata/name", json!("x".repeat(63)));
+    assert_eq!(told(&with(longest, "/spec/templates/0/inputs/parameters/0/name", json!("now"))), [""; 0]);
 }
 
 /// Sets the value at a JSON pointer; `null` takes the key away.
@@ -79,6 +90,16 @@ fn each_rule_is_kept() {
     let task = "/spec/templates/0/dag/tasks";
     let cases: Vec<(String, Value, &str)> = vec![
         ("/metadata/name".into(), json!(long), "has 1 to 63"),
+        ("/metadata/name".into(), json!(""), "has 1 to 63"),
+        (
+            "/spec/arguments/parameters".into(),
+            json!([{ "name": "now", "value": "" }, { "name": "now", "value": "x" }]),
+            "the parameter `now` is there twice",
+        ),
+        ("/spec/arguments/parameters/0/name".into(), json!("x".repeat(129)), "is no name of a parameter"),
+        ("/spec/synchronization".into(), json!({ "semaphore": { "name": "a" } }), "of an earlier version"),
+        (format!("{templates}/3/name"), json!("ex_it"), "is no name of a template"),
+        (format!("{templates}/1/retryStrategy/limit"), json!("-1"), "no number of retries"),
         (format!("{templates}/1/container/args"), json!([huge]), "are stored"),
         ("/spec".into(), Value::Null, "has no spec"),
         ("/spec/entrypoint".into(), json!("nobody"), "`entrypoint` names the template `nobody`"),
@@ -133,6 +154,7 @@ fn each_rule_is_kept() {
         ("/metadata/name", json!("x".repeat(53)), "has 1 to 52"),
         ("/spec/schedules", json!([]), "at least one schedule"),
         ("/spec/schedules/0", json!("0 2 * *"), "five fields"),
+        ("/spec/schedules/0", json!("0 0 2 * * *"), "five fields"),
         ("/spec/schedule", json!("0 2 * * *"), "of an earlier version"),
         ("/spec/concurrencyPolicy", json!("Never"), "no concurrency policy"),
         ("/spec/workflowSpec/arguments/parameters/0/value", Value::Null, "has no value"),
