@@ -62,6 +62,10 @@ impl Reads for AtRest {
     fn ready(&self) -> bool {
         true
     }
+
+    fn waiting(&self) -> String {
+        "nobody who is ready says so".to_owned()
+    }
 }
 
 /// A solution with its services and a store that its history has filled.

@@ -224,6 +224,9 @@ mod tests {
         assert_eq!(of(&["--format=json", "--format=human"]), Ok(Wanted::Run(Box::default())), "the last one counts");
         let Ok(Wanted::Run(flags)) = of(&["--now=1970-01-01T00:00:01Z"]) else { panic!("it is a call") };
         assert_eq!(flags.now, Some(1_000_000));
+        // To say nothing is the default of jobs alone, and no value is none.
+        assert!(of(&["--now="]).unwrap_err().contains("--now needs a value"));
+        assert_eq!(of(&["--state", ""]), Err("--state needs a value".to_owned()));
         assert!(of(&["--now", "soon"]).unwrap_err().contains("2026-01-31T12:00:00Z"));
         assert!(of(&["--port", "65536"]).unwrap_err().contains("65535"));
         assert!(of(&["--host", "here"]).unwrap_err().contains("127.0.0.1"));

@@ -101,3 +101,21 @@ impl fmt::Display for RequestError {
 }
 
 impl std::error::Error for RequestError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_status_and_its_code() {
+        let told = [
+            RequestError::Unknown("x".to_owned()),
+            RequestError::Fault(Fault::Overflow),
+            RequestError::Deadline(Duration::from_secs(1)),
+            RequestError::Timeout("x".to_owned()),
+            RequestError::Unavailable("x".to_owned()),
+        ];
+        let wanted = [(404, "not_found"), (500, "overflow"), (504, "deadline"), (504, "timeout"), (503, "unavailable")];
+        assert_eq!(told.map(|error| (error.status(), error.code())), wanted);
+    }
+}

@@ -89,6 +89,16 @@ fn a_copy_follows_and_is_ready_once_history_is_applied() {
 }
 
 #[test]
+fn before_anything_has_arrived_now_is_the_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = writer(folder.path());
+    let (mut copy, reads) = follower(folder.path());
+    commit(&mut log, 1, "one", i64::MIN, Some(0));
+    catch_up(&mut copy);
+    assert_eq!((reads.ready(), reads.moment().now()), (true, 0));
+}
+
+#[test]
 fn a_copy_begins_with_the_newest_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = writer(folder.path());

@@ -130,6 +130,7 @@ fn a_bad_request_names_its_field() {
     assert_eq!(with(&|order| order["price"] = json!(true)), refused("type", "price"));
     assert_eq!(with(&|order| order["price"] = json!("1.234")), refused("precision", "price"));
     assert_eq!(with(&|order| order["price"] = json!(123_456)), refused("precision", "price"));
+    assert_eq!(with(&|order| order["price"] = Json::Null), refused("missing", "price"));
     assert_eq!(with(&|order| order["count"] = json!(1.5)), refused("type", "count"));
     assert_eq!(with(&|order| order["count"] = json!(u64::MAX)), refused("overflow", "count"));
     assert_eq!(with(&|order| order["way"] = json!("air")), refused("type", "way"));
@@ -181,6 +182,8 @@ fn parameters_of_path_and_query_are_typed() {
     );
     let (status, body) = client.get("x", &[("most", "1"), ("since", ""), ("most", "2")]);
     assert_eq!((status, &body["since"], &body["most"]), (200, &Json::Null, &json!(2)));
+    let (_, body) = client.get("x", &[("most", "1"), ("shop", "y")]);
+    assert_eq!(body["shop"], json!("x"), "what stands in the path stands there");
     for (query, field) in [
         (vec![], "most"),
         (vec![("most", "")], "most"),
@@ -218,8 +221,9 @@ fn path_and_body_go_together_and_a_header_may_name_a_later_time() {
     assert_eq!(answer.headers.first().unwrap().1, "2026-01-02T00:00:00Z");
     // The store cannot go back: an earlier instant is now.
     assert_eq!(ask(Some("2020-01-01T00:00:00Z")).1["asked"], json!("2026-01-01T00:00:00Z"));
-    let (status, body, _) = ask(Some("soon"));
+    let (status, body, answer) = ask(Some("soon"));
     assert_eq!((status, body["field"].as_str()), (400, Some("fec-time")));
+    assert_eq!(answer.headers.first().unwrap().1, "2026-01-01T00:00:00Z");
 }
 
 #[test]
@@ -261,6 +265,58 @@ fn the_document_describes_routes_types_and_answers() {
     }
 }
 
+const SENT: &str = r#"
+solution sent { version: "1.0.0" }
+type Order { count: int }
+engine shop {
+  service plain(wait: duration, most: int?) -> duration { return wait }
+  @post("/maybe")
+  service maybe(order: Order?) -> bool { return order == null }
+  @get("/of/:name")
+  service of(name: string?, wait: duration?) -> { name: string? } { return { name } }
+}
+test "data" { expect 1 == 1 }
+"#;
+
+#[test]
+fn the_document_says_what_must_be_sent_and_what_may_be_absent() {
+    let fixture = fixture(SENT);
+    let document = serde_json::from_str::<Json>(fixture.services.document()).unwrap();
+    let plain = &document["paths"]["/plain"]["post"];
+    assert_eq!((&plain["operationId"], &plain["tags"]), (&json!("shop.plain"), &json!(["shop"])));
+    assert!(plain["description"].is_null());
+    let schema = &plain["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(schema["properties"]["wait"]["type"], json!("integer"));
+    assert_eq!(schema["properties"]["most"]["anyOf"][1], json!({ "type": "null" }));
+    assert_eq!(schema["required"], json!(["wait"]));
+    let maybe = &document["paths"]["/maybe"]["post"]["requestBody"];
+    assert_eq!(maybe["required"], json!(false));
+    assert_eq!(
+        maybe["content"]["application/json"]["schema"]["anyOf"][0],
+        json!({ "$ref": "#/components/schemas/Order" })
+    );
+    let of = document["paths"]["/of/{name}"]["get"]["parameters"].as_array().unwrap();
+    let told: Vec<_> = of
+        .iter()
+        .map(|one| (one["name"].as_str().unwrap(), one["in"].as_str().unwrap(), one["required"] == true))
+        .collect();
+    // A path has no place that may be empty, whatever the type.
+    assert_eq!(told, [("name", "path", true), ("wait", "query", false), ("fec-time", "header", false)]);
+}
+
+const MODELLED: &str = r#"
+solution modelled { version: "1.0.0" }
+use std.ml.{ gbdt }
+source sales: stream<{ amount: int, at: timestamp }> { time: at }
+job learn {
+  model = gbdt(sales, label: amount > 3, trees: 2, depth: 2, features: [amount])
+  publish model as judge
+}
+@post("/rate")
+service rate(amount: int) -> float? { return judge(amount: amount) }
+test "data" { expect 1 == 1 }
+"#;
+
 #[test]
 fn health_names_the_versions_of_models() {
     let fixture = fixture(ORDERS);
@@ -268,6 +324,12 @@ fn health_names_the_versions_of_models() {
     let health = Health::new(Arc::clone(&fixture.services), reads, || "own 1\n".to_owned());
     assert_eq!(health.ready(), (true, json!({ "ready": true, "models": {} })));
     assert_eq!(health.metrics(), "own 1\n");
+    let mut modelled = super::fixture(MODELLED);
+    let health =
+        |fixture: Fixture| Health::new(Arc::clone(&fixture.services), Arc::new(fixture.reads), String::new).ready();
+    assert_eq!(health(super::fixture(MODELLED)), (true, json!({ "ready": true, "models": { "judge": null } })));
+    modelled.publish("judge", Prediction::Fixed(Value::Float(0.5)));
+    assert_eq!(health(modelled), (true, json!({ "ready": true, "models": { "judge": 1 } })));
 }
 
 const LOGGED: &str = r#"
@@ -275,6 +337,11 @@ solution logged { version: "1.0.0" }
 type Item { id: string, price: int }
 sink answers: stream<{ id: string, total: int, at: timestamp }> { }
 sink seen: table<{ item: string, ratio: float }> key item { }
+@post("/over")
+service over(by: int) -> int {
+  emit { id: "x", total: 9_223_372_036_854_775_807 - 1 + by, at: now } to answers
+  return by
+}
 @post("/total")
 service total(id: string, items: rows<Item>, by: int) -> { total: int } {
   dear = items |> where price > 1
@@ -303,6 +370,9 @@ fn what_a_service_emits_goes_out_once_for_each_answer_and_is_nothing_to_it() {
     // The record overflows: that `emit` is left out, the response is not.
     assert_eq!(post("3"), (200, json!({ "total": 3 })));
     assert_eq!(taken(), [(vec![seen("b", 0.0), seen("c", 1.0)], 1)]);
+    // That is counted where nothing else goes out, too.
+    assert_eq!(client.post("/over", r#"{"by":3}"#), (200, json!(3)));
+    assert_eq!(taken(), [(Vec::new(), 1)]);
     // Who gets no response emits nothing.
     assert_eq!(post(r#""many""#).0, 422);
     assert_eq!(taken(), []);
