@@ -333,9 +333,21 @@ mod tests {
             let error = (set(0..size).count() as f64 / size as f64 - 1.0).abs();
             assert!(error < 0.05, "{size}: off by {error}");
         }
+        // The same estimate on every machine, to the nearest.
+        assert_eq!([257, 300, 5_000].map(|size| set(0..size).count()), [261, 302, 4_933]);
         let mut exact = Distinct::new(true);
         (0..3000).chain(0..3000).for_each(|value| exact.insert(Cell::Int(value)));
         assert_eq!(exact.count(), 3000);
+    }
+
+    #[test]
+    fn sketches_add_up_and_a_register_goes_to_the_end() {
+        for (left, right) in [(0..400, 300..900), (300..900, 0..400)] {
+            let mut merged = set(left.clone());
+            merged.merge(&set(right.clone()));
+            assert_eq!(merged, set(left.chain(right)));
+        }
+        assert_eq!([0, 1, 1 << 51].map(|low| place(5 << 52 | low)), [(5, 53), (5, 52), (5, 1)]);
     }
 
     /// What is known goes before what is guessed: a sketch begins with the 257th value.

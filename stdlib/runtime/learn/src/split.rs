@@ -55,6 +55,8 @@ mod tests {
         let out = keys.iter().filter(|key| part(key.as_bytes(), &[0.5, 0.2]).is_none()).count();
         assert!((2_800..3_200).contains(&out), "{out} of 10,000 are in no part");
         assert_eq!(part(b"c1", &[]), None);
+        // A part ends before the place that is its end.
+        assert_eq!(part(b"c0", &[bucket(b"c0"), 0.5]), Some(1));
         assert!(keys.iter().all(|key| part(key.as_bytes(), &[0.1; 10]).is_some()), "ten tenths are everything");
     }
 }

@@ -218,6 +218,11 @@ fn bounded_joins() {
     residual.residual = Some(less(&residual.pair(), 1, 3));
     let given = run(HashJoin::new(residual), &[left(), right()]).0.join(", ");
     assert_eq!(given, "- 2 -, b 3 -, c 4 -, a 1 (a 9), a 1 (a 8)");
+    // Which is the first goes by time, however they stand.
+    let later_first = batch(&[("a", 9, 9, 1), ("a", 8, 8, 1)]);
+    let given =
+        |pick| run(HashJoin::new(spec(JoinKind::Inner, pick)), &[batch(&[("a", 1, 5, 1)]), later_first.clone()]);
+    assert_eq!((given(Pick::First).0, given(Pick::Latest).0), (vec!["a 1 (a 8)".into()], vec!["a 1 (a 9)".into()]));
     // All matches of a row stand as they stood, whatever their times.
     let mut right = batch(&[("a", 9, 9, 1), ("a", 8, 8, 1)]);
     right.arrived = vec![0, 0];
@@ -259,6 +264,24 @@ fn tables_are_read_as_of_the_arrival_of_the_row() {
     let read = |at| versioned.get(&[Value::String("a".into())], at);
     assert_eq!((read(9), read(10), read(20), read(i64::MAX)), (None, Some(1), Some(0), Some(0)));
     assert_eq!(versioned.get(&[Value::Absent], 50), None);
+}
+
+#[test]
+fn a_row_whose_key_cannot_be_computed_matches_nothing_and_is_not_unmatched() {
+    let mut cx = Context::new(Environment::default());
+    let key = TableKey { keys: column(0), version: Some(Input::column(1)), flow: "t".into() };
+    // A row of a table whose version is absent never holds.
+    let rows = batch(&[("a", NONE, 0, 1), ("b", 1, 0, 1)]);
+    let table = Arc::new(Table::new(rows, &key, &column(1), &"f".into(), &mut cx));
+    assert_eq!(show(&table.held(i64::MAX)), ["b 1"]);
+    let left = || batch(&[("x", BAD, 7, 1), ("y", 1, 8, 1), ("z", 2, 9, 1)]);
+    for (kind, expected) in
+        [(JoinKind::Left, "y 1 (b 1), z 2 -"), (JoinKind::Anti, "z 2"), (JoinKind::Inner, "y 1 (b 1)")]
+    {
+        let by_n = JoinSpec { left_keys: column(1), right_keys: column(1), ..spec(kind, Pick::All) };
+        let (rows, dead) = run(LookupJoin::new(by_n, Arc::clone(&table)), &[left()]);
+        assert_eq!((rows.join(", ").as_str(), dead), (expected, 1), "{kind:?}");
+    }
 }
 
 #[test]

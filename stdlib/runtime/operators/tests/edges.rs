@@ -191,6 +191,16 @@ fn a_row_is_remembered_for_as_long_as_it_may_be_taken_back() {
 }
 
 #[test]
+fn what_was_taken_back_does_not_have_another_row_forgotten() {
+    let mut join = same_time(JoinKind::Inner, 0, 0);
+    join.track(true);
+    assert_eq!(given(&mut join, &[row("a", 1, 0)], &[], 0), []);
+    join.rollback().unwrap();
+    assert_eq!(given(&mut join, &[row("a", 2, 9)], &[], 9), []);
+    assert_eq!(given(&mut join, &[], &[row("a", 3, 9)], 9), [(2, 3, 1)]);
+}
+
+#[test]
 fn at_one_place_rows_go_before_others_come_and_what_came_and_went_is_not_told() {
     let mut join = same_time(JoinKind::Left, 10, 10);
     let lefts = [(Ok("a"), Ok(1), 0, 1, 1), (Ok("a"), Ok(2), 0, 2, 1)];

@@ -115,6 +115,23 @@ fn rows_behind_a_settled_one_are_forgotten() {
     assert!(bytes < 60, "{bytes} bytes for one row");
 }
 
+/// What a sink keeps of some changes.
+fn kept(cells: &[(&str, i64, i64, i8)]) -> Vec<flow_operators::state::StateChange> {
+    let (schema, batch) = changes(cells);
+    let mut upsert = Upsert::new(schema, vec![0], Some(10));
+    upsert.process(&[batch], &mut Context::new(Environment::default())).unwrap();
+    let mut writer = flow_operators::state::StateWriter::default();
+    upsert.freeze(&mut writer);
+    writer.into_changes().into_iter().filter(|change| change.value.is_some()).collect()
+}
+
+#[test]
+fn a_key_without_rows_keeps_nothing_and_one_of_any_length_fits_a_store() {
+    assert_eq!(kept(&[("a", 1, 0, 1), ("a", 1, 0, -1)]).len(), 0);
+    let kept = kept(&[(&"a".repeat(100_000), 1, 0, 1)]);
+    assert!(kept.len() == 1 && kept[0].key.len() < 60_000, "{} keys", kept.len());
+}
+
 #[test]
 fn a_row_with_a_bad_cell_is_left_out_and_named() {
     let (schema, mut batch) = changes(&[("a", 1, 0, 1), ("b", 2, 0, 1)]);

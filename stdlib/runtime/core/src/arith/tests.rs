@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::convert::{
-    Excess, decimal_to_float, float_to_decimal, float_to_int, text_to_decimal, text_to_float, text_to_int,
-    write_decimal, write_float, write_int,
+    Excess, decimal_to_decimal, decimal_to_float, float_to_decimal, float_to_int, text_to_decimal, text_to_float,
+    text_to_int, write_decimal, write_float, write_int,
 };
 
 const NINES: i128 = power(38) - 1;
@@ -98,6 +98,12 @@ fn floats_become_decimals_by_their_exact_value() {
     assert_eq!(float_to_decimal(-0.125, 2), Ok(-12));
     assert_eq!(float_to_decimal(0.1, 38), Ok(10_000_000_000_000_000_555_111_512_312_578_270_212));
     assert_eq!(float_to_decimal(5e-324, 38), Ok(0));
+    // The most digits that a float has, far below half of the least decimal.
+    assert_eq!(float_to_decimal(9_007_199_254_740_991.0 * libm::exp2(-200.0), 38), Ok(0));
+    // And back, rounded once: neither the digits nor the power are floats by themselves.
+    assert_eq!(decimal_to_float(73_785_690_282_684_228, 16), 7.378_569_028_268_423);
+    assert_eq!(decimal_to_decimal(12_345, 2, 4, 2), Err(Fault::Precision));
+    assert_eq!(decimal_to_decimal(12_345, 2, 4, 1), Ok(1_234));
     assert_eq!(float_to_decimal(1e38, 0), Ok(99_999_999_999_999_997_748_809_823_456_034_029_568));
     assert_eq!(float_to_decimal(1.1e38, 0), Err(Fault::Overflow));
     assert_eq!(float_to_decimal(f64::MAX, 0), Err(Fault::Overflow));
