@@ -260,7 +260,12 @@ impl<'a> Checker<'a> {
         if let Ast::Range { low, high, inclusive } = &right.kind {
             return self.in_range(value, low.as_deref(), high.as_deref(), *inclusive, span, scope);
         }
-        let list_of = Type::required(Kind::List(Box::new(value.ty.clone())));
+        // An item that the value's digits cannot say is another one, and no fault.
+        let kind = match value.ty.kind {
+            Kind::Decimal { scale, .. } => wide(scale),
+            _ => value.ty.kind.clone(),
+        };
+        let list_of = Type::required(Kind::List(Box::new(Type { kind, optional: value.ty.optional })));
         let list = self.infer(right, scope, Some(&list_of));
         if value.ty.kind == Kind::Error || list.ty.kind == Kind::Error {
             return self.wrong(span);
