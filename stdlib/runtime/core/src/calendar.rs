@@ -66,12 +66,15 @@ pub fn days_in_month(year: i64, month: u32) -> u32 {
 }
 
 /// Reads `YYYY-MM-DD`, year 0000 to 9999, as days since 1970-01-01; `None` for anything else.
+#[inline]
 #[must_use]
 pub fn parse_date(text: &[u8]) -> Option<i64> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = text else { return None };
-    let year = i64::from(two(*y0, *y1)?) * 100 + i64::from(two(*y2, *y3)?);
-    let (month, day) = (two(*m0, *m1)?, two(*d0, *d1)?);
-    ((1..=12).contains(&month) && day >= 1 && day <= days_in_month(year, month)).then(|| days_of(year, month, day))
+    let [century, year, month, day] = pairs([[*y0, *y1], [*y2, *y3], [*m0, *m1], [*d0, *d1]])?;
+    let year = i64::from(century * 100 + year);
+    // What every month has needs no look at the year.
+    let is_day = day >= 1 && (day <= 28 || day <= days_in_month(year, month));
+    ((1..=12).contains(&month) && is_day).then(|| days_of(year, month, day))
 }
 
 /// Reads an RFC 3339 instant: date, `T`, `t` or a space, time, an optional fraction and a zone (`Z`, `z` or `±HH:MM`).
@@ -79,24 +82,21 @@ pub fn parse_date(text: &[u8]) -> Option<i64> {
 /// are microseconds. `None` for anything else.
 #[must_use]
 pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
-    let days = parse_date(text.get(..10)?)?;
-    let [b'T' | b't' | b' ', h0, h1, b':', m0, m1, b':', s0, s1, rest @ ..] = text.get(10..)? else { return None };
-    let (hour, minute, second) = (two(*h0, *h1)?, two(*m0, *m1)?, two(*s0, *s1)?);
+    let (date, time) = text.split_at_checked(10)?;
+    let days = parse_date(date)?;
+    let [b'T' | b't' | b' ', h0, h1, b':', m0, m1, b':', s0, s1, rest @ ..] = time else { return None };
+    let [hour, minute, second] = pairs([[*h0, *h1], [*m0, *m1], [*s0, *s1]])?;
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let (fraction, zone) = match rest {
-        [b'.', digits @ ..] => {
-            let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let (digits, zone) = digits.split_at_checked(length)?;
-            (fraction(digits)?, zone)
-        }
+        [b'.', digits @ ..] => fraction(digits)?,
         zone => (0, zone),
     };
     let offset = match zone {
         b"Z" | b"z" => 0,
         [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] => {
-            let (hours, minutes) = (two(*h0, *h1)?, two(*m0, *m1)?);
+            let [hours, minutes] = pairs([[*h0, *h1], [*m0, *m1]])?;
             if hours > 23 || minutes > 59 {
                 return None;
             }
@@ -158,17 +158,25 @@ fn digits(out: &mut Vec<u8>, value: u64, width: usize) {
     out.extend_from_slice(buffer.get(buffer.len() - used..).unwrap_or(&[]));
 }
 
-fn two(tens: u8, ones: u8) -> Option<u32> {
-    let digit = |byte: u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
-    Some(digit(tens)? * 10 + digit(ones)?)
+/// The numbers that pairs of digits stand for; `None` where a byte is no digit. All are looked at and one answer is given:
+/// almost every text has digits where they belong.
+#[inline]
+fn pairs<const N: usize>(pairs: [[u8; 2]; N]) -> Option<[u32; N]> {
+    let digits = pairs.map(|pair| pair.map(|byte| byte.wrapping_sub(b'0')));
+    let greatest = digits.as_flattened().iter().fold(0, |greatest, digit| *digit.max(&greatest));
+    (greatest <= 9).then(|| digits.map(|[tens, ones]| u32::from(tens) * 10 + u32::from(ones)))
 }
 
-fn fraction(digits: &[u8]) -> Option<i64> {
-    if digits.is_empty() {
-        return None;
+/// The microseconds of a fraction of a second, and what stands behind its digits; `None` without a digit.
+#[inline]
+fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (mut micros, mut unit, mut length) = (0, 100_000, 0);
+    while let Some(digit) = text.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
+        micros += i64::from(digit) * unit;
+        unit /= 10;
+        length += 1;
     }
-    let read = digits.iter().take(6).fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
-    Some((digits.len()..6).fold(read, |sum, _| sum * 10))
+    text.get(length..).filter(|_| length > 0).map(|rest| (micros, rest))
 }
 
 fn small(value: i64) -> u32 {

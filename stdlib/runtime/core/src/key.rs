@@ -12,7 +12,7 @@ use crate::value::{Cell, Value};
 /// endian, sign flipped; floats eight bytes in IEEE total order; decimals sixteen bytes, sign flipped; texts and bytes
 /// with 0 written as `0 255` and ended by `0 0`; lists their elements each after a 1, then 0; records their cells.
 pub fn write_key(out: &mut Vec<u8>, cell: Cell<'_>) {
-    out.push(if cell == Cell::Absent { 2 } else { 1 });
+    out.push(if matches!(cell, Cell::Absent) { 2 } else { 1 });
     match cell {
         Cell::Absent => {}
         Cell::Bool(cell) => out.push(cell.into()),
@@ -38,6 +38,12 @@ pub fn write_key(out: &mut Vec<u8>, cell: Cell<'_>) {
 }
 
 fn write_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    // Hardly a text has a 0.
+    if !bytes.contains(&0) {
+        out.extend_from_slice(bytes);
+        out.extend_from_slice(&[0, 0]);
+        return;
+    }
     for part in bytes.split_inclusive(|byte| *byte == 0) {
         out.extend_from_slice(part);
         if part.last() == Some(&0) {

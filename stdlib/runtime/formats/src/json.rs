@@ -10,7 +10,7 @@ use flow_core::types::{DataType, Field, Kind, RecordType};
 use flow_core::value::{Cell, Value};
 use scan::{Quoted, Scanner, SyntaxError};
 
-use crate::scalar::{Form, push, value};
+use crate::scalar::{Form, push, short, value};
 
 /// What stands before the value of each field where it is written without blanks, the comma behind the field before it
 /// included: what [`JsonDecoder::record`] tries first.
@@ -188,6 +188,10 @@ impl JsonDecoder {
         ty: &DataType,
         builder: &mut ColumnBuilder,
     ) -> Result<(), SyntaxError> {
+        if let Some(text) = scanner.plain_string() {
+            push(builder, text, Form::String, &ty.kind, self.unit);
+            return Ok(());
+        }
         match scanner.peek() {
             Some(b'"') => {
                 let quoted = scanner.string()?;
@@ -209,10 +213,19 @@ impl JsonDecoder {
                 Kind::List(element) => self.list(scanner, element, builder)?,
                 _ => mismatch(scanner, builder)?,
             },
-            _ => match scanner.word()? {
-                "null" => absent(ty, builder),
-                word => push(builder, word, Form::Word, &ty.kind, self.unit),
-            },
+            _ => {
+                if let Some(number) = scanner.short_number()
+                    && let Some(cell) = short(&number, &ty.kind, self.unit)
+                {
+                    scanner.pass(&number);
+                    builder.push_cell(&cell);
+                    return Ok(());
+                }
+                match scanner.word()? {
+                    "null" => absent(ty, builder),
+                    word => push(builder, word, Form::Word, &ty.kind, self.unit),
+                }
+            }
         }
         Ok(())
     }

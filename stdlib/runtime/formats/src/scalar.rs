@@ -10,6 +10,8 @@ use flow_core::text::parse_base64;
 use flow_core::types::Kind;
 use flow_core::value::{Cell, Value};
 
+use crate::json::scan::ShortNumber;
+
 /// Where the text of a cell stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -32,7 +34,25 @@ pub(crate) fn push(builder: &mut ColumnBuilder, text: &str, form: Form, kind: &K
         },
         kind => plain(text, form, kind, unit),
     };
-    builder.push(cell);
+    match cell {
+        Ok(cell) => builder.push_cell(&cell),
+        Err(fault) => builder.push_fault(fault),
+    }
+}
+
+/// The cell that a short number stands for, as [`push`] has it, where that needs nothing but its digits.
+#[inline]
+pub(crate) fn short(number: &ShortNumber, kind: &Kind, unit: Option<TimeUnit>) -> Option<Cell<'static>> {
+    let ShortNumber { mantissa, places, .. } = *number;
+    match (kind, places) {
+        (Kind::Int | Kind::Duration, 0) => Some(Cell::Int(mantissa)),
+        (Kind::Timestamp, 0) => multiply_int(mantissa, unit?.micros()).ok().map(Cell::Int),
+        (Kind::Decimal { precision, scale }, places) => {
+            let mantissa = scaled(mantissa, places, *scale)?;
+            check_precision(mantissa, *precision).ok().map(Cell::Decimal)
+        }
+        _ => None,
+    }
 }
 
 /// The value that `text` stands for; as [`push`].
@@ -47,7 +67,7 @@ pub(crate) fn value(text: &str, form: Form, kind: &Kind, unit: Option<TimeUnit>)
     }
 }
 
-#[inline]
+#[inline(always)]
 fn plain(text: &str, form: Form, kind: &Kind, unit: Option<TimeUnit>) -> Result<Cell<'static>, Fault> {
     match kind {
         Kind::Bool if form != Form::String => match text {
@@ -108,11 +128,16 @@ fn short_decimal(text: &[u8], scale: u8) -> Option<i128> {
             _ => return None,
         }
     }
-    if places > scale || (point && places == 0) {
+    if point && places == 0 {
         return None;
     }
-    let scaled = i128::from(mantissa).checked_mul(flow_core::arith::power_of_ten(scale - places))?;
-    Some(if negative { -scaled } else { scaled })
+    scaled(if negative { -mantissa } else { mantissa }, places, scale)
+}
+
+/// Digits of which so many stand behind the point, as the mantissa of a decimal, if it has room for these.
+#[inline]
+fn scaled(digits: i64, places: u8, scale: u8) -> Option<i128> {
+    i128::from(digits).checked_mul(flow_core::arith::power_of_ten(scale.checked_sub(places)?))
 }
 
 /// RFC 3339 in a text; whole units in a number where the source names the unit, in CSV in either case.
@@ -133,4 +158,43 @@ fn timestamp(text: &str, form: Form, unit: Option<TimeUnit>) -> Result<i64, Faul
 /// A text that is not of its form is a malformed cell.
 fn malformed(fault: Fault) -> Fault {
     if fault == Fault::Conversion { Fault::Malformed } else { fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::json::scan::Scanner;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+
+        /// A number that is read at once is the cell that its word is, and nothing is read at once that is no number.
+        #[test]
+        fn a_short_number_is_what_its_word_is(
+            text in "-?(0|[1-9][0-9]{0,3}|[0-9]{15,20}|[0-9]{0,3})(\\.[0-9]{0,4})?([eE+.-][0-9]?)?",
+            end in "[,}\\] \t\n\r:\"x]?",
+            kind in prop_oneof![
+                Just(Kind::Int), Just(Kind::Duration), Just(Kind::Timestamp), Just(Kind::Bool), Just(Kind::Float),
+                (1u8..20, 0u8..5).prop_map(|(digits, scale)| Kind::Decimal { precision: digits.max(scale), scale }),
+            ],
+            unit in prop_oneof![Just(None), Just(Some(TimeUnit::Millisecond)), Just(Some(TimeUnit::Microsecond))],
+        ) {
+            let record = format!("{text}{end}");
+            let mut scanner = Scanner::new(&record);
+            let Some(number) = scanner.short_number() else {
+                // What most numbers are is read at once.
+                let is_usual = text.len() <= 18 && text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
+                prop_assert!(!is_usual || end.is_empty() || ":\"x".contains(&end), "{record}");
+                return Ok(());
+            };
+            prop_assert_eq!(Scanner::new(&record).word(), Ok(text.as_str()));
+            if let Some(cell) = short(&number, &kind, unit) {
+                prop_assert_eq!(plain(&text, Form::Word, &kind, unit), Ok(cell));
+            }
+            scanner.pass(&number);
+            prop_assert_eq!(scanner.peek(), Scanner::new(end.as_str()).peek());
+        }
+    }
 }

@@ -42,7 +42,7 @@ impl Keys {
         for column in &self.columns {
             match column.cell(row) {
                 Ok(cell) => {
-                    if cell == Cell::Absent {
+                    if matches!(cell, Cell::Absent) {
                         state = KeyState::Absent;
                     }
                     write_key(out, cell);

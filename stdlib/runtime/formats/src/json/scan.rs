@@ -22,6 +22,17 @@ pub(crate) struct Quoted<'a> {
     pub(crate) escaped: bool,
 }
 
+/// A number as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ShortNumber {
+    /// Its digits as a whole number, with its sign.
+    pub(crate) mantissa: i64,
+    /// How many of them stand behind the point.
+    pub(crate) places: u8,
+    /// Its bytes.
+    length: usize,
+}
+
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
@@ -80,7 +91,7 @@ impl<'a> Scanner<'a> {
     /// Consumes `text`, if exactly that is next, without white space before it.
     #[inline]
     pub(crate) fn eat_exactly(&mut self, text: &[u8]) -> bool {
-        let found = self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(text));
+        let found = self.text.as_bytes().get(self.at..).is_some_and(|rest| begins_with(rest, text));
         if found {
             self.at += text.len();
         }
@@ -90,16 +101,65 @@ impl<'a> Scanner<'a> {
     /// A string, which must be next.
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Result<Quoted<'a>, SyntaxError> {
-        self.expect(b'"', "a string")?;
-        let start = self.at;
-        let bytes = self.text.as_bytes();
-        self.at += plain_length(bytes.get(start..).unwrap_or(&[]));
-        if bytes.get(self.at) == Some(&b'"') {
-            let raw = self.text.get(start..self.at).unwrap_or("");
-            self.at += 1;
+        if let Some(raw) = self.plain_string() {
             return Ok(Quoted { raw, escaped: false });
         }
+        self.expect(b'"', "a string")?;
+        let start = self.at;
+        self.at += plain_length(self.text.as_bytes().get(start..).unwrap_or(&[]));
         self.rest_of_string(start)
+    }
+
+    /// What stands between the quotes of a string without escapes, if one is next, without white space before it; else
+    /// nothing is consumed.
+    #[inline(always)]
+    pub(crate) fn plain_string(&mut self) -> Option<&'a str> {
+        let rest = self.text.as_bytes().get(self.at..)?.strip_prefix(b"\"")?;
+        let length = plain_length(rest);
+        let start = self.at + 1;
+        if rest.get(length) != Some(&b'"') {
+            return None;
+        }
+        self.at = start + length + 1;
+        self.text.get(start..start + length)
+    }
+
+    /// A number of at most 18 digits without exponent, if one is next, without white space before it. Nothing is consumed.
+    #[inline]
+    pub(crate) fn short_number(&self) -> Option<ShortNumber> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let (is_negative, unsigned) = rest.strip_prefix(b"-").map_or((false, rest), |unsigned| (true, unsigned));
+        let (mut mantissa, mut length, mut point) = (0i64, 0, None);
+        let end = loop {
+            let byte = *unsigned.get(length)?;
+            let digit = byte.wrapping_sub(b'0');
+            if digit <= 9 {
+                // With too many digits it is no short number, whatever this is.
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(i64::from(digit));
+            } else if byte == b'.' && point.is_none() {
+                point = Some(length);
+            } else {
+                break byte;
+            }
+            length += 1;
+        };
+        let whole = point.unwrap_or(length);
+        let places = point.map_or(0, |point| length - point - 1);
+        let is_number = whole > 0
+            && (point.is_none() || places > 0)
+            && (whole == 1 || unsigned.first() != Some(&b'0'))
+            && matches!(end, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+        if !is_number || whole + places > 18 {
+            return None;
+        }
+        let mantissa = if is_negative { -mantissa } else { mantissa };
+        Some(ShortNumber { mantissa, places: places as u8, length: usize::from(is_negative) + length })
+    }
+
+    /// Consumes a number that is next.
+    #[inline]
+    pub(crate) fn pass(&mut self, number: &ShortNumber) {
+        self.at += number.length;
     }
 
     /// As [`Scanner::string`], from its first character on that is not plain.
@@ -217,6 +277,21 @@ impl<'a> Scanner<'a> {
     /// Only white space may be left.
     pub(crate) fn end(&mut self) -> Result<(), SyntaxError> {
         if self.peek().is_none() { Ok(()) } else { self.fail("nothing after the record") }
+    }
+}
+
+/// Whether a text begins with a key. Few keys have less than 4 or more than 16 bytes: others are two words, which may overlap.
+#[inline]
+fn begins_with(text: &[u8], key: &[u8]) -> bool {
+    #[inline]
+    fn words<const N: usize>(text: &[u8], key: &[u8]) -> bool {
+        text.first_chunk::<N>() == key.first_chunk::<N>() && text.last_chunk::<N>() == key.last_chunk::<N>()
+    }
+    let Some(head) = text.get(..key.len()) else { return false };
+    match key.len() {
+        8..=16 => words::<8>(head, key),
+        4..=7 => words::<4>(head, key),
+        _ => head == key,
     }
 }
 
