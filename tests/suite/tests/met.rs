@@ -1,0 +1,382 @@
+//! What two types may meet in has one answer: every operator and function over every pair of columns and literals of all
+//! types. What `check` accepts of them runs in a job, a stream and a service, and gives what the evaluator gives.
+
+#![expect(clippy::panic, reason = "helpers of tests fail as the tests do")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use fec_diagnostics::{FileId, Severity};
+use fec_model::CheckOptions;
+use fec_model::model::{Model, Plane};
+use fec_suite::compare::{Report, checked};
+use fec_suite::generate::Program;
+use fec_suite::served::served;
+
+/// Columns of all types, under one letter or two.
+const COLUMNS: [(&str, &str); 20] = [
+    ("n", "int"),
+    ("m", "int?"),
+    ("x", "float"),
+    ("y", "float?"),
+    ("d", "decimal(10, 2)"),
+    ("e", "decimal(12, 3)?"),
+    ("l", "duration"),
+    ("g", "date"),
+    ("at", "timestamp"),
+    ("s", "string"),
+    ("t", "string?"),
+    ("b", "bool"),
+    ("z", "bytes"),
+    ("c", "Tone"),
+    ("k", "Other?"),
+    ("li", "list<int>"),
+    ("ld", "list<decimal(10, 2)>"),
+    ("lf", "list<float>"),
+    ("r", "Part"),
+    ("q", "Wide?"),
+];
+
+const LITERALS: [&str; 15] = [
+    "1",
+    "2.5",
+    "-1",
+    "80%",
+    "5m",
+    "2026-01-01",
+    "2026-01-01T00:00:00Z",
+    "\"a\"",
+    "true",
+    "null",
+    "green",
+    "[1, 2]",
+    "[d, n]",
+    "{ a: 1, p: 2.50 }",
+    "[\"a\"]",
+];
+
+const HEAD: &str = "solution met { version: \"1.0.0\" }
+enum Tone { red, green, blue }
+enum Other { green, yellow }
+type Part { a: int, p: decimal(10, 2) }
+type Wide { a: float, p: decimal(12, 4) }
+func wide(a: decimal(20, 6), b: float) -> decimal(20, 6) = if b > 1 then a else 0
+func same(a: int?, b: decimal(12, 3)?) -> bool = a == b
+rules most(a: decimal(12, 3)) -> decimal(12, 3) first { a > 5 -> 5, a == 1.5 -> a, else -> 0.25 }
+source ev: stream<Row> { file: \"ev.jsonl\", time: at, lateness: 1h }
+source tb: table<Row> key id { file: \"ev.jsonl\", format: json }
+";
+
+/// Everything that two of them may stand in, and one alone.
+fn expressions() -> Vec<String> {
+    let atoms: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).chain(LITERALS).collect();
+    let mut all = Vec::new();
+    for a in &atoms {
+        for b in &atoms {
+            for operator in ["+", "-", "*", "/", "div", "mod", "==", "!=", "<", ">=", "??", "in"] {
+                all.push(format!("({a}) {operator} ({b})"));
+            }
+            for function in
+                ["least", "greatest", "pow", "round", "contains", "starts_with", "ends_with", "wide", "same"]
+            {
+                all.push(format!("{function}({a}, {b})"));
+            }
+            all.push(format!("if n > 2 then {a} else {b}"));
+            all.push(format!("match n {{ 1 -> {a}, 2 -> {b}, _ -> {a} }}"));
+            all.push(format!("match {a} {{ {b} -> 1, _ -> 2 }}"));
+            all.push(format!("match {a} {{ {b}..=2 -> 1, _ -> 2 }}"));
+            all.push(format!("({a}) in [{b}, {a}]"));
+            all.push(format!("[{a}, {b}]"));
+            all.push(format!("{{ a: {a}, b: {b} }} == {{ a: {b}, b: {a} }}"));
+            all.push(format!("least({a}, {b}, {a})"));
+            all.push(format!("replace({a}, {b}, \"o\")"));
+            all.push(format!("substring({a}, {b})"));
+            all.push(format!("substring({a}, 0, {b})"));
+        }
+        for function in [
+            "abs", "floor", "ceil", "round", "sqrt", "exp", "ln", "length", "lower", "upper", "trim", "date", "year",
+            "month", "day", "hour", "minute", "weekday", "seconds", "int", "float", "string", "most",
+        ] {
+            all.push(format!("{function}({a})"));
+        }
+        for shape in ["decimal(@, 12, 4)", "-(@)", "not (@)", "(@).a", "(@).p", "\"x{@}\"", "{ a: @, b: [@] }"] {
+            all.push(shape.replace('@', a));
+        }
+    }
+    all
+}
+
+fn source() -> String {
+    let columns: Vec<String> = COLUMNS.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
+    let mut text = HEAD.to_owned();
+    let _ = writeln!(text, "type Row {{ id: string, {} }}", columns.join(", "));
+    text
+}
+
+/// Rows with values of all signs, absent ones among them.
+fn rows() -> String {
+    let mut text = String::new();
+    for (i, name) in (0_i64..).zip(["a", "b", "12", "", "1.5", "Ä"]) {
+        let n = i - 2;
+        let or_null = |some: bool, value: String| if some { value } else { "null".to_owned() };
+        let cells = [
+            format!("\"id\":\"i{i}\",\"n\":{n},\"m\":{}", or_null(i % 2 == 0, format!("{}", i - 1))),
+            format!("\"x\":{n}.5,\"y\":{}", or_null(i % 3 > 0, format!("{}.25", i - 1))),
+            format!("\"d\":\"{n}.50\",\"e\":{}", or_null(i % 2 > 0, format!("\"{n}.500\""))),
+            format!("\"l\":{},\"g\":\"2026-01-0{}\"", n * 150_000_000, i + 1),
+            format!("\"at\":\"2026-01-01T00:00:0{i}Z\",\"s\":\"{name}\""),
+            format!("\"t\":{},\"b\":{},\"z\":\"YQ==\"", or_null(i % 2 > 0, "\"a\"".to_owned()), i % 2 == 0),
+            format!(
+                "\"c\":\"{}\",\"k\":{}",
+                if i % 2 == 0 { "red" } else { "green" },
+                or_null(i > 2, "\"green\"".to_owned())
+            ),
+            format!("\"li\":[1,{i}],\"ld\":[\"1.00\",{n}.5],\"lf\":[{n}.5,2]"),
+            format!("\"r\":{{\"a\":{n},\"p\":\"2.50\"}}"),
+            format!("\"q\":{}", or_null(i > 1, format!("{{\"a\":{n},\"p\":\"2.5000\"}}"))),
+        ];
+        let _ = writeln!(text, "{{{}}}", cells.join(","));
+    }
+    text
+}
+
+/// The lines of a text that have a mistake, from 0 on, and the model.
+fn mistaken(asol: &str) -> (Vec<usize>, Model) {
+    let parsed = fec_syntax::parse(FileId(0), asol);
+    let (model, found) = fec_model::check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
+    let mistakes = parsed.diagnostics.iter().chain(&found).filter(|mistake| mistake.severity == Severity::Error);
+    let line = |start: u32| asol.get(..start as usize).map_or(0, |before| before.matches('\n').count());
+    (mistakes.map(|mistake| line(mistake.span.start)).collect(), model)
+}
+
+/// Those of some expressions that are right, with their types.
+fn accepted(expressions: &[String]) -> Vec<(String, String)> {
+    let head = source();
+    let first = head.matches('\n').count();
+    let view = |expressions: &[&String]| {
+        let lines: Vec<String> =
+            expressions.iter().enumerate().map(|(at, one)| format!("view v{at} = ev |> select v = {one}\n")).collect();
+        format!("{head}{}", lines.concat())
+    };
+    let all: Vec<&String> = expressions.iter().collect();
+    let (wrong, _) = mistaken(&view(&all));
+    let right: Vec<&String> =
+        all.iter().enumerate().filter(|(at, _)| !wrong.contains(&(first + at))).map(|(_, one)| *one).collect();
+    let (wrong, model) = mistaken(&view(&right));
+    assert_eq!(wrong, Vec::<usize>::new(), "what was right stays right");
+    let ty = |at: usize| {
+        let view = model.views.iter().find(|view| *view.name == format!("v{at}"))?;
+        view.relation.ty.columns.first().map(|column| column.ty.to_string())
+    };
+    let typed = right.iter().enumerate().filter_map(|(at, one)| Some(((*one).clone(), ty(at)?)));
+    // What is nothing but absent has no type that a sink could name.
+    typed.filter(|(_, ty)| !ty.contains("null")).collect()
+}
+
+/// A program that computes some expressions in a job, a stream and a service, a few to a sink: a fault costs the row.
+fn program(expressions: &[(String, String)]) -> Program {
+    const FEW: usize = 4;
+    let mut asol = source();
+    let mut stream = String::new();
+    for (at, few) in expressions.chunks(FEW).enumerate() {
+        let columns: Vec<String> = few.iter().enumerate().map(|(at, (_, ty))| format!("v{at}: {ty}")).collect();
+        let columns = columns.join(", ");
+        let values: Vec<String> = few.iter().enumerate().map(|(at, (one, _))| format!("v{at} = {one}")).collect();
+        let values = values.join(", ");
+        let _ = writeln!(asol, "sink j{at}: rows<{{ id: string, {columns} }}> {{}}");
+        let _ = writeln!(asol, "sink s{at}: stream<{{ id: string, {columns} }}> {{}}");
+        let _ = writeln!(asol, "job w{at} {{ emit ev |> select id, {values} to j{at} }}");
+        let _ = writeln!(stream, "  emit ev |> select id, {values} to s{at}");
+        let _ = writeln!(asol, "@post(\"/a{at}\") service a{at}(k: string) -> list<{{ id: string, {columns} }}> {{");
+        let _ = writeln!(asol, "  return tb |> select id, {values} |> sort by id\n}}");
+    }
+    let _ = writeln!(asol, "stream s {{\n{stream}}}");
+    Program { seed: 1, asol, files: [("ev.jsonl".to_owned(), rows())].into() }
+}
+
+/// What differs for these; of many, it is looked for the few that do.
+fn differences<T>(cases: &[T], program: &impl Fn(&[T]) -> Program, report: &mut Report) -> Vec<String> {
+    let made = program(cases);
+    let mut own = Report::default();
+    let ended = checked(&made).map_err(|mistakes| mistakes.join("\n"));
+    let ended = ended.and_then(|model| served(&made, &model, &mut own));
+    let mut found = std::mem::take(&mut own.differences);
+    found.extend(ended.err());
+    report.add(own);
+    match cases {
+        _ if found.is_empty() => Vec::new(),
+        [_] => vec![format!("{}\n  {}", made.asol.trim_start_matches(&source()), found.join("\n  "))],
+        many => {
+            let (a, b) = many.split_at(many.len() / 2);
+            let mut apart = differences(a, program, report);
+            apart.extend(differences(b, program, report));
+            // What only shows together is told as it showed.
+            if apart.is_empty() { found } else { apart }
+        }
+    }
+}
+
+/// Runs the cases, so many to a program, and counts what was compared.
+fn hold<T>(cases: &[T], together: usize, program: impl Fn(&[T]) -> Program) -> Report {
+    let mut report = Report::default();
+    let found: Vec<String> = cases.chunks(together).flat_map(|many| differences(many, &program, &mut report)).collect();
+    if !found.is_empty() {
+        panic!("{} of {} cases:\n{}", found.len(), cases.len(), found.join("\n"));
+    }
+    report
+}
+
+#[test]
+fn whatever_two_types_may_meet_in_has_one_answer() {
+    let accepted = accepted(&expressions());
+    let report = hold(&accepted, 200, program);
+    // Nothing would be held if nothing were accepted, or no value were there.
+    assert!(accepted.len() > 3_000, "{}", accepted.len());
+    assert!(report.compared > 8_000 && report.answers > 3_000, "{} {}", report.compared, report.answers);
+}
+
+/// A relation of a text `id` and a value `v`.
+#[derive(Clone)]
+struct Case {
+    /// The feature set that it reads, where it does.
+    set: String,
+    /// Its pipeline, whose rows are called `rows`.
+    pipe: String,
+    plane: Plane,
+    ty: String,
+}
+
+/// What operators, aggregates, keys and joins make of one column and of two.
+fn relations() -> Vec<(String, String)> {
+    let names = || COLUMNS.iter().map(|(name, _)| *name);
+    let mut all = Vec::new();
+    let mut put = |set: &str, pipe: String| all.push((set.to_owned(), pipe));
+    for a in names() {
+        for b in names() {
+            put("", format!("rows |> select id, v = {a} |> union (rows |> select id, v = {b})"));
+            put("", format!("rows |> join rows as o on {a} == o.{b} within 0s..3s |> select id, v = o.id"));
+            put("", format!("rows |> left join rows as o on {a} == o.{b} first |> select id, v = o.id"));
+            put(
+                "",
+                format!("rows |> anti join rows as o on {a} == o.{b} and n > o.n within -2s..9s |> select id, v = n"),
+            );
+            put("", format!("rows |> left join tb as o on id == o.id and {a} == o.{b} |> select id, v = o.id"));
+            put("", format!("rows |> top 2 by {a} per {b} with ties rank as v |> select id, v"));
+        }
+        for aggregate in [
+            "sum(@)",
+            "mean(@)",
+            "min(@)",
+            "max(@)",
+            "var(@)",
+            "stddev(@)",
+            "first(@)",
+            "last(@)",
+            "count_distinct(@)",
+            "count_distinct(@, exact: true)",
+            "top_k(@, 2)",
+            "top_k(id, 2, by: @)",
+            "ratio(@ == @)",
+        ] {
+            for filter in ["", " where b", " where @ != null"] {
+                let aggregate = format!("{aggregate}{filter}").replace('@', a);
+                put("", format!("rows |> group by id = s {{ v = {aggregate} }}"));
+                let set = format!("by s from ev {{ v = {} over 3s }}", aggregate.replace(filter, ""));
+                put(
+                    &set.replace(" over 3s", &format!("{} over 3s", filter.replace('@', a))),
+                    "rows |> with F |> select id, v".to_owned(),
+                );
+            }
+        }
+        put("", format!("rows |> group by v = {a} {{ id = min(id) }} |> select id = id ?? \"\", v"));
+        put("", format!("rows |> sort by {a} desc, id |> take 3 |> select id, v = {a}"));
+        put("", format!("rows |> distinct by {a} |> select id, v = {a}"));
+        put("", format!("rows |> latest by {a}, n |> select id, v = n"));
+        put("", format!("rows |> derive w = {{ o: {a}, p: [{a}] }} |> select id, v = w"));
+        put(&format!("by {a} from ev {{ v = count() over 3s }}"), "rows |> with F |> select id, v".to_owned());
+    }
+    all
+}
+
+impl Case {
+    /// So many lines, whatever it is.
+    const LINES: usize = 3;
+
+    fn pipe(&self, at: usize) -> String {
+        let rows = if self.plane == Plane::Online { "tb" } else { "ev" };
+        self.pipe.replace("rows", rows).replace("with F", &format!("with f{at}"))
+    }
+
+    fn set(&self, at: usize) -> String {
+        if self.set.is_empty() { String::new() } else { format!("features f{at} {}", self.set) }
+    }
+
+    /// As a view, which says its type.
+    fn view(&self, at: usize) -> String {
+        format!("{}\nview v{at} = {}\n\n", self.set(at), self.pipe(at))
+    }
+
+    /// As a flow of its plane.
+    fn flow(&self, at: usize) -> String {
+        let (set, pipe, ty) = (self.set(at), self.pipe(at), &self.ty);
+        let flow = match self.plane {
+            Plane::Batch => {
+                format!("sink o{at}: rows<{{ id: string, v: {ty} }}> {{}}\njob j{at} {{ emit {pipe} to o{at} }}")
+            }
+            Plane::Stream => {
+                format!(
+                    "sink o{at}: table<{{ id: string, v: {ty} }}> key id {{}}\nstream s{at} {{ emit {pipe} to o{at} }}"
+                )
+            }
+            Plane::Online => format!(
+                "@post(\"/a{at}\") service a{at}(k: string) -> list<{{ id: string, v: {ty} }}> {{ return {pipe} |> sort by id }}\n"
+            ),
+        };
+        format!("{set}\n{flow}\n")
+    }
+}
+
+/// Those of some cases in which nothing is a mistake, as this makes text of them.
+fn right(cases: Vec<Case>, text: impl Fn(&Case, usize) -> String) -> (Vec<Case>, Model) {
+    let head = source();
+    let first = head.matches('\n').count();
+    let all = |cases: &[Case]| {
+        let texts: Vec<String> = cases.iter().enumerate().map(|(at, case)| text(case, at)).collect();
+        mistaken(&format!("{head}{}", texts.concat()))
+    };
+    let (wrong, _) = all(&cases);
+    let wrong: BTreeSet<usize> = wrong.iter().filter_map(|line| Some(line.checked_sub(first)? / Case::LINES)).collect();
+    let right: Vec<Case> =
+        cases.into_iter().enumerate().filter(|(at, _)| !wrong.contains(at)).map(|(_, case)| case).collect();
+    let (wrong, model) = all(&right);
+    assert_eq!(wrong, Vec::<usize>::new(), "what was right stays right");
+    (right, model)
+}
+
+#[test]
+fn whatever_operators_make_of_two_types_has_one_answer() {
+    let mut cases = Vec::new();
+    for plane in [Plane::Batch, Plane::Stream, Plane::Online] {
+        let own = relations().into_iter().map(|(set, pipe)| Case { set, pipe, plane, ty: String::new() }).collect();
+        let (mut typed, model) = right(own, Case::view);
+        let types: BTreeMap<&str, String> = model
+            .views
+            .iter()
+            .filter_map(|view| {
+                Some((&*view.name, view.relation.ty.columns.iter().find(|column| *column.name == *"v")?.ty.to_string()))
+            })
+            .collect();
+        for (at, case) in typed.iter_mut().enumerate() {
+            case.ty = types.get(format!("v{at}").as_str()).cloned().unwrap_or_default();
+        }
+        let (own, _) = right(typed, Case::flow);
+        assert!(own.len() > 300, "{plane:?}: {}", own.len());
+        cases.extend(own);
+    }
+    let report = hold(&cases, 60, |cases| {
+        let flows: Vec<String> = cases.iter().enumerate().map(|(at, case)| case.flow(at)).collect();
+        let asol = format!("{}{}", source(), flows.concat());
+        Program { seed: 1, asol, files: [("ev.jsonl".to_owned(), rows())].into() }
+    });
+    assert!(report.compared > 5_000 && report.answers > 1_000, "{} {}", report.compared, report.answers);
+}
