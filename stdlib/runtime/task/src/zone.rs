@@ -6,6 +6,10 @@ use flow_core::zone::Zone;
 
 use crate::error::RunError;
 
+mod rule;
+
+use rule::Rule;
+
 /// The offsets of an IANA time zone, from the machine's database.
 ///
 /// # Errors
@@ -27,7 +31,8 @@ pub fn zone(name: &str) -> Result<Zone, RunError> {
     zone_file(&bytes).ok_or_else(unknown)
 }
 
-/// Reads the 64-bit block of a TZif file (RFC 8536); instants after its last transition keep the last offset.
+/// Reads the 64-bit block of a TZif file (RFC 8536), and the rule behind it for the instants after its last change: how
+/// many changes are listed is the choice of who made the file.
 fn zone_file(bytes: &[u8]) -> Option<Zone> {
     let header = |at: usize| -> Option<[usize; 6]> {
         (bytes.get(at..at + 4)? == b"TZif").then_some(())?;
@@ -39,7 +44,7 @@ fn zone_file(bytes: &[u8]) -> Option<Zone> {
     };
     let [utc, std, leap, times, types, chars] = header(0)?;
     let second = 44 + times * 5 + types * 6 + chars + leap * 8 + std + utc;
-    let [_, _, _, times, types, _] = header(second)?;
+    let [utc, std, leap, times, types, chars] = header(second)?;
     let instants = second + 44;
     let indices = instants + times * 8;
     let infos = indices + times;
@@ -54,6 +59,13 @@ fn zone_file(bytes: &[u8]) -> Option<Zone> {
         let seconds = i64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
         let index = usize::from(*bytes.get(indices + number)?);
         transitions.push((seconds.saturating_mul(1_000_000), offset(index)?));
+    }
+    let rule = bytes.get(infos + types * 6 + chars + leap * 12 + std + utc..)?;
+    let rule = rule.strip_prefix(b"\n")?.strip_suffix(b"\n")?;
+    // Some zones have none.
+    if !rule.is_empty() {
+        let last = transitions.last().map(|(at, _)| *at);
+        transitions.extend(Rule::parse(std::str::from_utf8(rule).ok()?)?.changes(last));
     }
     Some(Zone::new(offset(0)?, transitions))
 }
@@ -73,6 +85,9 @@ mod tests {
         // 2024-01-15T12:00Z and 2024-07-15T12:00Z.
         assert_eq!(berlin.local(1_705_320_000_000_000) - 1_705_320_000_000_000, hour);
         assert_eq!(berlin.local(1_721_044_800_000_000) - 1_721_044_800_000_000, 2 * hour);
+        // 2050-01-15T12:00Z and 2050-07-15T12:00Z, behind the last change that any file lists.
+        assert_eq!(berlin.offset(2_525_860_800_000_000), hour);
+        assert_eq!(berlin.offset(2_541_499_200_000_000), 2 * hour);
         assert!(zone("Nowhere/Land").is_err());
         assert!(zone("../../etc/passwd").is_err());
     }
