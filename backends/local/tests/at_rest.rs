@@ -250,6 +250,10 @@ fn events_that_come_late_as_a_file_are_seen_by_those_after_them() {
     assert!(notes.iter().all(|note| note.contains("`asks`") && note.contains("arrived before")), "{notes:?}");
     let notes = then(&[("asks.jsonl", String::new())], &[("asks.jsonl", events(0..60, 7))]);
     assert_eq!(notes.len(), 1, "{notes:?}");
+    // A single one, of the very instant of the last event: its stream stands before that one's.
+    let more = events(0..60, 7) + "{\"id\":60,\"sku\":\"s4\",\"at\":\"2026-01-01T00:09:50Z\"}\n";
+    let notes = then(&[], &[("asks.jsonl", more)]);
+    assert!(notes.len() == 1 && notes[0].contains("`asks`") && notes[0].contains("arrived before"), "{notes:?}");
 }
 
 #[test]
@@ -266,8 +270,10 @@ fn records_that_were_read_and_are_others_now_are_read_again() {
 
 #[test]
 fn another_table_rebuilds_what_read_it() {
-    let notes = then(&[], &[("prices.csv", "sku,price\ns0,1\ns1,3\n".to_owned())]);
-    assert_eq!(notes, ["the table `prices` has changed: features, streams and jobs are rebuilt from history"]);
+    for rows in ["s0,1\ns1,3\n", "s0,3\ns1,2\n", "s1,2\n"] {
+        let notes = then(&[], &[("prices.csv", format!("sku,price\n{rows}"))]);
+        assert_eq!(notes, ["the table `prices` has changed: features, streams and jobs are rebuilt from history"]);
+    }
 }
 
 #[test]

@@ -286,7 +286,8 @@ fn align_columns(rows: &mut [Row]) {
     for at in 0..rows.len() {
         let Some(row) = rows.get(at) else { break };
         let (indent, blank, columns) = (row.indent, row.blank, row.cells.len() > 1);
-        let (starts, comment) = (row.starts_item, row.is_comment());
+        // A comment alone starts none, and parts nothing.
+        let starts = row.starts_item;
         // What is further in has ended; what is further out goes on.
         while let Some((_, done)) = groups.pop_if(|(inner, _)| *inner > indent) {
             pad(rows, &done);
@@ -294,7 +295,7 @@ fn align_columns(rows: &mut [Row]) {
         let same = groups.last().is_some_and(|(group, _)| *group == indent);
         let first = groups.last().and_then(|(_, members)| members.first()).and_then(|at| rows.get(*at));
         let sort = first.is_some_and(|first| columns && rows.get(at).is_some_and(|row| row.sort != first.sort));
-        let ends = blank || sort || !(columns || comment || !starts);
+        let ends = blank || sort || (starts && !columns);
         if let Some((_, done)) = groups.pop_if(|_| same && ends) {
             pad(rows, &done);
         }

@@ -255,6 +255,10 @@ mod tests {
     fn a_zone_that_is_not_there_is_named() {
         let error = Schedule::new("0 2 * * *", "Nowhere/Land").unwrap_err().to_string();
         assert!(error.contains("Nowhere/Land") && error.contains("@schedule"), "{error}");
-        assert!(Schedule::new("0 24 * * *", "UTC").is_err());
+        for wrong in
+            ["0 24 * * *", "60 0 * * *", "0 0 0 * *", "0 0 32 * *", "0 0 * 0 *", "0 0 * 13 *", "0 0 * * 8", "0 0 * *"]
+        {
+            assert!(Schedule::new(wrong, "UTC").is_err(), "{wrong}");
+        }
     }
 }

@@ -313,11 +313,8 @@ mod tests {
         fn answer(&self, call: Call) -> Answer {
             let text = String::from_utf8_lossy(&call.body);
             let body = format!("{:?} {:?} {} {text}", call.path, call.query, call.body.len());
-            Answer {
-                status: 200,
-                body: body.into_bytes(),
-                headers: vec![(HeaderName::from_static("fec-time"), HeaderValue::from_static("now"))],
-            }
+            let time = HeaderValue::from_str(call.time.as_deref().unwrap_or("now")).unwrap();
+            Answer { status: 200, body: body.into_bytes(), headers: vec![(HeaderName::from_static("fec-time"), time)] }
         }
     }
 
@@ -486,12 +483,14 @@ mod tests {
         let home = get("/home/a%20b?page=x%2By+z");
         assert!(home.starts_with("HTTP/1.1 200"), "{home}");
         assert!(home.contains("fec-time: now") && home.contains(r#"[("user", "a b")] [("page", "x+y z")]"#), "{home}");
+        let later = "GET /home/a HTTP/1.1\r\nhost: x\r\nfec-time: later\r\nconnection: close\r\n\r\n";
+        assert!(ask(server.address(), later).contains("fec-time: later\r\n"));
         assert!(get("/healthz").starts_with("HTTP/1.1 200"));
         let waits = get("/readyz");
         assert!(waits.starts_with("HTTP/1.1 503") && waits.ends_with(r#"{"models":{}}"#), "{waits}");
         let metrics = get("/metrics");
         assert!(metrics.contains("content-type: text/plain; version=0.0.4\r\n"), "{metrics}");
-        assert!(metrics.contains(r#"fec_requests_total{endpoint="/home/:user",status="200"} 1"#), "{metrics}");
+        assert!(metrics.contains(r#"fec_requests_total{endpoint="/home/:user",status="200"} 2"#), "{metrics}");
         assert!(metrics.ends_with("own 1\n"), "{metrics}");
         assert!(get("/openapi.json").ends_with(r#"{"openapi":"3.1.0"}"#));
         assert!(!home.to_lowercase().contains("access-control"), "no other origin is let in: {home}");

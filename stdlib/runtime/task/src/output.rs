@@ -213,7 +213,9 @@ pub fn write_lake(folder: &StateFolder, sinks: &[SinkSpec], emitted: &[(String, 
 mod tests {
     use std::sync::Arc;
 
-    use flow_core::types::Schema;
+    use flow_core::column::Column;
+    use flow_core::types::{Field, Kind, Schema};
+    use flow_core::value::Value;
     use flow_log::Outcome;
     use flow_log::simulated::{Faults, SimulatedLog};
 
@@ -295,6 +297,32 @@ mod tests {
         assert_eq!(shown(sink_lines(&mut log, &folder, &moved).unwrap()), ["a@1"]);
         assert_eq!(shown(sink_lines(&mut log, &folder, &seen(false)).unwrap()), ["a@1", "a@1"]);
         drop(root);
+    }
+
+    #[test]
+    fn of_what_a_job_emits_to_a_key_the_last_row_is_written() {
+        let root = tempfile::tempdir().unwrap();
+        let (folder, _) = StateFolder::open(root.path(), "shop", "1").unwrap();
+        let schema = Arc::new(Schema::of([Field::required("k", Kind::Int), Field::required("n", Kind::Int)]));
+        let rows = |rows: &[(i64, i64)]| {
+            let columns = [rows.iter().map(|row| row.0).collect(), rows.iter().map(|row| row.1).collect()];
+            Batch {
+                columns: columns.map(Column::ints).into(),
+                rows: rows.len(),
+                weight: vec![1; rows.len()],
+                ..Batch::concat(&schema, &vec![Batch::one(&schema, &[Value::Int(0), Value::Int(0)], 0); rows.len()])
+            }
+        };
+        let emitted = [("seen".to_owned(), rows(&[(2, 1), (1, 2), (2, 3)])), ("seen".to_owned(), rows(&[(1, 4)]))];
+        let written = |upsert| {
+            let key = if upsert { vec!["k".to_owned()] } else { Vec::new() };
+            let sink = SinkSpec { schema: Arc::clone(&schema), key, ..seen(upsert) };
+            write_lake(&folder, &[sink], &emitted).unwrap();
+            std::fs::read_to_string(folder.rows("seen")).unwrap()
+        };
+        let row = |k: i64, n: i64| format!("{{\"k\":{k},\"n\":{n}}}\n");
+        assert_eq!(written(false), [row(2, 1), row(1, 2), row(2, 3), row(1, 4)].concat());
+        assert_eq!(written(true), [row(1, 4), row(2, 3)].concat());
     }
 
     fn record(stamp: i64, key: &str, value: &str) -> Record {

@@ -195,9 +195,16 @@ fn what_has_worked_on_what_is_there_does_not_run_again() {
     assert_eq!((bench.lines("first").len(), bench.lines("second").len()), (2, 2));
     assert_eq!(begun(root.path()).begin(CLOCK), Vec::<String>::new());
     assert_eq!(begun(root.path()).begin(CLOCK + 1), ["one", "two", "never"], "more has arrived");
-    // A record that arrives within what was there, as one does that had been forgotten.
-    sales(root.path(), &["00:00:01", "00:00:05", "00:00:09"]);
-    assert_eq!(begun(root.path()).begin(CLOCK), ["one", "two", "never"]);
+    // One more of the last instant begins no new generation, and none before it; it was not there all the same.
+    sales(root.path(), &["00:00:01", "00:00:09", "00:00:09"]);
+    let mut bench = begun(root.path());
+    assert_eq!((bench.begin(CLOCK).len(), bench.state.generation().as_str()), (3, "shop.g1"));
+    bench.work();
+    assert_eq!(begun(root.path()).begin(CLOCK), Vec::<String>::new());
+    // A record that arrives within what was there does.
+    sales(root.path(), &["00:00:01", "00:00:05", "00:00:09", "00:00:09"]);
+    let mut bench = begun(root.path());
+    assert_eq!((bench.begin(CLOCK).len(), bench.state.generation().as_str()), (3, "shop.g2"));
 }
 
 #[test]
