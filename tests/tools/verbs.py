@@ -133,6 +133,11 @@ type Sale { shop: string, amount: int, at: timestamp }
 
 source sales: stream<Sale> { topic: "sales", time: at }
 
+source backs: stream<{ shop: string, at: timestamp }> { topic: "backs", time: at, lateness: 10m }
+
+// Its rows change when one comes back.
+view open = sales |> left join backs as b on shop == b.shop within 1h |> select shop, back = b.at
+
 features by_shop by shop from sales {
   total = sum(amount) over 1h
 }
@@ -146,9 +151,9 @@ engine e {
     emit sales |> take 1 |> select shop, n = 2 to both
   }
 
-  // Nothing of this can be learned.
+  // Nothing can be learned of no row.
   job learn {
-    model = gbdt(sales, label: amount > 3, features: [amount], trees: 2, depth: 2)
+    model = gbdt(sales |> where amount > 1000, label: amount > 3, features: [amount], trees: 2, depth: 2)
     publish model as judge
   }
 
@@ -169,6 +174,13 @@ test "what is given may go by the time of the test, and a job that is not asked 
   given sales [{ shop: "a", amount: 2, at: now - 30m }]
   at 2026-01-01T00:00:00Z
   expect by_shop["a"].total == 2
+}
+
+test "rows that change are there once, as they are in the end" {
+  given sales [{ shop: "a", amount: 1, at: 2026-01-01T00:00:00Z }]
+  given backs [{ shop: "a", at: 2026-01-01T00:01:00Z }]
+  at 2026-01-01T00:02:00Z
+  expect open == [{ shop: "a", back: 2026-01-01T00:01:00Z }]
 }
 
 test "a call and a sink" {
@@ -205,6 +217,7 @@ failed  a sink holds what its plane writes [stream]
 passed  what is given may go by the time of the test, and a job that is not asked is not run [batch]
 passed  what is given may go by the time of the test, and a job that is not asked is not run [online]
 passed  what is given may go by the time of the test, and a job that is not asked is not run [stream]
+passed  rows that change are there once, as they are in the end [online]
 failed  a call and a sink [batch]
        expected [{"shop":"a","n":1}], was [{"shop":"a","n":2}]
 failed  a call and a sink [online]
@@ -218,7 +231,7 @@ failed  a value [online]
        expected a value, was null
 failed  no value [online]
        expected null, was 1
-5 passed, 7 failed, 0 skipped
+6 passed, 7 failed, 0 skipped
 '''
 
 # The third is a minute late.
