@@ -140,6 +140,19 @@ fn rows() -> String {
     text
 }
 
+/// Rows with values at the borders of their types, in the order of their times.
+fn borders() -> String {
+    let rows = [
+        r#""n":-9223372036854775808,"m":9223372036854775807,"x":1.7976931348623157e308,"y":-1.7976931348623157e308,"d":"-99999999.99","e":"999999999.999","l":9000000000000000,"g":"1000-01-01","at":"1000-01-01T00:00:00Z","s":"","t":"\u0000","b":true,"z":"","c":"red","k":"green","li":[],"ld":[],"lf":[],"r":{"a":-9223372036854775808,"p":"99999999.99"},"q":{"a":-1.7976931348623157e308,"p":"-99999999.9999"}"#,
+        r#""n":9223372036854775807,"m":-9223372036854775808,"x":5e-324,"y":-5e-324,"d":"99999999.99","e":"-999999999.999","l":-9000000000000000,"g":"7999-12-31","at":"1969-12-31T23:59:59.999999Z","s":"-9223372036854775808","t":"9223372036854775808","b":false,"z":"AA==","c":"blue","k":"yellow","li":[9223372036854775807],"ld":["-99999999.99"],"lf":[5e-324],"r":{"a":9223372036854775807,"p":"-99999999.99"},"q":{"a":5e-324,"p":"0.0001"}"#,
+        r#""n":9007199254740993,"m":-9007199254740993,"x":-0.0,"y":0.0,"d":"0.00","e":"0.000","l":0,"g":"1970-01-01","at":"1970-01-01T00:00:00Z","s":"-0","t":"1e400","b":true,"z":"/w==","c":"green","k":null,"li":[0,0],"ld":["0.00"],"lf":[-0.0],"r":{"a":0,"p":"0.00"},"q":{"a":0,"p":"0.0000"}"#,
+        r#""n":-1,"m":null,"x":9007199254740993,"y":null,"d":"-0.01","e":"-0.001","l":-1,"g":"1969-12-31","at":"2024-02-29T23:59:59.999Z","s":"NaN","t":null,"b":false,"z":"YQ==","c":"red","k":null,"li":[-1,9007199254740993],"ld":["-0.01",0.01],"lf":[0.1,-2.5],"r":{"a":-1,"p":"-0.01"},"q":null"#,
+        r#""n":2,"m":2,"x":2.5,"y":-2.5,"d":"2.50","e":"2.500","l":86400000000,"g":"2024-02-29","at":"2026-03-29T01:30:00Z","s":"ßﬁİΣ 👩‍👩‍👧","t":"a","b":true,"z":"YWE=","c":"green","k":"green","li":[1,2],"ld":["2.50",2],"lf":[2.5],"r":{"a":1,"p":"2.50"},"q":{"a":1,"p":"2.5000"}"#,
+        r#""n":1000000000000000000,"m":0,"x":1e16,"y":1e-7,"d":"0.05","e":"0.005","l":9223372036854775,"g":"2026-01-01","at":"7998-12-31T23:59:59.999999Z","s":" 1.5 ","t":"+5","b":false,"z":"YWI=","c":"blue","k":"yellow","li":[2,1],"ld":["0.05"],"lf":[1e300,1e300],"r":{"a":2,"p":"0.05"},"q":{"a":1e16,"p":"0.0500"}"#,
+    ];
+    rows.iter().enumerate().map(|(at, row)| format!("{{\"id\":\"i{at}\",{row}}}\n")).collect()
+}
+
 /// The lines of a text that have a mistake, from 0 on, and the model.
 fn mistaken(asol: &str) -> (Vec<usize>, Model) {
     let parsed = fec_syntax::parse(FileId(0), asol);
@@ -233,6 +246,23 @@ fn whatever_two_types_may_meet_in_has_one_answer() {
     // Nothing would be held if nothing were accepted, or no value were there.
     assert!(accepted.len() > 3_000, "{}", accepted.len());
     assert!(report.compared > 8_000 && report.answers > 3_000, "{} {}", report.compared, report.answers);
+}
+
+#[test]
+fn at_the_borders_of_types_there_is_one_answer_too() {
+    let accepted = accepted(&expressions());
+    let report = hold(&accepted, 80, |expressions| {
+        let mut asol = source();
+        let mut stream = String::new();
+        for (at, (one, ty)) in expressions.iter().enumerate() {
+            let _ = writeln!(asol, "sink o{at}: stream<{{ id: string, v: {ty} }}> {{}}");
+            let _ = writeln!(stream, "  emit ev |> select id, v = {one} to o{at}");
+        }
+        let _ =
+            writeln!(asol, "stream all {{\n{stream}}}\n@post(\"/a\") service a(k: string) -> string {{ return k }}");
+        Program { seed: 1, asol, files: [("ev.jsonl".to_owned(), borders())].into() }
+    });
+    assert!(report.compared > 15_000 && report.letters > 100, "{} {}", report.compared, report.letters);
 }
 
 /// A relation of a text `id` and a value `v`.
