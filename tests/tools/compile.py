@@ -82,7 +82,9 @@ def explained(out, manifest, texts):
         layer.check(f"{path}:{number} came from `{origin}`", fine, shown(source or done.stderr), command_line(done))
     done = fec("explain", f"{out / 'argo/train.yaml'}:42")
     layer.check("explain tells it to people", done.returncode == 0 and "came from fraud.asol:" in done.stdout, done.stdout + done.stderr, command_line(done))
-    for wrong in (f"{out / 'argo/train.yaml'}:99999", f"{out / 'argo/train.yaml'}:0", f"{out / 'nowhere.yaml'}:1", f"{FRAUD / 'fraud.asol'}:1"):
+    count = len((out / "argo/train.yaml").read_text(encoding="utf-8").splitlines())
+    layer.equal("explain knows the last line", fec("explain", f"{out / 'argo/train.yaml'}:{count}").returncode, 0)
+    for wrong in (f"{out / 'argo/train.yaml'}:{count + 1}", f"{out / 'argo/train.yaml'}:0", f"{out / 'nowhere.yaml'}:1", f"{FRAUD / 'fraud.asol'}:1"):
         done = fec("explain", wrong)
         layer.check(f"explain of {wrong.rsplit('/', 1)[-1]} is a usage error", done.returncode == 2 and done.stderr.startswith("error: "), f"exit {done.returncode}: {done.stderr}", command_line(done))
     silent = []
