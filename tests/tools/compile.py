@@ -81,7 +81,12 @@ def explained(out, manifest, texts):
         fine = source.get("file") == "fraud.asol" and origin in source.get("text", "") and texts[place - 1].strip() == source["text"]
         layer.check(f"{path}:{number} came from `{origin}`", fine, shown(source or done.stderr), command_line(done))
     done = fec("explain", f"{out / 'argo/train.yaml'}:42")
-    layer.check("explain tells it to people", done.returncode == 0 and "came from fraud.asol:" in done.stdout, done.stdout + done.stderr, command_line(done))
+    place = json.loads(fec("explain", f"{out / 'argo/train.yaml'}:42", "--format", "json").stdout)["source"]
+    first = place["start"]
+    told = f"argo/train.yaml:42 came from fraud.asol:{first['line']}:{first['column']}\n  {place['text']}\n"
+    layer.equal("explain tells it to people", done.stdout, told, command_line(done))
+    done = fec("explain", f"{out / 'manifest.json'}:1")
+    layer.equal("what stands for all of it says so", done.stdout, "manifest.json:1 stands for the whole solution `fraud`\n", command_line(done))
     count = len((out / "argo/train.yaml").read_text(encoding="utf-8").splitlines())
     layer.equal("explain knows the last line", fec("explain", f"{out / 'argo/train.yaml'}:{count}").returncode, 0)
     for wrong in (f"{out / 'argo/train.yaml'}:{count + 1}", f"{out / 'argo/train.yaml'}:0", f"{out / 'nowhere.yaml'}:1", f"{FRAUD / 'fraud.asol'}:1"):
