@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use http_body_util::BodyExt;
@@ -205,8 +205,23 @@ async fn call(path: Vec<(String, String)>, request: Request) -> Result<Call, Ans
         }
     };
     let time = request.headers().get("fec-time").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    plain(request.headers())?;
     let body = read(request.into_body(), BODY).await?;
     Ok(Call { path, query, body, time })
+}
+
+/// Refuses a body that is compressed or otherwise encoded: its bytes are not what the caller means to say.
+fn plain(headers: &HeaderMap) -> Result<(), Answer> {
+    let encodings =
+        headers.get_all(header::CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    for encoding in encodings.map(<[u8]>::trim_ascii).filter(|encoding| !encoding.is_empty()) {
+        if !encoding.eq_ignore_ascii_case(b"identity") {
+            let name = String::from_utf8_lossy(encoding);
+            let message = format!("a body is taken as it is, without `content-encoding: {name}`");
+            return Err(refusal(415, "encoded", &message));
+        }
+    }
+    Ok(())
 }
 
 /// The whole body of a request, which has to come `within` a time. A body that is there already starts no clock.
@@ -371,6 +386,16 @@ mod tests {
         let each: String = letters.chars().map(|letter| format!("1\r\n{letter}\r\n")).collect();
         let small = post(&format!("transfer-encoding: chunked\r\n\r\n{each}0\r\n\r\n"));
         assert!(small.ends_with(&format!(" 20000 {letters}")), "pieces keep their order");
+        // What is compressed is refused before it is read; an encoding that changes nothing is none.
+        for encoding in ["gzip", "BR", "identity, gzip", "identity\r\ncontent-encoding: deflate"] {
+            let encoded = post(&format!("content-encoding: {encoding}\r\ncontent-length: 4\r\n\r\nabcd"));
+            assert!(encoded.starts_with("HTTP/1.1 415"), "{encoded}");
+            assert!(encoded.contains("without `content-encoding: "), "{encoded}");
+        }
+        for encoding in ["identity", "", "Identity, identity"] {
+            let same = post(&format!("content-encoding: {encoding}\r\ncontent-length: 4\r\n\r\nabcd"));
+            assert!(same.ends_with("[] [] 4 abcd"), "{same}");
+        }
         // Of one connection the next request is answered, too.
         let kept = "POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\na";
         let both = ask(server.address(), &format!("{kept}{head}content-length: 1\r\n\r\nb"));
