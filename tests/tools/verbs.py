@@ -353,6 +353,15 @@ def formats(layer):
         (folder / name).write_text("type T { a: int }\n", encoding="utf-8")
     found = json.loads(fec("check", folder, "--format", "json").stdout)["diagnostics"]
     layer.equal("of equal declarations those in later files are told", [pathlib.Path(one["file"]).name for one in found], sorted(later))
+    # What is no text is a mistake like another, beside those of the other files.
+    (folder / "b.asol").write_bytes(b'// na\xefve\ntype T { a: int }\n')
+    (folder / "j.asol").write_text("source {\n", encoding="utf-8")
+    done = fec("check", folder, "--format", "json")
+    told = [(pathlib.Path(one["file"]).name, one["code"], one["start"]["line"], one["start"]["column"]) for one in json.loads(done.stdout)["diagnostics"]]
+    layer.equal("a file that is not UTF-8 is told where it ends to be", (done.returncode, told[0], told[-1][0]), (1, ("b.asol", "E0010", 1, 6), "j.asol"))
+    layer.check("and with the mistakes that files have in themselves", all(one[0] in ("b.asol", "bad.asol", "j.asol") for one in told), str(told))
+    done = fec("fmt", folder)
+    layer.check("fmt leaves it as it is, and tells of it", done.returncode == 1 and "error[E0010]" in done.stderr and b"\xef" in (folder / "b.asol").read_bytes(), done.stderr)
 
 
 def simulated(layer):

@@ -95,6 +95,7 @@ codes! {
     E0007 "an unknown escape"
     E0008 "a file that is too large"
     E0009 "a literal that is out of range"
+    E0010 "a file that is not UTF-8 text"
 
     // Parsing.
     E0101 "something else was expected"

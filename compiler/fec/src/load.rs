@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use fec_diagnostics::{Diagnostic, FileId, Sources, in_source_order};
+use fec_diagnostics::{Diagnostic, FileId, Sources, Span, codes, in_source_order};
 use fec_ir::passes::Applied;
 use fec_ir::{Ir, lower, optimise};
 use fec_local::data::Places;
@@ -23,6 +23,8 @@ pub struct Files {
     pub sources: Sources,
     /// Path of each file; none for stdin.
     pub paths: Vec<(FileId, Option<PathBuf>)>,
+    /// Files that are no text. Of these nothing is parsed.
+    pub unreadable: Vec<Diagnostic>,
 }
 
 /// A checked solution.
@@ -45,6 +47,13 @@ pub struct Compiled {
     pub applied: Vec<Applied>,
 }
 
+impl Files {
+    /// The files that are text.
+    pub fn texts(&self) -> impl Iterator<Item = &(FileId, Option<PathBuf>)> {
+        self.paths.iter().filter(|(id, _)| self.unreadable.iter().all(|found| found.span.file != *id))
+    }
+}
+
 /// Reads the `.asol` files at `path`: a folder with its subfolders, one file, or `-` for stdin.
 pub fn files(path: &Path) -> Result<Files, Failure> {
     let mut sources = Sources::new();
@@ -53,8 +62,9 @@ pub fn files(path: &Path) -> Result<Files, Failure> {
         std::io::stdin()
             .read_to_end(&mut text)
             .map_err(|error| Failure::environment(format!("cannot read stdin: {error}")))?;
-        let id = sources.add("<stdin>", utf8(text, "<stdin>")?);
-        return Ok(Files { root: PathBuf::from("."), sources, paths: vec![(id, None)] });
+        let mut unreadable = Vec::new();
+        let id = add(&mut sources, "<stdin>".to_owned(), text, &mut unreadable);
+        return Ok(Files { root: PathBuf::from("."), sources, paths: vec![(id, None)], unreadable });
     }
     let single = path.is_file();
     let root = if single { path.parent().unwrap_or(Path::new(".")).to_path_buf() } else { path.to_path_buf() };
@@ -70,24 +80,29 @@ pub fn files(path: &Path) -> Result<Files, Failure> {
             return Err(Failure::usage(message));
         }
     }
-    let mut paths = Vec::new();
+    let (mut paths, mut unreadable) = (Vec::new(), Vec::new());
     for file in found {
         let text = std::fs::read(&file)
             .map_err(|error| Failure::environment(format!("cannot read `{}`: {error}", file.display())))?;
         let name = file.display().to_string();
-        let text = utf8(text, &name)?;
-        paths.push((sources.add(name, text), Some(file)));
+        paths.push((add(&mut sources, name, text, &mut unreadable), Some(file)));
     }
-    Ok(Files { root, sources, paths })
+    Ok(Files { root, sources, paths, unreadable })
 }
 
-fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Failure::wrong(format!(
-            "`{name}` is not UTF-8 text: byte {at} is the first that does not fit; save it as UTF-8"
-        ))
-    })
+/// Takes in a file; notes where it is no text.
+fn add(sources: &mut Sources, name: String, bytes: Vec<u8>, unreadable: &mut Vec<Diagnostic>) -> FileId {
+    let error = match String::from_utf8(bytes) {
+        Ok(text) => return sources.add(name, text),
+        Err(error) => error,
+    };
+    let at = error.utf8_error().valid_up_to();
+    let message = format!("`{name}` is not UTF-8 text: byte {at} is the first that does not fit");
+    // What stands before it is as it was; from there on the text stands for bytes that it is not.
+    let id = sources.add(name, String::from_utf8_lossy(error.as_bytes()));
+    let start = u32::try_from(at).unwrap_or_default();
+    unreadable.push(Diagnostic::error(codes::E0010, Span::new(id, start, start), message).help("save it as UTF-8"));
+    id
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
@@ -118,16 +133,19 @@ pub fn checked(path: &Path) -> Result<Checked, Failure> {
 /// Parses and checks for a target; what is wrong stands in the result.
 fn checked_for(path: &Path, target: Option<&str>) -> Result<Checked, Failure> {
     let files = files(path)?;
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = files.unreadable.clone();
     let mut parsed = Vec::new();
-    for (id, _) in &files.paths {
+    for (id, _) in files.texts() {
         let one = parse(*id, files.sources.text(*id));
         diagnostics.extend(one.diagnostics);
         parsed.push((*id, one.file));
     }
     let trees: Vec<_> = parsed.iter().map(|(id, file)| (*id, file)).collect();
     let (model, found) = check(&trees, &CheckOptions { target: target.map(str::to_owned) });
-    diagnostics.extend(found);
+    // Where a file is missing, what the others name may be in it.
+    if files.unreadable.is_empty() {
+        diagnostics.extend(found);
+    }
     let diagnostics = in_source_order(diagnostics);
     Ok(Checked { files, model, diagnostics })
 }

@@ -6,12 +6,12 @@ use crate::args::{Fmt, Format};
 use crate::load;
 use crate::output::{Failure, WRONG, line, report};
 
-/// Rewrites files into the one format; a file with syntax errors is left as it is.
+/// Rewrites files into the one format; a file with syntax errors, or that is no text, is left as it is.
 pub fn run(args: &Fmt, format: Format) -> Result<(), Failure> {
     let files = load::files(&args.solution)?;
     let mut unformatted = Vec::new();
-    let mut broken = false;
-    for (id, path) in &files.paths {
+    let mut broken = report(&files.unreadable, &files.sources).is_err();
+    for (id, path) in files.texts() {
         let text = files.sources.text(*id);
         let formatted = match fec_syntax::format(text) {
             Ok(formatted) => formatted,
