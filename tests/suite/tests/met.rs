@@ -285,7 +285,7 @@ fn relations() -> Vec<(String, String)> {
         for b in names() {
             put("", format!("rows |> select id, v = {a} |> union (rows |> select id, v = {b})"));
             put("", format!("rows |> join rows as o on {a} == o.{b} within 0s..3s |> select id, v = o.id"));
-            put("", format!("rows |> left join rows as o on {a} == o.{b} first |> select id, v = o.id"));
+            put("", format!("rows |> left join first rows as o on {a} == o.{b} |> select id, v = o.id"));
             put(
                 "",
                 format!("rows |> anti join rows as o on {a} == o.{b} and n > o.n within -2s..9s |> select id, v = n"),

@@ -52,6 +52,23 @@ fn rows_that_end_stand_among_those_of_streams() {
 }
 
 #[test]
+fn rows_that_end_are_joined_within_a_time_like_those_of_streams() {
+    let rows = [
+        "ev |> take 9 |> union ev |> join ev as o on k == o.k within -5s..7s",
+        "ev |> where y |> semi join (ev |> latest by k |> union ev) as o on k == o.k within 1s..60s",
+        "ev |> sort by id |> union ev |> anti join ev as o on id == o.id within 1s..70s",
+        "ev |> distinct by id |> union ev |> left join first (ev |> where y) as o on k == o.k within 0s..9s",
+        "ev |> join ev as o on k == o.k within 0s..5s |> union (ev |> top 3 by id |> derive o = { id, k, y, at })",
+    ];
+    let mut asol = String::new();
+    for (number, rows) in rows.iter().enumerate() {
+        let _ = writeln!(asol, "sink rows{number}: rows<{{ id: int, at: timestamp }}> {{}}");
+        let _ = writeln!(asol, "job j{number} {{ emit {rows} |> select id, at to rows{number} }}");
+    }
+    assert!(hold(&asol).compared > 500);
+}
+
+#[test]
 fn a_union_of_streams_finds_what_views_held_before_each_row() {
     let report = hold(
         r#"

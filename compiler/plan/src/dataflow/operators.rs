@@ -23,7 +23,7 @@ impl Wiring<'_> {
                 Op::IntervalJoin { join, pick, alias, on, residual, low, high, left_delay, right_delay },
                 [left, right],
             ) => {
-                let (left, right) = (self.standing(*left)?, self.standing(*right)?);
+                let (left, right) = (self.waiting(*left, inputs)?, self.waiting(*right, inputs)?);
                 let join = joined((*join, *pick), *alias, (on, residual.as_deref()), &left.1, &right.1);
                 let output = join.output();
                 let (low, high) = (*low, *high);
@@ -52,14 +52,8 @@ impl Wiring<'_> {
             }
             (Op::Union, inputs) => {
                 let mut feeds = Vec::with_capacity(inputs.len());
-                // Where some come at the end all do: who came before would stand before them, whatever its place.
-                let waits = inputs.iter().any(|input| self.comes_at_the_end(*input));
                 for input in inputs {
-                    let is_unsorted = self.node(*input)?.timed && !self.wanted.ir.is_sorted(*input);
-                    let fed = match waits && is_unsorted {
-                        true => self.stand(*input, StandBy::Coming)?,
-                        false => self.standing(*input)?,
-                    };
+                    let fed = self.waiting(*input, inputs)?;
                     feeds.push(self.picked(id, fed, node.columns.to_vec())?);
                 }
                 self.named(id, RowOp::Union, feeds, node.columns.to_vec())
@@ -113,6 +107,14 @@ impl Wiring<'_> {
         }
     }
 
+    /// The rows of one of the inputs of a node as they stand. Where some of the inputs come at the end all do: of a union, who
+    /// came before would stand before them, whatever its place; a join would have forgotten whom they match.
+    fn waiting(&mut self, id: NodeId, inputs: &[NodeId]) -> Result<Fed, PlanError> {
+        let waits = inputs.iter().any(|input| self.comes_at_the_end(*input));
+        let is_unsorted = self.node(id)?.timed && !self.wanted.ir.is_sorted(id);
+        if waits && is_unsorted { self.stand(id, StandBy::Coming) } else { self.standing(id) }
+    }
+
     /// The rows of a node as a sink or a list takes them: as they were sorted, else as they stand.
     pub(super) fn wanted(&mut self, id: NodeId) -> Result<Fed, PlanError> {
         if self.node(id)?.timed || self.wanted.ir.is_sorted(id) {
@@ -137,7 +139,9 @@ impl Wiring<'_> {
                 | Op::HashJoin { .. },
             ) => true,
             Some(Op::Fused { .. } | Op::LookupJoin { .. } | Op::FeatureRead { .. } | Op::Final) => input(0),
-            Some(Op::Union) => graph.inputs(id).iter().any(|input| self.comes_at_the_end(*input)),
+            Some(Op::Union | Op::IntervalJoin { .. }) => {
+                graph.inputs(id).iter().any(|input| self.comes_at_the_end(*input))
+            }
             _ => false,
         }
     }

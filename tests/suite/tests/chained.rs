@@ -1,0 +1,212 @@
+//! Operators behind operators have one answer: every two of them, and of every three some, in a job, a stream, a feature
+//! set, a view that is read by key, and a service, wherever `check` takes them.
+//!
+//! `FEC_CHAINED` says of how many chains of three one is run; 1 is all of them.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use fec_diagnostics::{FileId, Severity};
+use fec_model::CheckOptions;
+use fec_suite::compare::{Report, checked};
+use fec_suite::generate::Program;
+use fec_suite::random::Random;
+use fec_suite::served::served;
+
+const HEAD: &str = "solution chained { version: \"1.0.0\" }
+type Row { id: string, k: string?, n: int, d: decimal(10, 2)?, at: timestamp }
+source ev: stream<Row> { file: \"ev.jsonl\", time: at, lateness: 5s }
+source ov: stream<Row> { file: \"ov.jsonl\", time: at, lateness: 2s, unique: id }
+source tb: table<{ k: string, v: int }> key k { file: \"tb.csv\" }
+source few: table<Row> key id { file: \"few.jsonl\", format: json }
+features f by k from ev { c = count() over 5s, s = sum(n) over 10s }
+view newest: table<{ k: string?, m: int }> key k = ov |> select k, m = n
+";
+
+/// Operators that take `id, k, n, d` and give them.
+const OPERATORS: [&str; 23] = [
+    "where n > 2",
+    "where d != null and d > 1",
+    "select id, k, n = n + 1, d",
+    "derive m = n * 2 |> drop n |> rename m as n",
+    "join ov as o on k == o.k within 0s..4s |> select id, k, n = n + o.n, d",
+    "left join first ov as o on k == o.k within -3s..3s |> select id, k, n = o.n ?? n, d",
+    "left join latest ov as o on k == o.k and n != o.n within -2s..1s |> select id, k, n = o.n ?? n, d",
+    "left join ov as o on k == o.k |> select id, k, n = o.n ?? n, d",
+    "semi join ov as o on k == o.k within -3s..3s",
+    "anti join ov as o on id == o.id within 0s..6s",
+    "join tb as t on k == t.k |> select id, k, n = n - t.v, d",
+    "left join newest as w on k == w.k |> select id, k, n = w.m ?? n, d",
+    "final",
+    "union (ov |> select id, k, n, d)",
+    "with f |> select id, k, n = c, d",
+    "with f as g including row |> select id, k, n = g.c + g.s, d",
+    "group by k { id = min(id), n = sum(n), d = max(d) } |> select id = id ?? \"\", k, n, d",
+    "group { id = max(id), n = count(), d = max(d), k = min(k) } |> select id = id ?? \"\", k, n, d",
+    "sort by n desc, id",
+    "take 5",
+    "top 2 by n per k with ties rank as r |> select id, k, n = n + r, d",
+    "distinct by k",
+    "latest by k, n",
+];
+
+/// Where a chain may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Job,
+    Stream,
+    Append,
+    Features,
+    View,
+    Service,
+}
+
+const PLACES: [Place; 6] = [Place::Job, Place::Stream, Place::Append, Place::Features, Place::View, Place::Service];
+
+#[derive(Clone)]
+struct Case {
+    place: Place,
+    chain: Vec<&'static str>,
+}
+
+impl Case {
+    /// So many lines, wherever it stands.
+    const LINES: usize = 2;
+
+    fn text(&self, at: usize) -> String {
+        let row = "{ id: string, k: string?, n: int, d: decimal(10, 2)? }";
+        let rows = if self.place == Place::Service { "few" } else { "ev" };
+        let pipe = format!("{rows} |> select id, k, n, d |> {}", self.chain.join(" |> "));
+        match self.place {
+            Place::Job => format!("sink o{at}: rows<{row}> {{}}\njob j{at} {{ emit {pipe} to o{at} }}\n"),
+            Place::Stream => format!("sink o{at}: table<{row}> key id {{}}\nstream s{at} {{ emit {pipe} to o{at} }}\n"),
+            Place::Append => format!("sink o{at}: stream<{row}> {{}}\nstream s{at} {{ emit {pipe} to o{at} }}\n"),
+            Place::Features => format!(
+                "features g{at} by k from {pipe} {{ c = count() over 4s, m = sum(n) over 9s }}\n\
+                 @post(\"/a{at}\") service a{at}(k: string) -> g{at} {{ return g{at}[k] }}\n"
+            ),
+            Place::View => format!(
+                "view v{at}: table<{row}> key k = {pipe}\n\
+                 @post(\"/a{at}\") service a{at}(k: string) -> {{ n: int?, d: decimal(10, 2)? }} {{ return {{ n: v{at}[k].n, d: v{at}[k].d }} }}\n"
+            ),
+            Place::Service => {
+                format!("\n@post(\"/a{at}\") service a{at}(k: string) -> list<{row}> {{ return {pipe} }}\n")
+            }
+        }
+    }
+}
+
+/// Records of several partitions, some late, some of one time, with absent keys; spoiled ones have cells that are bad, too.
+fn records(seed: u64, count: i64, is_spoiled: bool) -> String {
+    let mut random = Random::new(seed);
+    let (mut text, mut offsets) = (String::new(), [0; 3]);
+    for number in 0..count {
+        let partition = random.below(3);
+        let arrived = 60 + number / 2;
+        let time = arrived - *random.pick(&[0, 0, 0, 1, 1, 2, 3, 4, 9]);
+        let Some(offset) = offsets.get_mut(usize::try_from(partition).unwrap_or(0)) else { continue };
+        let k = *random.pick(&["\"a\"", "\"b\"", "\"c\"", "\"d\"", "null"]);
+        let n = if is_spoiled && random.chance(6) { "\"x\"".to_owned() } else { random.below(9).to_string() };
+        let d = *random.pick(&["\"1.50\"", "\"0.75\"", "2", "null", "\"-3.25\""]);
+        let _ = writeln!(
+            text,
+            "{{\"id\":\"i{}\",\"k\":{k},\"n\":{n},\"d\":{d},\"at\":\"2026-01-01T00:{:02}:{:02}Z\",\"_partition\":{partition},\
+             \"_offset\":{offset},\"_arrived\":\"2026-01-01T00:{:02}:{:02}Z\"}}",
+            random.below(count),
+            time / 60,
+            time % 60,
+            arrived / 60,
+            arrived % 60,
+        );
+        *offset += 1;
+    }
+    text
+}
+
+fn program(cases: &[Case]) -> Program {
+    let texts: Vec<String> = cases.iter().enumerate().map(|(at, case)| case.text(at)).collect();
+    // A job with a bad row fails, and would show nothing.
+    let is_spoiled = cases.iter().all(|case| case.place != Place::Job);
+    let few = (0..7).map(|n| {
+        let k = ["\"a\"", "\"b\"", "null"].get(n % 3).copied().unwrap_or_default();
+        format!(
+            "{{\"id\":\"i{n}\",\"k\":{k},\"n\":{},\"d\":\"{n}.50\",\"at\":\"2026-01-01T00:00:0{n}Z\"}}\n",
+            n * 5 % 7
+        )
+    });
+    let files = [
+        ("ev.jsonl", records(1, 50, is_spoiled)),
+        ("ov.jsonl", records(2, 36, is_spoiled)),
+        ("tb.csv", "k,v\na,1\nb,2\nz,3\n".to_owned()),
+        ("few.jsonl", few.collect()),
+    ];
+    let files = files.into_iter().map(|(path, text)| (path.to_owned(), text)).collect();
+    Program { seed: 1, asol: format!("{HEAD}{}", texts.concat()), files }
+}
+
+/// Those in which nothing is a mistake.
+fn right(cases: Vec<Case>) -> Vec<Case> {
+    let asol = program(&cases).asol;
+    let parsed = fec_syntax::parse(FileId(0), &asol);
+    let (_, found) = fec_model::check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
+    let first = HEAD.matches('\n').count();
+    let mut wrong = BTreeSet::new();
+    let (mut line, mut end) = (0, 0);
+    let mistakes = parsed.diagnostics.iter().chain(&found).filter(|mistake| mistake.severity == Severity::Error);
+    let mut starts: Vec<usize> = mistakes.map(|mistake| mistake.span.start as usize).collect();
+    starts.sort_unstable();
+    for start in starts {
+        line += asol.get(end..start).unwrap_or_default().matches('\n').count();
+        end = start;
+        wrong.insert((line - first) / Case::LINES);
+    }
+    cases.into_iter().enumerate().filter(|(at, _)| !wrong.contains(at)).map(|(_, case)| case).collect()
+}
+
+/// What differs for these; of many, it is looked for the few that do.
+fn differences(cases: &[Case], report: &mut Report) -> Vec<String> {
+    let made = program(cases);
+    let mut own = Report::default();
+    let ended = checked(&made).map_err(|mistakes| mistakes.join("\n"));
+    let ended = ended.and_then(|model| served(&made, &model, &mut own));
+    let mut found = std::mem::take(&mut own.differences);
+    found.extend(ended.err());
+    report.add(own);
+    match cases {
+        _ if found.is_empty() => Vec::new(),
+        [_] => vec![format!("{}\n  {}", made.asol.trim_start_matches(HEAD), found.join("\n  "))],
+        many => {
+            let (a, b) = many.split_at(many.len() / 2);
+            let mut apart = differences(a, report);
+            apart.extend(differences(b, report));
+            // What only shows together is told as it showed.
+            if apart.is_empty() { found } else { apart }
+        }
+    }
+}
+
+#[test]
+fn operators_behind_operators_have_one_answer() {
+    let each = std::env::var("FEC_CHAINED").ok().and_then(|text| text.parse().ok()).unwrap_or(25_usize);
+    let mut report = Report::default();
+    let mut found = Vec::new();
+    let mut held = 0;
+    let mut used = BTreeSet::new();
+    for place in PLACES {
+        let two = OPERATORS.iter().flat_map(|a| OPERATORS.map(|b| vec![*a, b]));
+        let three = OPERATORS.iter().flat_map(|a| OPERATORS.iter().flat_map(|b| OPERATORS.map(|c| vec![*a, *b, c])));
+        // What is checked costs little: of what is right some are run.
+        let two = right(two.map(|chain| Case { place, chain }).collect());
+        let three = right(three.map(|chain| Case { place, chain }).collect());
+        assert!(two.len() > 40, "{place:?}: {}", two.len());
+        let cases: Vec<Case> = two.into_iter().chain(three.into_iter().step_by(each)).collect();
+        held += cases.len();
+        used.extend(cases.iter().flat_map(|case| case.chain.clone()));
+        found.extend(cases.chunks(40).flat_map(|many| differences(many, &mut report)));
+    }
+    assert_eq!(used.len(), OPERATORS.len(), "an operator that stands nowhere holds nothing");
+    if !found.is_empty() {
+        panic!("{} of {held} chains:\n{}", found.len(), found.join("\n"));
+    }
+    assert!(report.compared > 5_000 && report.answers > 1_000, "{} {}", report.compared, report.answers);
+}
