@@ -8,9 +8,10 @@ use std::fmt::Write;
 
 use fec_diagnostics::{FileId, Severity};
 use fec_model::CheckOptions;
-use fec_suite::compare::{Report, checked};
+use fec_suite::compare::{Report, checked, compare};
 use fec_suite::generate::Program;
 use fec_suite::random::Random;
+use fec_suite::replayed::{How, Replayed};
 use fec_suite::served::served;
 
 const HEAD: &str = "solution chained { version: \"1.0.0\" }
@@ -168,7 +169,16 @@ fn differences(cases: &[Case], report: &mut Report) -> Vec<String> {
     let made = program(cases);
     let mut own = Report::default();
     let ended = checked(&made).map_err(|mistakes| mistakes.join("\n"));
-    let ended = ended.and_then(|model| served(&made, &model, &mut own));
+    let ended = ended.and_then(|model| {
+        served(&made, &model, &mut own)?;
+        // As written, in small batches, and restored in the middle.
+        let roads = [
+            How::default(),
+            How { optimised: true, size: 3, restart_after: None },
+            How { optimised: true, size: 0, restart_after: Some(43) },
+        ];
+        roads.iter().try_for_each(|road| compare(&made, &model, &mut Replayed::new(*road), &mut own))
+    });
     let mut found = std::mem::take(&mut own.differences);
     found.extend(ended.err());
     report.add(own);
