@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flow_core::types::{Field, Schema};
+
 use crate::decode::Encoding;
 use crate::{FormatError, csv};
 
@@ -63,8 +65,8 @@ pub trait Records: std::fmt::Debug + Send {
     fn next_records(&mut self, limit: usize) -> Option<Next>;
 }
 
-/// Opens a Parquet file.
-pub type OpenParquet = fn(&Path) -> Result<Box<dyn Records>, FormatError>;
+/// Opens a Parquet file whose rows will be read as these fields.
+pub type OpenParquet = fn(&Path, &[Field]) -> Result<Box<dyn Records>, FormatError>;
 
 /// Reads the records of files; an iterator of [`RawRows`].
 #[derive(Debug)]
@@ -75,7 +77,7 @@ pub struct Reader {
     limit: usize,
     next_row: i64,
     open: Option<OpenFile>,
-    parquet: Option<OpenParquet>,
+    parquet: Option<(OpenParquet, Arc<Schema>)>,
 }
 
 #[derive(Debug)]
@@ -159,13 +161,13 @@ pub fn unreadable(path: &Path, error: &std::io::Error) -> FormatError {
 }
 
 impl OpenFile {
-    fn new(path: PathBuf, format: Format, parquet: Option<OpenParquet>) -> Result<Self, FormatError> {
+    fn new(path: PathBuf, format: Format, parquet: Option<&(OpenParquet, Arc<Schema>)>) -> Result<Self, FormatError> {
         if format == Format::Parquet {
-            let Some(open) = parquet else {
+            let Some((open, schema)) = parquet else {
                 let why = "this process reads no Parquet files; give it a CSV or JSON file";
                 return Err(FormatError::new(&path, why));
             };
-            let rows = open(&path)?;
+            let rows = open(&path, &schema.fields)?;
             return Ok(Self { path, encoding: Encoding::Json, content: Content::Parquet(rows) });
         }
         let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
@@ -236,10 +238,10 @@ fn next_line(bytes: &[u8], from: usize) -> Option<(usize, usize, usize)> {
 }
 
 impl Reader {
-    /// Opens Parquet files with `open`; without it they are refused in words.
+    /// Opens Parquet files with `open`, to be decoded as rows of `schema`; without it they are refused in words.
     #[must_use]
-    pub fn parquet(self, open: Option<OpenParquet>) -> Self {
-        Self { parquet: open, ..self }
+    pub fn parquet(self, open: Option<OpenParquet>, schema: &Arc<Schema>) -> Self {
+        Self { parquet: open.map(|open| (open, Arc::clone(schema))), ..self }
     }
 
     /// Reads files whose names do not tell their format as `format`.
@@ -251,7 +253,7 @@ impl Reader {
     fn next_file(&mut self) -> Option<Result<OpenFile, FormatError>> {
         let path = self.files.pop_front()?;
         let format = self.format.or_else(|| Format::of_path(&path)).unwrap_or(self.unnamed);
-        Some(OpenFile::new(path, format, self.parquet))
+        Some(OpenFile::new(path, format, self.parquet.as_ref()))
     }
 }
 

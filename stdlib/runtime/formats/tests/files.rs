@@ -18,7 +18,8 @@ use proptest::prelude::*;
 
 /// Files, with those of Parquet among them.
 fn opened(path: &Path, format: Option<Format>, limit: usize) -> Result<Reader, FormatError> {
-    Ok(flow_formats::open(path, format, limit)?.parquet(Some(flow_parquet::open)))
+    Ok(flow_formats::open(path, format, limit)?
+        .parquet(Some(flow_parquet::open), &Arc::new(Schema { fields: Vec::new() })))
 }
 
 fn rows(path: &Path, format: Option<Format>, limit: usize) -> Vec<RawRows> {

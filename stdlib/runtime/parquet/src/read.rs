@@ -1,6 +1,7 @@
 //! Rows of Parquet as JSON objects: the form in which dead letters keep them and in which every other record is decoded.
 //! All cells keep their exact value on the way.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use flow_core::calendar::{write_date, write_timestamp};
 use flow_core::convert::{write_decimal, write_float};
 use flow_core::json::write_string;
 use flow_core::text::write_base64;
+use flow_core::types::{Field, Kind};
 
 use flow_formats::file::{Next, unreadable};
 use flow_formats::{FormatError, Records};
@@ -23,6 +25,8 @@ use flow_formats::{FormatError, Records};
 pub(crate) struct Rows {
     path: PathBuf,
     reader: SerializedFileReader<File>,
+    /// Columns of bytes without a meaning of their own that are read as text.
+    texts: BTreeSet<String>,
     next_group: usize,
     /// The rows of the current group as JSON texts.
     text: Arc<Vec<u8>>,
@@ -47,8 +51,11 @@ struct Values {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     Plain,
+    Bytes,
     Unsigned,
     Text,
+    /// An IEEE float of two bytes, the lower one first.
+    Half,
     Decimal(u8),
     Date,
     /// Microseconds in one unit, and units in one microsecond.
@@ -62,7 +69,7 @@ impl Records for Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(path: &Path) -> Result<Self, FormatError> {
+    pub(crate) fn new(path: &Path, fields: &[Field]) -> Result<Self, FormatError> {
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
         let reader = SerializedFileReader::new(file).map_err(|error| broken(path, &error))?;
         let nested =
@@ -74,7 +81,9 @@ impl Rows {
             return Err(FormatError::new(path, format!("column `{name}` is nested; write the file with flat columns")));
         }
         let (text, views) = (Arc::default(), Vec::new());
-        Ok(Self { path: path.to_owned(), reader, next_group: 0, text, views, given: 0 })
+        let texts =
+            fields.iter().filter(|field| field.ty.kind != Kind::Bytes).map(|field| field.name.clone()).collect();
+        Ok(Self { path: path.to_owned(), reader, texts, next_group: 0, text, views, given: 0 })
     }
 
     /// At most `limit` rows; `None` at the end.
@@ -107,7 +116,11 @@ impl Rows {
             let mut key = Vec::new();
             write_string(&mut key, descriptor.name());
             key.push(b':');
-            columns.push((key, values(group.get_column_reader(index)?, descriptor, rows)?));
+            let meaning = match meaning(descriptor) {
+                Meaning::Plain if self.texts.contains(descriptor.name()) => Meaning::Text,
+                meaning => meaning,
+            };
+            columns.push((key, values(group.get_column_reader(index)?, descriptor, meaning, rows)?));
         }
         let mut text = Vec::new();
         self.views.clear();
@@ -150,12 +163,16 @@ fn meaning(column: &ColumnDescriptor) -> Meaning {
                 TimeUnit::NANOS => Meaning::Timestamp(1, 1_000),
             };
         }
+        Some(LogicalType::Float16) => return Meaning::Half,
+        // What these bytes mean is said, and is no text.
+        Some(LogicalType::Uuid | LogicalType::Bson) => return Meaning::Bytes,
         Some(LogicalType::String | LogicalType::Enum | LogicalType::Json) => return Meaning::Text,
         _ => {}
     }
     match column.converted_type() {
         ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON => Meaning::Text,
         ConvertedType::DECIMAL => Meaning::Decimal(u8::try_from(column.type_scale()).unwrap_or(u8::MAX)),
+        ConvertedType::BSON | ConvertedType::INTERVAL => Meaning::Bytes,
         ConvertedType::DATE => Meaning::Date,
         ConvertedType::TIMESTAMP_MILLIS => Meaning::Timestamp(1_000, 1),
         ConvertedType::TIMESTAMP_MICROS => Meaning::Timestamp(1, 1),
@@ -166,8 +183,12 @@ fn meaning(column: &ColumnDescriptor) -> Meaning {
     }
 }
 
-fn values(reader: ColumnReader, column: &ColumnDescriptor, rows: usize) -> Result<Values, ParquetError> {
-    let meaning = meaning(column);
+fn values(
+    reader: ColumnReader,
+    column: &ColumnDescriptor,
+    meaning: Meaning,
+    rows: usize,
+) -> Result<Values, ParquetError> {
     let optional = column.max_def_level() > 0;
     match reader {
         ColumnReader::BoolColumnReader(reader) => each(reader, rows, optional, |out, value| {
@@ -245,7 +266,7 @@ fn integer(out: &mut Vec<u8>, value: i64, meaning: Meaning) {
             // No instant: a text that no field of instants takes, a bad cell.
             None => quoted(out, |out| out.extend_from_slice(value.to_string().as_bytes())),
         },
-        Meaning::Plain | Meaning::Unsigned | Meaning::Text => out.extend_from_slice(value.to_string().as_bytes()),
+        _ => out.extend_from_slice(value.to_string().as_bytes()),
     }
 }
 
@@ -258,22 +279,66 @@ fn bytes(out: &mut Vec<u8>, value: &[u8], meaning: Meaning) {
     match meaning {
         Meaning::Decimal(scale) => match mantissa(value) {
             Some(mantissa) => quoted(out, |out| write_decimal(out, mantissa, scale)),
-            // More than any decimal holds: its bytes, which no field of decimals takes, a bad cell.
-            None => quoted(out, |out| write_bytes(out, value)),
+            // More than any decimal holds is written, too: it is out of range, and not unreadable.
+            None => quoted(out, |out| write_wide(out, value, scale)),
         },
         Meaning::Text => match std::str::from_utf8(value) {
             Ok(text) => write_string(out, text),
             // No text: the record keeps the bytes and will be refused.
             Err(_) => quoted(out, |out| out.extend_from_slice(value)),
         },
+        Meaning::Half => match value {
+            [low, high] => float(out, half(u16::from_le_bytes([*low, *high]))),
+            _ => quoted(out, |out| write_base64(out, value)),
+        },
         _ => quoted(out, |out| write_base64(out, value)),
     }
 }
 
-/// Bytes as `0x` and two digits each.
-fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(b"0x");
-    bytes.iter().for_each(|byte| out.extend_from_slice(format!("{byte:02x}").as_bytes()));
+/// The value of an IEEE float of 16 bits.
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
+    let size = match exponent {
+        0 => fraction * f64::powi(2.0, -24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (fraction + 1024.0) * f64::powi(2.0, exponent - 25),
+    };
+    if bits >> 15 == 1 { -size } else { size }
+}
+
+/// A big-endian number in two's complement of any length, with `scale` digits behind the point.
+fn write_wide(out: &mut Vec<u8>, bytes: &[u8], scale: u8) {
+    let is_negative = bytes.first().is_some_and(|byte| *byte >= 128);
+    // The digits of its size, the last one first: each byte makes of what there is 256 times as much, and itself.
+    let mut digits = vec![0u16];
+    let mut put = |byte: u16, times: u16| {
+        let mut carry = byte;
+        for digit in &mut digits {
+            carry += *digit * times;
+            *digit = carry % 10;
+            carry /= 10;
+        }
+        while carry > 0 {
+            digits.push(carry % 10);
+            carry /= 10;
+        }
+    };
+    for byte in bytes {
+        put(u16::from(if is_negative { !*byte } else { *byte }), 256);
+    }
+    if is_negative {
+        put(1, 1);
+        out.push(b'-');
+    }
+    let scale = usize::from(scale);
+    digits.resize(digits.len().max(scale + 1), 0);
+    for (place, digit) in digits.iter().enumerate().rev() {
+        out.extend_from_slice(digit.to_string().as_bytes());
+        if place == scale && scale > 0 {
+            out.push(b'.');
+        }
+    }
 }
 
 /// A big-endian number in two's complement.

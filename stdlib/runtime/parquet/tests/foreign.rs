@@ -53,13 +53,17 @@ fn file_with(
 
 /// The records of a file, so many at a time, and how many came at once.
 fn records(path: &Path, limit: usize) -> (Vec<String>, Vec<usize>) {
-    let mut rows = open(path).unwrap();
+    records_as(&[], path, limit)
+}
+
+fn records_as(fields: &[Field], path: &Path, limit: usize) -> (Vec<String>, Vec<usize>) {
+    let mut rows = open(path, fields).unwrap();
     let (mut all, mut sizes) = (Vec::new(), Vec::new());
     while let Some(next) = rows.next_records(limit) {
         let (text, views) = next.unwrap();
         sizes.push(views.len());
         let record =
-            |(start, end): &(usize, usize)| String::from_utf8(text.get(*start..*end).unwrap().to_vec()).unwrap();
+            |(start, end): &(usize, usize)| String::from_utf8_lossy(text.get(*start..*end).unwrap()).into_owned();
         all.extend(views.iter().map(record));
     }
     (all, sizes)
@@ -67,9 +71,14 @@ fn records(path: &Path, limit: usize) -> (Vec<String>, Vec<usize>) {
 
 /// What one column of that type reads as.
 fn column(name: &str, ty: &str, write: &dyn Fn(&mut ColumnWriter<'_>)) -> Vec<String> {
+    column_as(&[], name, ty, write)
+}
+
+/// The same, for a field of a kind.
+fn column_as(fields: &[Field], name: &str, ty: &str, write: &dyn Fn(&mut ColumnWriter<'_>)) -> Vec<String> {
     let path = file(name, &format!("required {ty};"), 1, &|_, _, column| write(column));
     let cell = |record: String| record.strip_prefix("{\"x\":").unwrap().strip_suffix('}').unwrap().to_owned();
-    records(&path, 100).0.into_iter().map(cell).collect()
+    records_as(fields, &path, 100).0.into_iter().map(cell).collect()
 }
 
 fn int32(values: &[i32]) -> impl Fn(&mut ColumnWriter<'_>) {
@@ -164,7 +173,7 @@ fn nothing_is_read_behind_a_row_group_that_cannot_be_read() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[4..12].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
-    let mut rows = open(&path).unwrap();
+    let mut rows = open(&path, &[]).unwrap();
     let error = rows.next_records(1).unwrap().unwrap_err();
     assert!(error.message.starts_with("is no readable Parquet file: "), "{error}");
     assert!(rows.next_records(1).is_none());
@@ -186,18 +195,28 @@ fn decimals_on_every_carrier() {
     let nines = format!("\"{}\"", "9".repeat(38));
     assert_eq!(column("d-wide", "fixed_len_byte_array(17) x (DECIMAL(38,0))", &bytes(&[&wide])), [nines]);
     wide[0] = 1;
-    // More digits than a decimal has are a bad cell, and the rows behind are read.
+    // More digits than a decimal has are written as they are, and so are those of a first bit that is no sign: 2^127 is
+    // not −2^127. The rows behind are read.
     let mut one = [0; 17];
     one[16] = 1;
-    let hex = |bytes: &[u8]| format!("\"0x{}\"", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let mut sign = [0; 17];
+    sign[1] = 0x80;
     assert_eq!(
-        column("d-long", "fixed_len_byte_array(17) x (DECIMAL(38,0))", &bytes(&[&wide, &one])),
-        [hex(&wide), "\"1\"".to_owned()]
+        column("d-long", "fixed_len_byte_array(17) x (DECIMAL(38,2))", &bytes(&[&wide, &one, &sign, &[0xff; 17]])),
+        [
+            "\"4402823669209384634633746074317682114.55\"".to_owned(),
+            "\"0.01\"".to_owned(),
+            "\"1701411834604692317316873037158841057.28\"".to_owned(),
+            "\"-0.01\"".to_owned()
+        ]
     );
-    // A first bit that is no sign: 2^127 is not −2^127.
-    wide[0] = 0;
-    wide[1] = 0x80;
-    assert_eq!(column("d-sign", "fixed_len_byte_array(17) x (DECIMAL(38,0))", &bytes(&[&wide])), [hex(&wide)]);
+    let mut least = [0; 32];
+    least[0] = 0x80;
+    let digits = "-57896044618658097711785492504343953926634992332820282019728792003956564819968";
+    assert_eq!(
+        column("d-256", "fixed_len_byte_array(32) x (DECIMAL(76,0))", &bytes(&[&least])),
+        [format!("\"{digits}\"")]
+    );
 }
 
 #[test]
@@ -209,6 +228,27 @@ fn texts_and_bytes() {
     }
     assert_eq!(column("binary", "binary x", &bytes(&[b"foo"])), ["\"Zm9v\""]);
     assert_eq!(column("fixed", "fixed_len_byte_array(3) x", &bytes(&[b"foo"])), ["\"Zm9v\""]);
+    // What does not say that it is text is, where text is wanted; other bytes are none, and what says otherwise is not.
+    let field = |kind: Kind| [Field { name: "x".to_owned(), ty: DataType::required(kind) }];
+    for (kind, told) in [(Kind::String, "\"foo\""), (Kind::Date, "\"foo\""), (Kind::Bytes, "\"Zm9v\"")] {
+        assert_eq!(column_as(&field(kind.clone()), "untold", "binary x", &bytes(&[b"foo"])), [told], "{kind:?}");
+        let fixed = column_as(&field(kind), "untold-fixed", "fixed_len_byte_array(3) x", &bytes(&[b"foo"]));
+        assert_eq!(fixed, [told]);
+    }
+    let text = field(Kind::String);
+    assert_eq!(column_as(&text, "no-text", "binary x", &bytes(&[b"a\xff"])), ["\"a\u{fffd}\""]);
+    let uuid = column_as(&text, "uuid", "fixed_len_byte_array(16) x (UUID)", &bytes(&[&[0; 16]]));
+    assert_eq!(uuid, ["\"AAAAAAAAAAAAAAAAAAAAAA==\""]);
+}
+
+#[test]
+fn floats_of_two_bytes() {
+    let halves = [0x3c00u16, 0xc100, 0x0001, 0x8000, 0x7bff, 0x7c00, 0xfe00].map(u16::to_le_bytes);
+    let cells: Vec<&[u8]> = halves.iter().map(|half| half.as_slice()).collect();
+    let told = column("half", "fixed_len_byte_array(2) x (FLOAT16)", &bytes(&cells));
+    assert_eq!(told[..5], ["1.0", "-2.5", "5.960464477539063e-8", "-0.0", "65504.0"]);
+    // What is not finite is a text, which no field of numbers takes.
+    assert!(told[5..].iter().all(|told| told.starts_with('"')), "{told:?}");
 }
 
 #[test]
@@ -263,12 +303,12 @@ fn nested_columns_are_refused_by_name() {
         ("deep", "required int64 ok; optional group a { optional int64 b; }", "a.b"),
     ] {
         let path = file(name, columns, 0, &|_, _, _| {});
-        let error = open(&path).unwrap_err();
+        let error = open(&path, &[]).unwrap_err();
         let expected = format!("column `{refused}` is nested; write the file with flat columns");
         assert_eq!(error.message, expected);
         assert_eq!(error.path, path);
     }
-    let rows = open(&file("flat", "required int64 ok; optional int64 a;", 0, &|_, _, _| {}));
+    let rows = open(&file("flat", "required int64 ok; optional int64 a;", 0, &|_, _, _| {}), &[]);
     assert!(rows.unwrap().next_records(1).is_none());
 }
 

@@ -262,7 +262,7 @@ fn open(
 ) -> Result<flow_formats::file::Reader, RunError> {
     // A file that says by its name what it is may be bound to any source.
     flow_formats::open(path, None, CHUNK)
-        .map(|reader| reader.unnamed(source.format).parquet(parquet))
+        .map(|reader| reader.unnamed(source.format).parquet(parquet, &source.schema))
         .map_err(|error| RunError::Environment(format!("source `{}`: {error}", source.name)))
 }
 
