@@ -9,7 +9,7 @@ use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::check::Checker;
 use crate::composites::Want;
-use crate::convert::{null, unify};
+use crate::convert::{field_of, null, unify};
 use crate::expr::{Expr, ExprKind, Function, Literal};
 use crate::names::Known;
 use crate::scope::{Bound, Place, Scope};
@@ -333,6 +333,7 @@ impl<'a> Checker<'a> {
         } else {
             match scope.flow?.get(&name)? {
                 Bound::Scalar(ty) => Expr { kind: ExprKind::Binding(name), ty: ty.clone(), span },
+                Bound::Report => self.measured(name, span),
                 Bound::Error => self.wrong(span),
                 Bound::Relation { ty, .. } => {
                     if !matches!(scope.place, Place::Service | Place::Test) || scope.row.is_some() {
@@ -450,11 +451,9 @@ impl<'a> Checker<'a> {
     fn field_of_value(&mut self, of: Expr, name: &ast::Name, span: Span, scope: &Scope<'_>) -> Expr {
         match &of.ty.kind {
             Kind::Error => self.wrong(span),
-            Kind::Record(record) => match record.fields.iter().find(|field| field.name == name.text) {
-                Some(field) => {
-                    let ty = Type { kind: field.ty.kind.clone(), optional: field.ty.optional || of.ty.optional };
-                    let kind = ExprKind::Field(Box::new(of), name.text);
-                    let mut expr = Expr { kind, ty, span };
+            Kind::Record(record) => match record.fields.iter().position(|field| field.name == name.text) {
+                Some(index) => {
+                    let mut expr = Expr { span, ..field_of(&of, record, index) };
                     scope.narrow(&mut expr);
                     expr
                 }

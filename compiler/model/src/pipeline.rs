@@ -168,7 +168,7 @@ impl<'a> Checker<'a> {
                     Piped { relation, events: *events, origin, base: None, bounded_only: None }
                 }
                 Bound::Error => Piped::wrong(span),
-                Bound::Scalar(_) => match self.local(name, span, scope) {
+                Bound::Scalar(_) | Bound::Report => match self.local(name, span, scope) {
                     Some(value) => self.rows_of(value, scope),
                     None => Piped::wrong(span),
                 },

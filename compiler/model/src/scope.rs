@@ -50,6 +50,8 @@ pub(crate) enum Bound {
     Relation { ty: Rc<RelationType>, events: bool },
     /// A scalar, record or list.
     Scalar(Type),
+    /// The report of an evaluation.
+    Report,
     /// Parts of a split.
     Split { ty: Rc<RelationType>, parts: Rc<Vec<Symbol>> },
     /// A trained model.

@@ -9,13 +9,14 @@ use fec_syntax::foreign;
 
 use crate::aggregates::is_key;
 use crate::check::Checker;
-use crate::expr::{Expr, add_columns};
+use crate::convert::field_of;
+use crate::expr::{BinaryOp, Expr, ExprKind, Literal, add_columns};
 use crate::flows::Body;
-use crate::model::{Binding, Item, PublishedModel, Train};
+use crate::model::{Binding, Item, PublishedModel, Train, evaluation};
 use crate::names::Known;
 use crate::pipeline::Piped;
 use crate::scope::{Bound, Place, Scope, Trained};
-use crate::types::{Column, Kind, Type};
+use crate::types::{Column, Kind, Record, Type};
 use crate::unknown::suggest;
 
 const MILLION: f64 = 1_000_000.0;
@@ -325,7 +326,26 @@ impl<'a> Checker<'a> {
             return None;
         }
         let binding = Binding::Evaluate { model, input: piped.relation };
-        Some((binding, Bound::Scalar(Type::required(Kind::Record(crate::model::evaluation())))))
+        Some((binding, Bound::Report))
+    }
+
+    /// The report of an evaluation, whose metrics are numbers. One that is absent could not be measured: what reads it
+    /// is a fault, so that no gate lets its model through.
+    pub(crate) fn measured(&self, name: Symbol, span: Span) -> Expr {
+        let kept = evaluation();
+        let of = Expr { kind: ExprKind::Binding(name), ty: Type::required(Kind::Record(kept.clone())), span };
+        let float = |kind| Expr { kind, ty: Type::required(Kind::Float), span };
+        let huge = || Box::new(float(ExprKind::Literal(Literal::Float(1e308))));
+        let unmeasured = || Box::new(float(ExprKind::Binary(BinaryOp::Multiply, huge(), huge())));
+        let metric = |index: usize| {
+            let field = field_of(&of, &kept, index);
+            if field.ty.optional { float(ExprKind::Coalesce(Box::new(field), unmeasured())) } else { field }
+        };
+        let parts: Vec<Expr> = (0..kept.fields.len()).map(metric).collect();
+        let fields =
+            kept.fields.iter().zip(&parts).map(|(field, part)| Column { ty: part.ty.clone(), ..field.clone() });
+        let ty = Type::required(Kind::Record(Record { name: None, fields: fields.collect() }));
+        Expr { kind: ExprKind::Record(parts), ty, span }
     }
 
     pub(crate) fn publish(

@@ -704,3 +704,46 @@ job nightly {{
         assert!(published.is_some(), "{body}");
     }
 }
+
+/// Rows of one class have no AUC: what reads it is a fault, and a gate that is no `true` lets nothing through.
+#[test]
+fn a_metric_that_could_not_be_measured_passes_no_gate() {
+    let solution = |gate: &str, emitted: &str| {
+        format!(
+            r#"
+solution measured {{ version: "1.0.0" }}
+use std.ml.{{ gbdt, evaluate }}
+type Sale {{ id: string, n: int, amount: int, at: timestamp }}
+source sales: stream<Sale> {{ time: at, file: "sales.jsonl" }}
+@tolerate(100%)
+job nightly {{
+  model  = gbdt(sales, label: amount > 3, features: [n], trees: 1, depth: 1)
+  report = evaluate(model, sales |> where amount > 3)
+  emit sales |> select id, v = {emitted} to out
+  publish model as scorer when {gate}
+}}
+sink out: rows<{{ id: string, v: float }}> {{ path: "out" }}
+"#
+        )
+    };
+    for (gate, passes) in [
+        ("report.auc != 0.9", false),
+        ("report.auc == 0.0 or report.auc != 0.0", false),
+        ("if report.auc < 0.5 then false else true", false),
+        ("not (report.auc in [0.5])", false),
+        ("report.rows > 0 and report.positives == report.rows and report.log_loss >= 0.0", true),
+        ("report.rows > 0 or report.auc > 0.5", true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        sales(folder.path());
+        drop(once(&folder, &solution(gate, "report.log_loss")));
+        let published = Registry::new(folder.path().join("state/models")).latest("scorer").unwrap().found;
+        assert_eq!(published.is_some(), passes, "{gate}");
+    }
+    for (emitted, is_there) in [("report.log_loss", true), ("report.auc", false), ("report.auc + 1.0", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        sales(folder.path());
+        let rows = once(&folder, &solution("report.rows > 0", emitted))("out").len();
+        assert_eq!(rows > 0, is_there, "{emitted}: {rows}");
+    }
+}

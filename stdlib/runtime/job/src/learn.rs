@@ -220,7 +220,7 @@ impl Run<'_> {
     pub(crate) fn report(&mut self, place: usize, metrics: &BTreeMap<String, f64>) {
         let work = self.job.statements.get(place).map(|statement| &statement.work);
         let Some(Work::Evaluate { report: Some((slot, fields)), .. }) = work else { return };
-        // What could not be measured (a test part with one class has no AUC) is absent, and passes no gate.
+        // What could not be measured (a test part with one class has no AUC) is absent; expressions read it as a fault.
         let cells = fields.fields.iter().map(|field| match (metrics.get(&field.name), &field.ty.kind) {
             (Some(value), Kind::Int) => Value::Int(*value as i64),
             (Some(value), _) => Value::Float(*value),

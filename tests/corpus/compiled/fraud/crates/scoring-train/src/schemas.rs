@@ -49,8 +49,8 @@ pub fn model_inputs() -> Arc<Schema> {
 /// Rows of `report`.
 pub fn report() -> Arc<Schema> {
     Arc::new(Schema::of([
-        Field::required("auc", Kind::Float),
-        Field::required("log_loss", Kind::Float),
+        Field::optional("auc", Kind::Float),
+        Field::optional("log_loss", Kind::Float),
         Field::required("rows", Kind::Int),
         Field::required("positives", Kind::Int),
     ]))
