@@ -172,6 +172,14 @@ impl<'a> Checker<'a> {
     ) -> Vec<Symbol> {
         let behind = self.key_columns(key, columns);
         let set = self.columns_setting(settings, "key", columns);
+        if let (Some(first), Some(second)) = (key.first(), settings.get("key")) {
+            let list = |names: &[Symbol]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            if !behind.is_empty() && !set.is_empty() {
+                let message = format!("the key is given twice: {} behind the type, and {}", list(&behind), list(&set));
+                let found = Diagnostic::error(codes::E0502, second.span, message).label(first.span, "here, too");
+                self.report(found.help("say it once"));
+            }
+        }
         if key.is_empty() { set } else { behind }
     }
 
