@@ -126,6 +126,21 @@ impl<'a> Checker<'a> {
             return true;
         }
         let names: Vec<String> = view.key.iter().map(|name| format!("`{name}`")).collect();
+        // A column that is compared as another type is none that can be looked up.
+        let converted = conditions.on.iter().find_map(|(left, right)| match &right.kind {
+            ExprKind::Convert(inner) => {
+                column(inner).filter(|name| view.key.contains(name)).map(|name| (name, left, inner))
+            }
+            _ => None,
+        });
+        if let Some((name, left, inner)) = converted {
+            let message = format!("a view over a stream is joined by its key as it is: `{name}` is `{}`", inner.ty);
+            let found = Diagnostic::error(codes::E0414, span, message);
+            self.report(
+                found.label(left.span, format!("`{}`", left.ty)).help("convert this side to the type of the key"),
+            );
+            return false;
+        }
         let found = Diagnostic::error(codes::E0414, span, "a view over a stream is joined by its key");
         self.report(found.help(format!("its key is {}: one equality for each column, and no other", names.join(", "))));
         false
