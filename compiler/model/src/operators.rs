@@ -6,6 +6,7 @@ use fec_syntax::ast::{self, BinaryOp as Op, ExprKind as Ast};
 use crate::check::Checker;
 use crate::convert::{DIGITS, misfit, unify, wide};
 use crate::expr::{BinaryOp, Expr, ExprKind, Literal, UnaryOp};
+use crate::infer::flexible;
 use crate::scope::Scope;
 use crate::types::{Kind, Type};
 
@@ -256,6 +257,19 @@ impl<'a> Checker<'a> {
     }
 
     fn membership(&mut self, left: &'a ast::Expr, right: &'a ast::Expr, span: Span, scope: &Scope<'_>) -> Expr {
+        if flexible(left) && !matches!(right.kind, Ast::Range { .. }) && !flexible_items(right) {
+            // A number takes the type of the items, as beside one of them.
+            let list = self.infer(right, scope, None);
+            let want = match &list.ty.kind {
+                Kind::List(item) => match item.kind {
+                    Kind::Decimal { scale, .. } => Some(Type::required(wide(scale))),
+                    _ => Some(Type::required(item.kind.clone())),
+                },
+                _ => None,
+            };
+            let value = self.infer(left, scope, want.as_ref());
+            return self.held(value, list, right.span, span);
+        }
         let value = self.infer(left, scope, None);
         if let Ast::Range { low, high, inclusive } = &right.kind {
             return self.in_range(value, low.as_deref(), high.as_deref(), *inclusive, span, scope);
@@ -267,13 +281,17 @@ impl<'a> Checker<'a> {
         };
         let list_of = Type::required(Kind::List(Box::new(Type { kind, optional: value.ty.optional })));
         let list = self.infer(right, scope, Some(&list_of));
+        self.held(value, list, right.span, span)
+    }
+
+    /// Whether a list holds a value.
+    fn held(&mut self, value: Expr, list: Expr, right: Span, span: Span) -> Expr {
         if value.ty.kind == Kind::Error || list.ty.kind == Kind::Error {
             return self.wrong(span);
         }
         let Kind::List(item) = list.ty.kind.clone() else {
             let ty = list.ty.to_string();
-            let found =
-                Diagnostic::error(codes::E0301, right.span, format!("`in` wants a list or a range, not `{ty}`"));
+            let found = Diagnostic::error(codes::E0301, right, format!("`in` wants a list or a range, not `{ty}`"));
             self.report(found);
             return self.wrong(span);
         };
@@ -571,4 +589,9 @@ fn is_one(value: &Expr, common: &Type) -> bool {
         }
         _ => true,
     }
+}
+
+/// Whether a list is written out of numbers, whose type comes from elsewhere.
+fn flexible_items(list: &ast::Expr) -> bool {
+    matches!(&list.kind, Ast::List(items) if items.iter().all(flexible))
 }
