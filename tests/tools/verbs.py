@@ -102,25 +102,25 @@ test "nothing is asked" {
 '''
 
 TOLD = '''failed  the first does not hold [online]
-       expected 5, was 4
+       FOLDER/failing.asol:40: expected 5, was 4
 failed  the second does not hold [online]
-       expected at most 3, was 4
+       FOLDER/failing.asol:47: expected at most 3, was 4
 failed  one side of two [online]
-       expected 7, was 6
+       FOLDER/failing.asol:52: expected 7, was 6
 failed  a set is asked in three planes [batch]
-       expected 3, was 2
+       FOLDER/failing.asol:58: expected 3, was 2
 failed  a set is asked in three planes [online]
-       expected 3, was 2
+       FOLDER/failing.asol:58: expected 3, was 2
 failed  a set is asked in three planes [stream]
-       expected 3, was 2
+       FOLDER/failing.asol:58: expected 3, was 2
 failed  the sink of a job, and that of a stream [batch]
-       expected [{"shop":"a","rows":2}], was [{"shop":"a","rows":1}]
+       FOLDER/failing.asol:64: expected [{"shop":"a","rows":2}], was [{"shop":"a","rows":1}]
 passed  the sink of a job, and that of a stream [stream]
 failed  a row that cannot be computed [online]
        row 2 of `given sales`: the text cannot be converted
 passed  this holds [online]
 failed  the last one asks nothing [online]
-       the expectation does not hold
+       FOLDER/failing.asol:86: the expectation does not hold
 passed  nothing is asked [online]
 3 passed, 9 failed, 0 skipped
 '''
@@ -213,24 +213,24 @@ test "no value" {
 
 TOLD_APART = '''passed  a sink holds what its plane writes [batch]
 failed  a sink holds what its plane writes [stream]
-       expected [{"shop":"a","n":2}], was [{"shop":"a","n":1},{"shop":"b","n":1}]
+       <stdin>:42: expected [{"shop":"a","n":2}], was [{"shop":"a","n":1},{"shop":"b","n":1}]
 passed  what is given may go by the time of the test, and a job that is not asked is not run [batch]
 passed  what is given may go by the time of the test, and a job that is not asked is not run [online]
 passed  what is given may go by the time of the test, and a job that is not asked is not run [stream]
 passed  rows that change are there once, as they are in the end [online]
 failed  a call and a sink [batch]
-       expected [{"shop":"a","n":1}], was [{"shop":"a","n":2}]
+       <stdin>:62: expected [{"shop":"a","n":1}], was [{"shop":"a","n":2}]
 failed  a call and a sink [online]
-       expected 2, was 1
+       <stdin>:61: expected 2, was 1
 passed  a call and a sink [stream]
 failed  at least [online]
-       expected at least 5, was 4
+       <stdin>:67: expected at least 5, was 4
 failed  one of some [online]
-       expected one of [5,6], was 4
+       <stdin>:72: expected one of [5,6], was 4
 failed  a value [online]
-       expected a value, was null
+       <stdin>:77: expected a value, was null
 failed  no value [online]
-       expected null, was 1
+       <stdin>:82: expected null, was 1
 6 passed, 7 failed, 0 skipped
 '''
 
@@ -260,13 +260,13 @@ def ended(layer, what, done, code, told=None):
 
 
 def failing_tests(layer, folder):
-    ended(layer, "a test that fails says what was there instead, and ends with 1", fec("test", folder), 1, TOLD)
+    ended(layer, "a test that fails says what was there instead, and ends with 1", fec("test", folder), 1, TOLD.replace("FOLDER", str(folder)))
     done = fec("test", folder, "--format", "json")
     if ended(layer, "the same as JSON", done, 1):
         *tests, last = lines(done.stdout)
         layer.equal("failures are counted", last, {"summary": {"passed": 3, "failed": 9, "skipped": 0}})
         first = {name: tests[0].get(name) for name in ("plane", "status", "message")}
-        layer.equal("a failure has its message", first, {"plane": "online", "status": "failed", "message": "expected 5, was 4"})
+        layer.equal("a failure has its message", first, {"plane": "online", "status": "failed", "message": f"{folder}/failing.asol:40: expected 5, was 4"})
     ended(layer, "each plane is asked for what it writes, and each form of an expectation is explained", fec("test", "-", stdin=APART), 1, TOLD_APART)
     ended(layer, "`--only` with a text that is in no name is a usage error", fec("test", folder, "--only", "nowhere"), 2, "error: the name of no test contains `nowhere`\n")
     ended(layer, "`--only` runs what has a text in its name", fec("test", folder, "--only", "his hold"), 0, "passed  this holds [online]\n1 passed, 0 failed, 0 skipped\n")

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use fec_diagnostics::Span;
 use fec_ir::Ir;
 
 use crate::data::{Places, read_tables};
@@ -46,8 +47,8 @@ pub struct TestOutcome {
 pub enum Verdict {
     /// Everything that it expects holds.
     Passed,
-    /// What went wrong.
-    Failed(String),
+    /// What went wrong, and the expectation that does not hold, where it is one's fault.
+    Failed(String, Option<Span>),
     /// It asks no binary anything: why.
     Skipped(String),
     /// A binary that it asks was not compiled: why it was not run.
@@ -87,7 +88,7 @@ pub fn run(
             let started = Instant::now();
             let engine = Engine { ir, environment: &environment, places, test, plane, planes: runner.planes(), stop };
             let verdict = match given(&environment, test, &tables)? {
-                Err(wrong) => Verdict::Failed(wrong),
+                Err(wrong) => Verdict::Failed(wrong, None),
                 Ok(given) => {
                     let (names, slots) = (environment.names.clone(), environment.slots.clone());
                     let services = Services::new(Arc::clone(ir), names, slots, Arc::new(given.tables.clone()))?;

@@ -87,7 +87,7 @@ impl<'a> Engine<'a> {
             let binary = binaries.folder.join(&unit.binary);
             let ended = Process::start(&binary, &unit.binary, &own, scratch.path())?.ended(self.stop)?;
             if let Err(why) = ended {
-                return Ok(Err(Verdict::Failed(why)));
+                return Ok(Err(Verdict::Failed(why, None)));
             }
         }
         words.extend(["--state".to_owned(), state.display().to_string()]);
@@ -96,11 +96,11 @@ impl<'a> Engine<'a> {
         let (job_folder, _) = StateFolder::open(&by_jobs, &self.ir.name, &plan)?;
         if found == Found::Changed {
             let why = "the binaries are of another form of this solution: compile it and build them again".to_owned();
-            return Ok(Err(Verdict::Failed(why)));
+            return Ok(Err(Verdict::Failed(why, None)));
         }
         let live = self.followed(&folder, &asked.keeper)?;
         if !asked.workers.is_empty() && !live.ready() {
-            return Ok(Err(Verdict::Failed(format!("`{}` did not say that it applied history", asked.keeper))));
+            return Ok(Err(Verdict::Failed(format!("`{}` did not say that it applied history", asked.keeper), None)));
         }
         let at = self.test.at.unwrap_or_else(|| live.moment().now());
         words.push(format!("--now={}", instant(at)));

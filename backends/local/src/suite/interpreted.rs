@@ -53,7 +53,7 @@ impl Engine<'_> {
                             received.entry(sink).or_default().push(batch);
                         }
                     }
-                    Err(error) => return Ok(Err(Verdict::Failed(error.to_string()))),
+                    Err(error) => return Ok(Err(Verdict::Failed(error.to_string(), None))),
                 }
             }
         }

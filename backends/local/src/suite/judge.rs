@@ -92,9 +92,9 @@ impl<'a> Engine<'a> {
                 Ok(verdict) if verdict.holds => {}
                 Ok(verdict) => {
                     let why = verdict.explanation.unwrap_or_else(|| "the expectation does not hold".to_owned());
-                    return Ok(Verdict::Failed(why));
+                    return Ok(Verdict::Failed(why, Some(expectation.span)));
                 }
-                Err(why) => return Ok(Verdict::Failed(why)),
+                Err(why) => return Ok(Verdict::Failed(why, Some(expectation.span))),
             }
         }
         Ok(Verdict::Passed)

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use fec_diagnostics::{Sources, Span};
 use fec_local::suite::{self, Runner, TestOutcome, Verdict};
 use serde_json::json;
 
@@ -24,7 +25,8 @@ pub fn run(args: &Test, format: Format) -> Result<(), Failure> {
     // Binaries go with the command; what is interpreted just ends.
     let stop = if binaries.is_some() { stopped()? } else { Arc::default() };
     let engine = if binaries.is_some() { "compiled" } else { "interpreted" };
-    let mut told = Told { format, engine, passed: 0, failed: 0, skipped: 0, missing: 0 };
+    let mut told =
+        Told { format, engine, sources: &compiled.files.sources, passed: 0, failed: 0, skipped: 0, missing: 0 };
     let mut printed = Ok(());
     let ran = suite::run(&ir, &places, runner, args.only.as_deref(), &stop, &mut |outcome| {
         let text = told.outcome(&outcome);
@@ -52,9 +54,10 @@ fn of_binaries(solution: &Path, out: &Path) -> Result<(Compiled, Option<suite::B
 }
 
 /// What was told of tests.
-struct Told {
+struct Told<'a> {
     format: Format,
     engine: &'static str,
+    sources: &'a Sources,
     passed: u64,
     failed: u64,
     skipped: u64,
@@ -62,17 +65,24 @@ struct Told {
     missing: u64,
 }
 
-impl Told {
+impl Told<'_> {
+    /// Why a test failed, behind the line of the expectation that does not hold.
+    fn placed(&self, why: &str, at: Option<Span>) -> String {
+        let Some(at) = at else { return why.to_owned() };
+        let line = self.sources.position(at.file, at.start).line;
+        format!("{}:{line}: {why}", self.sources.name(at.file))
+    }
+
     /// The line of an outcome.
     fn outcome(&mut self, outcome: &TestOutcome) -> String {
         let (status, message) = match &outcome.verdict {
             Verdict::Passed => ("passed", None),
-            Verdict::Failed(why) => ("failed", Some(why)),
-            Verdict::Skipped(why) | Verdict::Missing(why) => ("skipped", Some(why)),
+            Verdict::Failed(why, at) => ("failed", Some(self.placed(why, *at))),
+            Verdict::Skipped(why) | Verdict::Missing(why) => ("skipped", Some(why.clone())),
         };
         match &outcome.verdict {
             Verdict::Passed => self.passed += 1,
-            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Failed(..) => self.failed += 1,
             Verdict::Skipped(_) => self.skipped += 1,
             Verdict::Missing(_) => {
                 self.skipped += 1;
@@ -127,8 +137,8 @@ impl Told {
 mod tests {
     use super::*;
 
-    fn told(format: Format, verdicts: &[Verdict]) -> (Vec<String>, Told) {
-        let mut told = Told { format, engine: "compiled", passed: 0, failed: 0, skipped: 0, missing: 0 };
+    fn told<'a>(format: Format, sources: &'a Sources, verdicts: &[Verdict]) -> (Vec<String>, Told<'a>) {
+        let mut told = Told { format, engine: "compiled", sources, passed: 0, failed: 0, skipped: 0, missing: 0 };
         let line = |verdict: &Verdict| {
             told.outcome(&TestOutcome { test: "t".to_owned(), plane: "online", verdict: verdict.clone(), ms: 7 })
         };
@@ -139,26 +149,34 @@ mod tests {
     fn what_was_not_shown_is_wrong() {
         let (skipped, missing) = (Verdict::Skipped("why".to_owned()), Verdict::Missing("no binary".to_owned()));
         let passed = Verdict::Passed;
-        let failed = Verdict::Failed("expected 1, was 2".to_owned());
-        let wrong = |verdicts: Vec<Verdict>| told(Format::Human, &verdicts).1.is_wrong();
+        let mut sources = Sources::new();
+        let file = sources.add("of/t.asol", "test \"t\" {\n  at now\n  expect 1 == 2\n}\n");
+        let failed = Verdict::Failed("expected 1, was 2".to_owned(), Some(Span::new(file, 29, 35)));
+        let wrong = |verdicts: Vec<Verdict>| told(Format::Human, &sources, &verdicts).1.is_wrong();
         assert!(!wrong(vec![]) && !wrong(vec![passed.clone()]) && !wrong(vec![passed.clone(), skipped.clone()]));
         assert!(wrong(vec![passed.clone(), failed.clone()]) && wrong(vec![passed.clone(), missing.clone()]));
         assert!(wrong(vec![skipped.clone()]), "nothing was shown at all");
         let all = [passed, failed, skipped, missing];
-        let (lines, told_human) = told(Format::Human, &all);
-        let shown =
-            ["passed  t [online]", "failed  t [online]\n       expected 1, was 2", "skipped  t [online]\n       why"];
+        let (lines, told_human) = told(Format::Human, &sources, &all);
+        let shown = [
+            "passed  t [online]",
+            "failed  t [online]\n       of/t.asol:3: expected 1, was 2",
+            "skipped  t [online]\n       why",
+        ];
         assert_eq!(lines.get(..3).unwrap(), shown);
         assert_eq!(lines.last().unwrap(), "skipped  t [online]\n       no binary");
         assert_eq!(told_human.summary(), "1 passed, 1 failed, 2 skipped, 1 of them without a binary");
-        let (lines, told_json) = told(Format::Json, &all);
+        let (lines, told_json) = told(Format::Json, &sources, &all);
         let line: serde_json::Value = serde_json::from_str(lines.get(1).unwrap()).unwrap();
         let wanted = json!({
-            "test": "t", "plane": "online", "engine": "compiled", "status": "failed", "ms": 7, "message": "expected 1, was 2",
+            "test": "t", "plane": "online", "engine": "compiled", "status": "failed", "ms": 7,
+            "message": "of/t.asol:3: expected 1, was 2",
         });
         assert_eq!(line, wanted);
         let summary: serde_json::Value = serde_json::from_str(&told_json.summary()).unwrap();
         assert_eq!(summary, json!({ "summary": { "passed": 1, "failed": 1, "skipped": 2 } }));
         assert!(told_json.is_wrong() && !told_json.is_empty());
+        let given = [Verdict::Failed("row 1 of `given a`".to_owned(), None)];
+        assert_eq!(told(Format::Human, &sources, &given).0, ["failed  t [online]\n       row 1 of `given a`"]);
     }
 }
