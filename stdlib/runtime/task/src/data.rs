@@ -58,6 +58,20 @@ impl Chunk {
             views: rows.iter().filter_map(|row| self.views.get(*row)).copied().collect(),
         }
     }
+
+    /// The raw bytes of the record with this offset of which `detail` was said. Of several with one offset all but the
+    /// first are refused, each by its own detail.
+    #[must_use]
+    pub fn raw(&self, offset: i64, detail: &str) -> Option<&[u8]> {
+        let Arriving { offsets, refused, .. } = &self.arriving;
+        let first = offsets.partition_point(|before| *before < offset);
+        let alike = offsets.iter().skip(first).take_while(|other| **other == offset).count();
+        let from = refused.partition_point(|(row, ..)| *row < first);
+        let mut known = refused.iter().skip(from).take_while(|(row, ..)| *row < first + alike);
+        let said = known.find(|(_, _, said)| said == detail).map_or(first, |(row, ..)| *row);
+        let (start, end) = *self.views.get(said).filter(|_| alike > 0)?;
+        self.payload.get(start..end)
+    }
 }
 
 /// All records that are at hand.
@@ -68,19 +82,6 @@ pub struct History {
 }
 
 impl History {
-    /// The raw bytes of a record.
-    #[must_use]
-    pub fn raw(&self, origin: Origin, offset: i64) -> Option<&[u8]> {
-        self.chunks
-            .iter()
-            .filter(|chunk| chunk.source == origin.source && chunk.arriving.partition == origin.partition)
-            .find_map(|chunk| {
-                let row = chunk.arriving.offsets.binary_search(&offset).ok()?;
-                let (start, end) = *chunk.views.get(row)?;
-                chunk.payload.get(start..end)
-            })
-    }
-
     /// The last arrival of all, microseconds since the epoch; none where there is no record, or none that says when it came.
     #[must_use]
     pub fn arrived(&self, sources: &[SourceSpec]) -> Option<i64> {
@@ -238,17 +239,18 @@ fn whole(chunks: &[Chunk], schema: &Schema) -> Option<Chunk> {
     let unsorted = Chunk { source: first.source, arriving, payload: Arc::new(payload), views };
     let mut sorted = unsorted.rows(&order);
     let arriving = &mut sorted.arriving;
-    let repeated: Vec<usize> = arriving
-        .offsets
-        .iter()
-        .zip(arriving.offsets.iter().skip(1))
-        .enumerate()
-        .filter(|(_, (before, after))| before == after)
-        .map(|(row, _)| row + 1)
-        .collect();
-    for row in repeated {
-        if !arriving.refused.iter().any(|(known, ..)| *known == row) {
-            arriving.refused.push((row, Fault::Malformed, "another row has this partition and offset".to_owned()));
+    let known: BTreeSet<usize> = arriving.refused.iter().map(|(row, ..)| *row).collect();
+    let (mut alike, mut before) = (0, None);
+    for (row, offset) in arriving.offsets.iter().enumerate() {
+        alike = if before == Some(*offset) { alike + 1 } else { 0 };
+        before = Some(*offset);
+        if alike > 0 && !known.contains(&row) {
+            // Each is told from the others of its place by what is said of it.
+            let detail = match alike {
+                1 => "another row has this partition and offset".to_owned(),
+                _ => format!("{alike} rows before it have this partition and offset"),
+            };
+            arriving.refused.push((row, Fault::Malformed, detail));
         }
     }
     arriving.refused.sort_by_key(|(row, ..)| *row);
@@ -517,7 +519,7 @@ mod tests {
         assert_eq!(refused, [1, 2]);
         assert_eq!(joined.arriving.columns[0].value(3), Ok(Value::Int(40)));
         let history = History { chunks: ordered };
-        let raw = |offset| history.raw(Origin { source: 0, partition: 0 }, offset).map(<[u8]>::to_vec);
+        let raw = |offset| history.chunks[0].raw(offset, "unreadable").map(<[u8]>::to_vec);
         assert_eq!(
             (raw(0), raw(1), raw(4), raw(5)),
             (Some(b"a".into()), Some(b"d".into()), Some(b"e".into()), Some(b"c".into()))
@@ -527,11 +529,22 @@ mod tests {
     #[test]
     fn of_two_rows_with_one_offset_the_later_is_refused() {
         let schema = Schema { fields: vec![Field { name: "x".to_owned(), ty: DataType::required(Kind::Int) }] };
-        let payload = Arc::new(b"abc".to_vec());
-        let ordered = in_order(vec![chunk(&[4, 5], &[], &payload), chunk(&[4, 6], &[], &payload)], &schema);
+        let (first, second) = (Arc::new(b"ab".to_vec()), Arc::new(b"cd".to_vec()));
+        let third = Arc::new(b"e".to_vec());
+        let chunks = vec![chunk(&[4, 5], &[], &first), chunk(&[4, 6], &[], &second), chunk(&[4], &[], &third)];
+        let ordered = in_order(chunks, &schema);
         let arriving = &ordered[0].arriving;
-        assert_eq!(arriving.offsets, [4, 4, 5, 6]);
-        assert_eq!(arriving.refused.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), [1]);
+        assert_eq!(arriving.offsets, [4, 4, 4, 5, 6]);
+        assert_eq!(arriving.refused.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), [1, 2]);
+        let late = "a second later than its lateness";
+        let repeated = arriving.refused[0].2.as_str();
+        assert_eq!(ordered[0].raw(4, &arriving.refused[1].2), Some(&b"e"[..]));
+        let raw = |offset, detail| ordered[0].raw(offset, detail);
+        assert_eq!((raw(4, late), raw(4, repeated)), (Some(&b"a"[..]), Some(&b"c"[..])), "each has its own bytes");
+        assert_eq!(
+            (raw(5, late), raw(6, late), raw(3, late), raw(7, late)),
+            (Some(&b"b"[..]), Some(&b"d"[..]), None, None)
+        );
     }
 
     #[test]
@@ -562,9 +575,9 @@ mod tests {
         ];
         assert_eq!(places, expected);
         let history = History { chunks };
-        let raw = |partition, offset| history.raw(Origin { source: 4, partition }, offset);
+        let raw = |chunk: usize, offset| history.chunks[chunk].raw(offset, "late");
         assert_eq!(raw(1, 7), Some(lines[0].as_bytes()));
-        assert_eq!(raw(UNPLACED, 1), Some(lines[1].as_bytes()));
+        assert_eq!(raw(2, 1), Some(lines[1].as_bytes()));
         assert_eq!(raw(0, 7), None);
         assert_eq!(history.chunks[2].arriving.refused.len(), 1);
         assert_eq!(history.arrived(std::slice::from_ref(&source)), None, "its number is 0, and not 4");

@@ -341,10 +341,13 @@ impl Pipeline {
 pub(crate) fn arrivals(spec: &GateSpec, arriving: &Arriving, before: Option<i64>) -> Vec<i64> {
     let event_time = spec.time.and_then(|time| arriving.columns.get(time));
     let mut greatest = before;
+    let mut refused = arriving.refused.iter().peekable();
     let mut arrived = Vec::with_capacity(arriving.offsets.len());
     for row in 0..arriving.offsets.len() {
         let recorded = arriving.stamps.get(row).copied().flatten().filter(|_| !spec.arrival_is_event_time);
-        let stamp = recorded.or_else(|| match (spec.time, event_time.map(|time| time.cell(row))) {
+        // The gate knows no event time of a record that was refused as it was read, and here there is none, either.
+        let time = event_time.filter(|_| refused.next_if(|(at, ..)| *at == row).is_none());
+        let stamp = recorded.or_else(|| match (spec.time, time.map(|time| time.cell(row))) {
             (_, Some(Ok(Cell::Int(time)))) => Some(time),
             // Nothing at all says when the record came: 1970.
             (None, _) => Some(0),
@@ -398,4 +401,39 @@ fn judge(
     }
     accepted.push(first);
     sorted(Batch::concat(schema, &accepted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Shape, SourceSpec};
+    use flow_core::column::Column;
+    use flow_core::types::{Field, Kind};
+
+    /// Records wait for those of other partitions by the arrivals that are computed as they are fed, and get theirs from
+    /// the gate: rows would stand in another order than their places, were the two unlike.
+    #[test]
+    fn a_record_arrives_for_the_merger_when_it_does_for_the_gate() {
+        let mut source = SourceSpec::new("sales", Shape::Stream, Schema::of([Field::required("at", Kind::Timestamp)]));
+        source.time = Some("at".to_owned());
+        // The second row has the offset of the first, and is refused as it is read.
+        let arriving = |stamps: [Option<i64>; 3]| Arriving {
+            partition: 0,
+            offsets: vec![1, 1, 2],
+            stamps: stamps.to_vec(),
+            columns: vec![Column::ints(vec![10, 48, 20])],
+            refused: vec![(1, Fault::Malformed, "another row has this partition and offset".to_owned())],
+        };
+        for (by_event_time, stamps, expected) in [
+            (false, [None; 3], [10, 10, 20]),
+            (true, [Some(1), Some(99), Some(2)], [10, 10, 20]),
+            (false, [Some(11), Some(30), Some(12)], [11, 30, 30]),
+        ] {
+            source.arrival_is_event_time = by_event_time;
+            source.lateness = 100;
+            let (mut gate, arriving) = (source.gate(0), arriving(stamps));
+            assert_eq!(arrivals(gate.spec(), &arriving, None), expected);
+            assert_eq!(gate.accept(&arriving, &mut Vec::new()).arrived, [expected[0], expected[2]]);
+        }
+    }
 }

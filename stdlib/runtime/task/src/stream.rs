@@ -447,7 +447,7 @@ impl StreamTask {
             else {
                 continue;
             };
-            let raw = self.inputs.raw(origin, letter.order.offset)?;
+            let raw = self.inputs.raw(letter)?;
             let record = letters::letter(letter, &source.name, raw.as_deref(), most);
             records.push((topic.clone(), Vec::new(), record, letter.order.arrived));
         }

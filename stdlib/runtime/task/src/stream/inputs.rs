@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use flow_core::batch::Origin;
 use flow_log::{Cut, Limits, Log, Mark, PartitionId, Source, Start};
+use flow_operators::operator::DeadLetter;
 
 use crate::data::{Chunk, History, from_log};
 use crate::error::RunError;
@@ -160,14 +161,16 @@ impl Inputs {
         }
     }
 
-    /// The raw bytes of a record: those at hand, or else as the log still has them, for a row may have been held back since
+    /// The raw bytes of the record that a letter names: those at hand, or else as the log still has them, for a row may have been held back since
     /// before a restart.
     ///
     /// # Errors
     /// A log that cannot be read.
-    pub fn raw(&mut self, origin: Origin, offset: i64) -> Result<Option<Cow<'_, [u8]>>, RunError> {
-        let past = if self.at_hand(origin, offset).is_none() { self.past(origin, offset)? } else { None };
-        Ok(past.map(Cow::Owned).or_else(|| self.at_hand(origin, offset).map(Cow::Borrowed)))
+    pub fn raw(&mut self, letter: &DeadLetter) -> Result<Option<Cow<'_, [u8]>>, RunError> {
+        let (origin, offset) = (letter.order.event_origin(), letter.order.offset);
+        let is_past = self.at_hand(origin, offset, &letter.detail).is_none();
+        let past = if is_past { self.past(origin, offset)? } else { None };
+        Ok(past.map(Cow::Owned).or_else(|| self.at_hand(origin, offset, &letter.detail).map(Cow::Borrowed)))
     }
 
     /// The record's bytes, read again from its topic.
@@ -183,14 +186,10 @@ impl Inputs {
         Ok(records.find(|(record, ..)| record.offset == offset).map(|(_, _, value)| value.to_vec()))
     }
 
-    fn at_hand(&self, origin: Origin, offset: i64) -> Option<&[u8]> {
+    fn at_hand(&self, origin: Origin, offset: i64, detail: &str) -> Option<&[u8]> {
         let files = self.files.get(&origin).map(|(_, chunks)| chunks.iter()).into_iter().flatten();
         let recent = self.recent.get(&origin).map(|chunks| chunks.iter()).into_iter().flatten();
-        files.chain(recent).find_map(|chunk| {
-            let row = chunk.arriving.offsets.binary_search(&offset).ok()?;
-            let (start, end) = *chunk.views.get(row)?;
-            chunk.payload.get(start..end)
-        })
+        files.chain(recent).find_map(|chunk| chunk.raw(offset, detail))
     }
 }
 
