@@ -306,7 +306,8 @@ impl<'a> Checker<'a> {
     }
 
     fn feature_scalar(&mut self, line: &'a ast::FeatureLine, scope: &Scope<'_>) -> Option<Expr> {
-        if self.later_aggregate(&line.value) {
+        // Of what could not be read has been told.
+        if self.later_aggregate(&line.value) || matches!(line.value.kind, Ast::Error) {
             return None;
         }
         let misplaced: Option<(Span, &str)> = line

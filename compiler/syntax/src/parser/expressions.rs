@@ -465,6 +465,11 @@ impl Parser<'_> {
         let from = self.bump();
         let condition = Box::new(self.condition());
         if self.eat(Kind::Then).is_none() {
+            if self.clause("over") && !self.line_ended() && ends_in_call(&condition) {
+                let found = Diagnostic::error(codes::E0318, condition.span, "an aggregate stands on a line of its own");
+                self.report(found.help("give each aggregate a name, then compute with the names"));
+                return ExprKind::Error;
+            }
             let mut found = self.found("`then`");
             if self.kind() == Kind::LeftBrace {
                 found = found.help("as a value it is `if … then … else …`");
@@ -584,6 +589,15 @@ fn is_path(value: &Expr) -> bool {
     match &value.kind {
         ExprKind::Name(_) => true,
         ExprKind::Field { of, .. } => is_path(of),
+        _ => false,
+    }
+}
+
+/// Whether the last of an expression is a call, behind which a window may be meant.
+fn ends_in_call(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Call { .. } => true,
+        ExprKind::Binary { right: last, .. } | ExprKind::Unary { operand: last, .. } => ends_in_call(last),
         _ => false,
     }
 }
