@@ -196,7 +196,7 @@ pub fn run_by(
             jobs.poll(Duration::from_millis(20), &inputs, &mut folder, &reads, tell)?;
         }
     } else {
-        jobs.schedule(tell);
+        jobs.schedule();
         let is_fed = is_fed(sources, &options.places);
         let begun = Instant::now();
         while !stop.load(Ordering::Relaxed) {

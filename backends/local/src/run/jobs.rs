@@ -154,13 +154,10 @@ impl Jobs {
     }
 
     /// From now on jobs run by schedule, too.
-    pub fn schedule(&mut self, tell: &mut dyn FnMut(Event)) {
+    pub fn schedule(&mut self) {
         let now = self.clock.now();
-        for (job, plan) in &mut self.plans {
+        for plan in self.plans.values_mut() {
             plan.next = plan.schedule.after(now);
-            if plan.next.is_none() {
-                tell(Event::Note(format!("job `{job}` is never due by its schedule: there is no such day")));
-            }
         }
     }
 
