@@ -5,6 +5,7 @@ use fec_syntax::ast::{self, Attribute, ItemKind};
 use fec_syntax::foreign;
 
 use crate::check::Checker;
+use crate::cron;
 use crate::model::FlowSettings;
 use crate::scope::Scope;
 use crate::unknown::suggest;
@@ -232,7 +233,7 @@ impl<'a> Checker<'a> {
             match argument.name.as_ref().map(|name| (name.text.as_str(), name.span)) {
                 None if cron.is_none() => {
                     let text = self.constant_text(&argument.value, "the schedule")?;
-                    if let Some(wrong) = cron_problem(&text) {
+                    if let Some(wrong) = cron::problem(&text) {
                         let found = Diagnostic::error(codes::E0502, argument.value.span, wrong);
                         self.report(found.help("minute, hour, day, month and weekday, as in `\"0 2 * * *\"`"));
                         return None;
@@ -299,91 +300,6 @@ impl<'a> Checker<'a> {
                 );
                 self.report(found);
             }
-        }
-    }
-}
-
-/// What is wrong with a schedule, if anything is.
-fn cron_problem(text: &str) -> Option<String> {
-    const FIELDS: [(&str, u32, u32); 5] =
-        [("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7)];
-    let fields: Vec<&str> = text.split_whitespace().collect();
-    if fields.len() != FIELDS.len() {
-        return Some(format!("a schedule has five fields, and this has {}", fields.len()));
-    }
-    let mut values = Vec::new();
-    for (field, (name, low, high)) in fields.iter().zip(FIELDS) {
-        let items: Option<Vec<Vec<u32>>> = field.split(',').map(|item| cron_item(item, name, low, high)).collect();
-        let Some(items) = items else { return Some(format!("`{field}` is no {name}: it goes from {low} to {high}")) };
-        values.push(items.concat());
-    }
-    // A weekday that is given comes whatever the day of the month is.
-    let ([_, _, days, months, _], [_, _, day, month, weekday]) = (values.as_slice(), fields.as_slice()) else {
-        return None;
-    };
-    let first = days.iter().min()?;
-    let any_weekday = weekday.split(',').any(|item| item == "*" || item == "*/1");
-    let never = any_weekday && months.iter().all(|month| last_day(*month) < *first);
-    never.then(|| format!("day `{day}` of month `{month}` never comes"))
-}
-
-/// The last day that a month can have.
-fn last_day(month: u32) -> u32 {
-    match month {
-        2 => 29,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// The values of a part of a field: `*`, `a`, `a-b`, each with `/n`; none where it is no such part.
-fn cron_item(item: &str, name: &str, low: u32, high: u32) -> Option<Vec<u32>> {
-    const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec";
-    const DAYS: &str = "sun mon tue wed thu fri sat";
-    let value = |text: &str| -> Option<u32> {
-        let names = match name {
-            "month" => MONTHS,
-            "weekday" => DAYS,
-            _ => "",
-        };
-        let named = names.split(' ').position(|n| n.eq_ignore_ascii_case(text)).and_then(|i| u32::try_from(i).ok());
-        named.map(|index| index + low).or_else(|| text.parse().ok()).filter(|v| (low..=high).contains(v))
-    };
-    let (range, step) = match item.split_once('/') {
-        Some((range, step)) => (range, step.parse::<usize>().ok().filter(|step| *step > 0)?),
-        None => (item, 1),
-    };
-    let (from, to) = match range.split_once('-') {
-        Some((from, to)) => (value(from)?, value(to)?),
-        None if range == "*" => (low, high),
-        // `5/10` goes on from 5.
-        None if item.contains('/') => (value(range)?, high),
-        None => (value(range)?, value(range)?),
-    };
-    (from <= to).then(|| (from..=to).step_by(step).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cron_problem;
-
-    #[test]
-    fn schedules() {
-        for good in ["0 2 * * *", "*/5 * * * *", "0 0 1,15 jan-mar mon-fri", "30 4-6/2 * * 7"] {
-            assert_eq!(cron_problem(good), None, "{good}");
-        }
-        for bad in ["0 24 * * *", "60 0 * * *", "0 2 * *", "a * * * *", "*/0 * * * *", "5-1 * * * *"] {
-            assert!(cron_problem(bad).is_some(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn days_that_never_come() {
-        for never in ["0 0 31 2 *", "0 0 30-31 feb *", "0 0 31 2,4,6,9,11 *", "0 0 30 2 */1", "0 0 30/1 2 *"] {
-            assert!(cron_problem(never).is_some_and(|told| told.ends_with("never comes")), "{never}");
-        }
-        for rare in ["0 0 29 2 *", "0 0 31 2,3 *", "0 0 31 2 mon", "0 0 31 2 */2", "0 0 31 2 0-6", "0 0 30/1 4 *"] {
-            assert_eq!(cron_problem(rare), None, "{rare}");
         }
     }
 }

@@ -38,6 +38,7 @@ mod training;
 mod typedecl;
 mod unknown;
 
+pub mod cron;
 pub mod expr;
 pub mod model;
 pub mod relation;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use fec_model::cron;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -15,9 +16,6 @@ use crate::error::LocalError;
 /// Days that are looked at for the next time: the Gregorian calendar repeats itself after 400 years, and 29 February
 /// falls on each weekday within 40.
 const DAYS: u32 = 366 * 41;
-
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// A schedule.
 #[derive(Debug, Clone)]
@@ -41,21 +39,16 @@ impl Schedule {
     /// Fields that are none, or a zone that this machine does not know.
     pub fn new(cron: &str, zone: &str) -> Result<Self, LocalError> {
         let wrong = || LocalError::Program(format!("`{cron}` is no schedule"));
-        let fields: Vec<&str> = cron.split_whitespace().collect();
-        let [minute, hour, day, month, weekday] = fields.as_slice() else { return Err(wrong()) };
-        let mut weekdays = field(weekday, 0, 7, &WEEKDAYS).ok_or_else(wrong)?;
-        if weekdays.remove(&7) {
-            weekdays.insert(0);
-        }
+        let [minutes, hours, days, months, weekdays] = cron::fields(cron).map_err(|_| wrong())?;
         let zone = if zone.is_empty() { "UTC" } else { zone };
         Ok(Self {
-            minutes: field(minute, 0, 59, &[]).ok_or_else(wrong)?,
-            hours: field(hour, 0, 23, &[]).ok_or_else(wrong)?,
-            days: field(day, 1, 31, &[]).ok_or_else(wrong)?,
-            months: field(month, 1, 12, &MONTHS).ok_or_else(wrong)?,
-            weekdays,
-            either_day: !is_open(day) && !is_open(weekday),
-            every_hour: hour.starts_with('*'),
+            either_day: !days.is_open && !weekdays.is_open,
+            every_hour: cron.split_whitespace().nth(1).is_some_and(|hour| hour.starts_with('*')),
+            minutes: minutes.values,
+            hours: hours.values,
+            days: days.values,
+            months: months.values,
+            weekdays: weekdays.values,
             zone: TimeZone::get(zone).map_err(|_| {
                 LocalError::Environment(format!(
                     "this machine does not know the time zone `{zone}`; correct `timezone` in `@schedule`, or install the time zone database"
@@ -118,37 +111,6 @@ impl Schedule {
             }
         }
     }
-}
-
-/// Whether a field asks for no value. One with steps does: `*/2` is every other day, and given as such.
-fn is_open(field: &str) -> bool {
-    let steps = field.split(',').filter_map(|item| item.strip_prefix('*'));
-    steps.map(|rest| rest.strip_prefix('/').unwrap_or("1")).any(|step| step.parse() == Ok(1))
-}
-
-/// The values of a field: `*`, `a`, `a-b`, each with `/n`, several with commas; names where the field has some.
-fn field(text: &str, low: i8, high: i8, names: &[&str]) -> Option<BTreeSet<i8>> {
-    let value = |text: &str| -> Option<i8> {
-        let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
-        let named = named.and_then(|position| i8::try_from(position).ok()).map(|position| position + low);
-        named.or_else(|| text.parse().ok()).filter(|value| (low..=high).contains(value))
-    };
-    let mut found = BTreeSet::new();
-    for item in text.split(',') {
-        let (range, step) = match item.split_once('/') {
-            Some((range, step)) => (range, step.parse::<usize>().ok().filter(|step| *step > 0)?),
-            None => (item, 1),
-        };
-        let (from, to) = match range.split_once('-') {
-            Some((from, to)) => (value(from)?, value(to)?),
-            None if range == "*" => (low, high),
-            // `5/10` goes on from 5.
-            None if item.contains('/') => (value(range)?, high),
-            None => (value(range)?, value(range)?),
-        };
-        found.extend((from..=to).step_by(step));
-    }
-    (!found.is_empty()).then_some(found)
 }
 
 #[cfg(test)]
