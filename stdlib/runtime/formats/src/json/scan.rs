@@ -105,9 +105,7 @@ impl<'a> Scanner<'a> {
             return Ok(Quoted { raw, escaped: false });
         }
         self.expect(b'"', "a string")?;
-        let start = self.at;
-        self.at += plain_length(self.text.as_bytes().get(start..).unwrap_or(&[]));
-        self.rest_of_string(start)
+        self.escaped_string()
     }
 
     /// What stands between the quotes of a string without escapes, if one is next, without white space before it; else
@@ -162,12 +160,14 @@ impl<'a> Scanner<'a> {
         self.at += number.length;
     }
 
-    /// As [`Scanner::string`], from its first character on that is not plain.
+    /// As [`Scanner::string`], behind its first quote.
     #[cold]
-    fn rest_of_string(&mut self, start: usize) -> Result<Quoted<'a>, SyntaxError> {
+    fn escaped_string(&mut self) -> Result<Quoted<'a>, SyntaxError> {
+        let start = self.at;
         let mut escaped = false;
         let bytes = self.text.as_bytes();
         loop {
+            self.at += plain_length(bytes.get(self.at..).unwrap_or(&[]));
             match bytes.get(self.at) {
                 Some(b'"') => {
                     let raw = self.text.get(start..self.at).unwrap_or("");
@@ -181,7 +181,6 @@ impl<'a> Scanner<'a> {
                 Some(_) => return self.fail("no control character inside a string"),
                 None => return self.fail("the end of the string"),
             }
-            self.at += plain_length(bytes.get(self.at..).unwrap_or(&[]));
         }
     }
 
