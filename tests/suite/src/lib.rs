@@ -1,5 +1,6 @@
 //! What every plane must agree on.
 
+pub mod cases;
 pub mod cells;
 pub mod compare;
 pub mod expressions;

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use fec_diagnostics::{FileId, Severity};
-use fec_model::CheckOptions;
-use fec_suite::compare::{Report, checked, compare};
+use fec_model::model::Model;
+use fec_suite::cases::{Held, right};
+use fec_suite::compare::{Report, compare};
 use fec_suite::generate::Program;
 use fec_suite::random::Random;
 use fec_suite::replayed::{How, Replayed};
@@ -145,60 +145,22 @@ fn program(cases: &[Case]) -> Program {
     Program { seed: 1, asol: format!("{HEAD}{}", texts.concat()), files }
 }
 
-/// Those in which nothing is a mistake.
-fn right(cases: Vec<Case>) -> Vec<Case> {
-    let asol = program(&cases).asol;
-    let parsed = fec_syntax::parse(FileId(0), &asol);
-    let (_, found) = fec_model::check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
-    let first = HEAD.matches('\n').count();
-    let mut wrong = BTreeSet::new();
-    let (mut line, mut end) = (0, 0);
-    let mistakes = parsed.diagnostics.iter().chain(&found).filter(|mistake| mistake.severity == Severity::Error);
-    let mut starts: Vec<usize> = mistakes.map(|mistake| mistake.span.start as usize).collect();
-    starts.sort_unstable();
-    for start in starts {
-        line += asol.get(end..start).unwrap_or_default().matches('\n').count();
-        end = start;
-        wrong.insert((line - first) / Case::LINES);
-    }
-    cases.into_iter().enumerate().filter(|(at, _)| !wrong.contains(at)).map(|(_, case)| case).collect()
-}
-
-/// What differs for these; of many, it is looked for the few that do.
-fn differences(cases: &[Case], report: &mut Report) -> Vec<String> {
-    let made = program(cases);
-    let mut own = Report::default();
-    let ended = checked(&made).map_err(|mistakes| mistakes.join("\n"));
-    let ended = ended.and_then(|model| {
-        served(&made, &model, &mut own)?;
-        // As written, in small batches, and restored in the middle.
-        let roads = [
-            How::default(),
-            How { optimised: true, size: 3, restart_after: None },
-            How { optimised: true, size: 0, restart_after: Some(43) },
-        ];
-        roads.iter().try_for_each(|road| compare(&made, &model, &mut Replayed::new(*road), &mut own))
-    });
-    let mut found = std::mem::take(&mut own.differences);
-    found.extend(ended.err());
-    report.add(own);
-    match cases {
-        _ if found.is_empty() => Vec::new(),
-        [_] => vec![format!("{}\n  {}", made.asol.trim_start_matches(HEAD), found.join("\n  "))],
-        many => {
-            let (a, b) = many.split_at(many.len() / 2);
-            let mut apart = differences(a, report);
-            apart.extend(differences(b, report));
-            // What only shows together is told as it showed.
-            if apart.is_empty() { found } else { apart }
-        }
-    }
+/// Runs a program whole; and as written, in small batches, and restored in the middle.
+fn run(program: &Program, model: &Model, report: &mut Report) -> Result<(), String> {
+    served(program, model, report)?;
+    let roads = [
+        How::default(),
+        How { optimised: true, size: 3, restart_after: None },
+        How { optimised: true, size: 0, restart_after: Some(43) },
+    ];
+    roads.iter().try_for_each(|road| compare(program, model, &mut Replayed::new(*road), report))
 }
 
 #[test]
 fn operators_behind_operators_have_one_answer() {
     let each = std::env::var("FEC_CHAINED").ok().and_then(|text| text.parse().ok()).unwrap_or(25_usize);
     let mut report = Report::default();
+    let held_to = Held { head: HEAD, program: &program, run: &run };
     let mut found = Vec::new();
     let mut held = 0;
     let mut used = BTreeSet::new();
@@ -206,13 +168,14 @@ fn operators_behind_operators_have_one_answer() {
         let two = OPERATORS.iter().flat_map(|a| OPERATORS.map(|b| vec![*a, b]));
         let three = OPERATORS.iter().flat_map(|a| OPERATORS.iter().flat_map(|b| OPERATORS.map(|c| vec![*a, *b, c])));
         // What is checked costs little: of what is right some are run.
+        let right = |cases| right(cases, HEAD, Case::LINES, Case::text).0;
         let two = right(two.map(|chain| Case { place, chain }).collect());
         let three = right(three.map(|chain| Case { place, chain }).collect());
         assert!(two.len() > 40, "{place:?}: {}", two.len());
         let cases: Vec<Case> = two.into_iter().chain(three.into_iter().step_by(each)).collect();
         held += cases.len();
         used.extend(cases.iter().flat_map(|case| case.chain.clone()));
-        found.extend(cases.chunks(40).flat_map(|many| differences(many, &mut report)));
+        found.extend(cases.chunks(40).flat_map(|many| held_to.differences(many, &mut report)));
     }
     assert_eq!(used.len(), OPERATORS.len(), "an operator that stands nowhere holds nothing");
     if !found.is_empty() {

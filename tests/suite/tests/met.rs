@@ -3,13 +3,12 @@
 
 #![expect(clippy::panic, reason = "helpers of tests fail as the tests do")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use fec_diagnostics::{FileId, Severity};
-use fec_model::CheckOptions;
-use fec_model::model::{Model, Plane};
-use fec_suite::compare::{Report, checked};
+use fec_model::model::Plane;
+use fec_suite::cases::{Held, right};
+use fec_suite::compare::Report;
 use fec_suite::generate::Program;
 use fec_suite::served::served;
 
@@ -153,35 +152,14 @@ fn borders() -> String {
     rows.iter().enumerate().map(|(at, row)| format!("{{\"id\":\"i{at}\",{row}}}\n")).collect()
 }
 
-/// The lines of a text that have a mistake, from 0 on, and the model.
-fn mistaken(asol: &str) -> (Vec<usize>, Model) {
-    let parsed = fec_syntax::parse(FileId(0), asol);
-    let (model, found) = fec_model::check(&[(FileId(0), &parsed.file)], &CheckOptions::default());
-    let mistakes = parsed.diagnostics.iter().chain(&found).filter(|mistake| mistake.severity == Severity::Error);
-    let line = |start: u32| asol.get(..start as usize).map_or(0, |before| before.matches('\n').count());
-    (mistakes.map(|mistake| line(mistake.span.start)).collect(), model)
-}
-
 /// Those of some expressions that are right, with their types.
-fn accepted(expressions: &[String]) -> Vec<(String, String)> {
-    let head = source();
-    let first = head.matches('\n').count();
-    let view = |expressions: &[&String]| {
-        let lines: Vec<String> =
-            expressions.iter().enumerate().map(|(at, one)| format!("view v{at} = ev |> select v = {one}\n")).collect();
-        format!("{head}{}", lines.concat())
-    };
-    let all: Vec<&String> = expressions.iter().collect();
-    let (wrong, _) = mistaken(&view(&all));
-    let right: Vec<&String> =
-        all.iter().enumerate().filter(|(at, _)| !wrong.contains(&(first + at))).map(|(_, one)| *one).collect();
-    let (wrong, model) = mistaken(&view(&right));
-    assert_eq!(wrong, Vec::<usize>::new(), "what was right stays right");
+fn accepted(expressions: Vec<String>) -> Vec<(String, String)> {
+    let (right, model) = right(expressions, &source(), 1, |one, at| format!("view v{at} = ev |> select v = {one}\n"));
     let ty = |at: usize| {
         let view = model.views.iter().find(|view| *view.name == format!("v{at}"))?;
         view.relation.ty.columns.first().map(|column| column.ty.to_string())
     };
-    let typed = right.iter().enumerate().filter_map(|(at, one)| Some(((*one).clone(), ty(at)?)));
+    let typed = right.into_iter().enumerate().filter_map(|(at, one)| Some((one, ty(at)?)));
     // What is nothing but absent has no type that a sink could name.
     typed.filter(|(_, ty)| !ty.contains("null")).collect()
 }
@@ -207,32 +185,11 @@ fn program(expressions: &[(String, String)]) -> Program {
     Program { seed: 1, asol, files: [("ev.jsonl".to_owned(), rows())].into() }
 }
 
-/// What differs for these; of many, it is looked for the few that do.
-fn differences<T>(cases: &[T], program: &impl Fn(&[T]) -> Program, report: &mut Report) -> Vec<String> {
-    let made = program(cases);
-    let mut own = Report::default();
-    let ended = checked(&made).map_err(|mistakes| mistakes.join("\n"));
-    let ended = ended.and_then(|model| served(&made, &model, &mut own));
-    let mut found = std::mem::take(&mut own.differences);
-    found.extend(ended.err());
-    report.add(own);
-    match cases {
-        _ if found.is_empty() => Vec::new(),
-        [_] => vec![format!("{}\n  {}", made.asol.trim_start_matches(&source()), found.join("\n  "))],
-        many => {
-            let (a, b) = many.split_at(many.len() / 2);
-            let mut apart = differences(a, program, report);
-            apart.extend(differences(b, program, report));
-            // What only shows together is told as it showed.
-            if apart.is_empty() { found } else { apart }
-        }
-    }
-}
-
 /// Runs the cases, so many to a program, and counts what was compared.
 fn hold<T>(cases: &[T], together: usize, program: impl Fn(&[T]) -> Program) -> Report {
     let mut report = Report::default();
-    let found: Vec<String> = cases.chunks(together).flat_map(|many| differences(many, &program, &mut report)).collect();
+    let held = Held { head: &source(), program: &program, run: &served };
+    let found: Vec<String> = cases.chunks(together).flat_map(|many| held.differences(many, &mut report)).collect();
     if !found.is_empty() {
         panic!("{} of {} cases:\n{}", found.len(), cases.len(), found.join("\n"));
     }
@@ -241,7 +198,7 @@ fn hold<T>(cases: &[T], together: usize, program: impl Fn(&[T]) -> Program) -> R
 
 #[test]
 fn whatever_two_types_may_meet_in_has_one_answer() {
-    let accepted = accepted(&expressions());
+    let accepted = accepted(expressions());
     let report = hold(&accepted, 200, program);
     // Nothing would be held if nothing were accepted, or no value were there.
     assert!(accepted.len() > 3_000, "{}", accepted.len());
@@ -250,7 +207,7 @@ fn whatever_two_types_may_meet_in_has_one_answer() {
 
 #[test]
 fn at_the_borders_of_types_there_is_one_answer_too() {
-    let accepted = accepted(&expressions());
+    let accepted = accepted(expressions());
     let report = hold(&accepted, 80, |expressions| {
         let mut asol = source();
         let mut stream = String::new();
@@ -366,29 +323,12 @@ impl Case {
     }
 }
 
-/// Those of some cases in which nothing is a mistake, as this makes text of them.
-fn right(cases: Vec<Case>, text: impl Fn(&Case, usize) -> String) -> (Vec<Case>, Model) {
-    let head = source();
-    let first = head.matches('\n').count();
-    let all = |cases: &[Case]| {
-        let texts: Vec<String> = cases.iter().enumerate().map(|(at, case)| text(case, at)).collect();
-        mistaken(&format!("{head}{}", texts.concat()))
-    };
-    let (wrong, _) = all(&cases);
-    let wrong: BTreeSet<usize> = wrong.iter().filter_map(|line| Some(line.checked_sub(first)? / Case::LINES)).collect();
-    let right: Vec<Case> =
-        cases.into_iter().enumerate().filter(|(at, _)| !wrong.contains(at)).map(|(_, case)| case).collect();
-    let (wrong, model) = all(&right);
-    assert_eq!(wrong, Vec::<usize>::new(), "what was right stays right");
-    (right, model)
-}
-
 #[test]
 fn whatever_operators_make_of_two_types_has_one_answer() {
     let mut cases = Vec::new();
     for plane in [Plane::Batch, Plane::Stream, Plane::Online] {
         let own = relations().into_iter().map(|(set, pipe)| Case { set, pipe, plane, ty: String::new() }).collect();
-        let (mut typed, model) = right(own, Case::view);
+        let (mut typed, model) = right(own, &source(), Case::LINES, Case::view);
         let types: BTreeMap<&str, String> = model
             .views
             .iter()
@@ -399,7 +339,7 @@ fn whatever_operators_make_of_two_types_has_one_answer() {
         for (at, case) in typed.iter_mut().enumerate() {
             case.ty = types.get(format!("v{at}").as_str()).cloned().unwrap_or_default();
         }
-        let (own, _) = right(typed, Case::flow);
+        let (own, _) = right(typed, &source(), Case::LINES, Case::flow);
         assert!(own.len() > 300, "{plane:?}: {}", own.len());
         cases.extend(own);
     }
