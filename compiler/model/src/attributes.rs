@@ -8,7 +8,7 @@ use crate::check::Checker;
 use crate::cron;
 use crate::model::FlowSettings;
 use crate::scope::Scope;
-use crate::unknown::suggest;
+use crate::unknown::{suggest, suggest_among};
 
 /// Where attributes stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,7 +214,7 @@ impl<'a> Checker<'a> {
                 }
                 Some((name, span)) => {
                     let found = Diagnostic::error(codes::E0304, span, format!("`@retry` has no argument `{name}`"));
-                    self.report(suggest(found, span, name, ["backoff"]));
+                    self.report(suggest_among(found, span, name, &["backoff"], "beside how often, it takes"));
                 }
                 None => self.report(Diagnostic::error(codes::E0302, argument.value.span, "`@retry` takes one number")),
             }
@@ -248,7 +248,7 @@ impl<'a> Checker<'a> {
                 }
                 Some((name, span)) => {
                     let found = Diagnostic::error(codes::E0304, span, format!("`@schedule` has no argument `{name}`"));
-                    self.report(suggest(found, span, name, ["timezone"]));
+                    self.report(suggest_among(found, span, name, &["timezone"], "beside when, it takes"));
                 }
                 None => {
                     self.report(Diagnostic::error(codes::E0302, argument.value.span, "`@schedule` takes one text"));

@@ -15,7 +15,7 @@ use crate::infer::describe;
 use crate::names::{DeclId, DeclKind, Known, ServiceInfo, ViewInfo};
 use crate::scope::{Bound, Place, Scope, Var, path};
 use crate::types::{Column, Kind, Record, Type};
-use crate::unknown::suggest;
+use crate::unknown::{suggest, suggest_among};
 
 /// A function or decision table, checked once and copied to its calls.
 pub(crate) struct Template {
@@ -271,9 +271,8 @@ impl<'a> Checker<'a> {
                             name.span,
                             format!("`{word}` has no parameter `{}`", name.text),
                         );
-                        let found =
-                            suggest(found, name.span, &name.text, params.iter().map(|param| param.name.as_str()));
-                        self.report(found);
+                        let known: Vec<&str> = params.iter().map(|param| param.name.as_str()).collect();
+                        self.report(suggest_among(found, name.span, &name.text, &known, "it takes"));
                         failed = true;
                         continue;
                     }

@@ -11,7 +11,7 @@ use hashbrown::hash_map::Entry;
 use crate::calls::Template;
 use crate::check::Checker;
 use crate::types::{Column, Columns, Record, RelationType, Type};
-use crate::unknown::suggest;
+use crate::unknown::suggest_among;
 
 /// A declaration by its number.
 pub(crate) type DeclId = usize;
@@ -220,7 +220,7 @@ impl<'a> Checker<'a> {
                     name.span,
                     format!("`{module}` has nothing called `{}`", name.text),
                 );
-                let found = suggest(found, name.span, &name.text, known.iter().copied());
+                let found = suggest_among(found, name.span, &name.text, known, "it has");
                 self.report(found);
             }
             self.add(Decl { name, engine: None, kind: DeclKind::Import(path) });

@@ -13,7 +13,7 @@ use crate::names::Known;
 use crate::relation::{Relation, RelationOp};
 use crate::scope::{Bound, Origin, Place, Scope, facts, narrow_columns};
 use crate::types::{Boundedness, Column, Columns, Kind, RelationType, Type};
-use crate::unknown::suggest;
+use crate::unknown::{suggest, suggest_among};
 
 /// A relation with what the checker needs besides its type.
 pub(crate) struct Piped {
@@ -103,7 +103,8 @@ impl<'a> Checker<'a> {
     fn part(&mut self, split: Symbol, ty: &Rc<RelationType>, parts: &[Symbol], name: &ast::Name, span: Span) -> Piped {
         if !parts.contains(&name.text) {
             let found = Diagnostic::error(codes::E0203, name.span, format!("`{split}` has no part `{}`", name.text));
-            let found = suggest(found, name.span, &name.text, parts.iter().map(Symbol::as_str));
+            let known: Vec<&str> = parts.iter().map(Symbol::as_str).collect();
+            let found = suggest_among(found, name.span, &name.text, &known, "it has");
             self.report(found);
             return Piped::wrong(span);
         }

@@ -6,7 +6,7 @@ use fec_syntax::ast::{self, ExprKind as Ast};
 
 use crate::check::Checker;
 use crate::types::Column;
-use crate::unknown::suggest;
+use crate::unknown::{suggest, suggest_among};
 
 /// The settings of a declaration.
 pub(crate) struct Settings<'a> {
@@ -38,12 +38,7 @@ impl<'a> Checker<'a> {
             } else if !known.contains(&name) {
                 let found =
                     Diagnostic::error(codes::E0501, setting.name.span, format!("{what} has no setting `{name}`"));
-                let near = fec_diagnostics::closest(name, known.iter().copied());
-                let found = match near {
-                    Some(_) => suggest(found, setting.name.span, name, known.iter().copied()),
-                    None => found.help(format!("it has `{}`", known.join("`, `"))),
-                };
-                self.report(found);
+                self.report(suggest_among(found, setting.name.span, name, known, "it has"));
             }
         }
         Settings { list }

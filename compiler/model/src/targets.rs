@@ -7,7 +7,7 @@ use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, TargetEntry};
 use crate::check::Checker;
 use crate::names::Known;
 use crate::target::{Batch, Broker, Cluster, Given, Lake, SecretName, Simulate, Store, Target};
-use crate::unknown::suggest;
+use crate::unknown::suggest_among;
 
 /// What a target sets, with the only value that each of them has yet.
 const BINDINGS: &[(&str, &str, &str)] = &[
@@ -128,11 +128,7 @@ impl<'a> Checker<'a> {
                 known.extend(["registry", "simulate"]);
                 let declared: Vec<Symbol> = self.model.params.iter().map(|param| param.name).collect();
                 known.extend(declared.iter().map(Symbol::as_str));
-                let found = match fec_diagnostics::closest(name, known.iter().copied()) {
-                    Some(_) => suggest(found, setting.name.span, name, known),
-                    None => found.help(format!("it has `{}`", known.join("`, `"))),
-                };
-                self.report(found);
+                self.report(suggest_among(found, setting.name.span, name, &known, "it has"));
             }
         }
     }
@@ -219,10 +215,7 @@ impl<'a> Checker<'a> {
             if !known.contains(&text) {
                 read.mistaken = true;
                 let found = Diagnostic::error(codes::E0304, named.span, format!("`{called}` takes no `{text}`"));
-                self.report(match fec_diagnostics::closest(text, known.iter().copied()) {
-                    Some(near) => found.fix(format!("write `{near}`"), named.span, near),
-                    None => found.help(format!("it takes `{}`", known.join("`, `"))),
-                });
+                self.report(suggest_among(found, named.span, text, known, "it takes"));
             } else if read.get(text).is_some() {
                 self.report(Diagnostic::error(codes::E0504, named.span, format!("`{text}` is set twice")));
             } else {
@@ -384,7 +377,7 @@ impl<'a> Checker<'a> {
                 other => {
                     let found =
                         Diagnostic::error(codes::E0304, name.span, format!("a generator has no setting `{other}`"));
-                    self.report(suggest(found, name.span, other, ["seed", "rows", "rate"]));
+                    self.report(suggest_among(found, name.span, other, &["seed", "rows", "rate"], "it has"));
                 }
             }
         }

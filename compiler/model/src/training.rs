@@ -17,7 +17,7 @@ use crate::names::Known;
 use crate::pipeline::Piped;
 use crate::scope::{Bound, Place, Scope, Trained};
 use crate::types::{Column, Kind, Record, Type};
-use crate::unknown::suggest;
+use crate::unknown::suggest_among;
 
 const MILLION: f64 = 1_000_000.0;
 const DEFAULT_TREES: u64 = 100;
@@ -165,7 +165,7 @@ impl<'a> Checker<'a> {
                     let known = ["label", "features", "trees", "depth", "learning_rate"];
                     self.report(match foreign::training(other) {
                         Some(foreign) => foreign.mends(found, name.span),
-                        None => suggest(found, name.span, other, known),
+                        None => suggest_among(found, name.span, other, &known, "it takes"),
                     });
                     return None;
                 }

@@ -116,6 +116,15 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// Adds the closest of few candidates as a repair, or all of them where none is close: `has` is what stands before them, as
+/// "it takes".
+pub(crate) fn suggest_among(found: Diagnostic, span: Span, name: &str, known: &[&str], has: &str) -> Diagnostic {
+    match closest(name, known.iter().copied()) {
+        Some(near) => found.fix(format!("write `{near}`"), span, near),
+        None => found.help(format!("{has} `{}`", known.join("`, `"))),
+    }
+}
+
 /// Adds the closest candidate as a repair.
 pub(crate) fn suggest<'b>(
     found: Diagnostic,
