@@ -64,7 +64,7 @@ def explained(out, manifest, texts):
         ("kubernetes/scoring-alerts.yaml", "kind: StatefulSet", "stream alerts"),
         ("argo/train.yaml", "name: publish-scorer", "publish model"),
         ("argo/train.yaml", "name: train-model", "gbdt("),
-        ("argo/train.schedule.yaml", "timezone: Asia/Shanghai", "job train"),
+        ("argo/train_schedule.yaml", "timezone: Asia/Shanghai", "job train"),
         ("argo/account.yaml", "name: runner", "batch:"),
         ("crates/scoring-score/src/rules.rs", "pub fn card_key(", "card_activity[payment.card]"),
         ("crates/scoring-alerts/src/main.rs", "wiring.tap(", "emit "),

@@ -33,7 +33,14 @@ struct Kustomization {
     kind: &'static str,
     metadata: Metadata,
     namespace: Option<String>,
+    sort_options: SortOptions,
     resources: Vec<String>,
+}
+
+/// In which order resources are applied.
+#[derive(Debug, Clone, Serialize)]
+struct SortOptions {
+    order: &'static str,
 }
 
 /// A file before it is written.
@@ -88,13 +95,15 @@ pub fn trees(deployment: &Deployment<'_>) -> Vec<Tree> {
         add(&name, unit.span, job::template(deployment, unit, job).map(|node| vec![node]));
         resources.push(name);
         if let Some(cron) = job::schedule(deployment, unit, job) {
-            let name = format!("{stem}.schedule.yaml");
+            // Behind its template in the order of names, as a folder is applied: Argo's controller refuses a schedule whose
+            // template is not there, and looks at it again 20 minutes later.
+            let name = format!("{stem}_schedule.yaml");
             add(&name, unit.span, placed(unit.span, cron).map(|node| vec![node]));
             resources.push(name);
         }
         // A workflow runs as soon as it is applied: it is for `kubectl create`, and no part of the whole.
         let once = placed(unit.span, job::once(deployment, unit, job)).map(|node| vec![node]);
-        add(&format!("{stem}.run.yaml"), unit.span, once);
+        add(&format!("{stem}_run.yaml"), unit.span, once);
     }
     resources.sort();
     add("kustomization.yaml", None, kustomization(deployment, resources).map(|node| vec![node]));
@@ -110,6 +119,8 @@ fn kustomization(deployment: &Deployment<'_>, resources: Vec<String>) -> Result<
         kind: "Kustomization",
         metadata: head,
         namespace: namespace(deployment),
+        // By kind, as kustomize sorts them else, schedules would come before their templates.
+        sort_options: SortOptions { order: "fifo" },
         resources,
     };
     placed(None, kustomization)

@@ -86,8 +86,13 @@ fn a_job_becomes_its_steps() {
     ];
     assert_eq!(told, wanted);
     assert_eq!(template.at(&["spec", "activeDeadlineSeconds"]), Some(&Node::Int(7_200)));
-    let (_, cron) = documents.iter().find(|(path, _)| path == "argo/train.schedule.yaml").unwrap();
+    let (_, cron) = documents.iter().find(|(path, _)| path == "argo/train_schedule.yaml").unwrap();
     assert_eq!(cron.at(&["spec", "timezone"]).and_then(Node::text), Some("Asia/Shanghai"));
+    // As files of a folder, and as one whole, a schedule is applied behind its template.
+    let place = |name: &str| documents.iter().position(|(path, _)| path == name).unwrap();
+    assert!(place("argo/train.yaml") < place("argo/train_schedule.yaml"));
+    let (_, whole) = documents.get(place("argo/kustomization.yaml")).unwrap();
+    assert_eq!(whole.at(&["sortOptions", "order"]).and_then(Node::text), Some("fifo"));
     let (_, account) = documents.iter().find(|(path, _)| path == "argo/account.yaml").unwrap();
     assert_eq!(account.at(&["metadata", "name"]).and_then(Node::text), Some("runner"));
 }
@@ -137,7 +142,7 @@ fn a_parameter_says_what_it_is_written_as() {
         job j(wait: duration = 90s, mood: Mood? = null, share: decimal(5, 3) = 0.5, now_: list<int> = [1]) {\n  \
         emit e |> select id, n = length(now_) + (if wait > 1s and mood == null and share > 0 then 1 else 2) to a\n}\n";
     let documents = documents(&compiled(text, None), None);
-    for path in ["argo/j.yaml", "argo/j.run.yaml"] {
+    for path in ["argo/j.yaml", "argo/j_run.yaml"] {
         let (_, document) = documents.iter().find(|(found, _)| found == path).unwrap();
         let told: Vec<&str> = document
             .at(&["spec", "arguments", "parameters"])
