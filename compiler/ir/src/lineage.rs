@@ -91,9 +91,13 @@ pub fn dataflow(ir: &Ir, canonical: bool) -> Dataflow {
         for giver in &givers {
             edges.insert(FlowEdge { from: label(*giver), to: label(id) });
         }
+        let mut instead = Vec::new();
+        if let Some(fallback) = &node.settings.fallback {
+            walk::visit(fallback, &mut |part| instead.extend(binding_source(ir, id, part)));
+        }
         for (column, sources) in origins(ir, id, node) {
             let from: BTreeSet<(String, Symbol)> =
-                sources.into_iter().map(|(node, column)| (label(node), column)).collect();
+                sources.iter().chain(&instead).map(|(node, column)| (label(*node), *column)).collect();
             lineage.push(Lineage { to: (label(id), column), from: from.into_iter().collect() });
         }
     }

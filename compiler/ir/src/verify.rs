@@ -233,13 +233,15 @@ impl Check<'_> {
     /// What its expressions read by name is given to it.
     fn bindings(&mut self) {
         let mut read: Vec<Symbol> = Vec::new();
-        walk::each_expr(&self.node.op, &mut |expr| {
+        let mut see = |expr: &Expr| {
             walk::visit(expr, &mut |part| {
                 if let ExprKind::Binding(name) = &part.kind {
                     walk::add(&mut read, *name);
                 }
             });
-        });
+        };
+        walk::each_expr(&self.node.op, &mut see);
+        self.node.settings.fallback.iter().for_each(&mut see);
         if read.is_empty() {
             return;
         }

@@ -214,7 +214,7 @@ impl Checker<'_> {
                 return expr;
             }
             (ExprKind::Literal(Literal::Int(value)), Kind::Float) => {
-                #[expect(clippy::cast_precision_loss, reason = "`misfit` lets only integers to 2^53 come here")]
+                #[expect(clippy::cast_precision_loss, reason = "an int beyond 2^53 is rounded")]
                 let kind = ExprKind::Literal(Literal::Float(*value as f64));
                 return Expr { kind, ty: Type::required(Kind::Float), span };
             }

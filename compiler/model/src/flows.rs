@@ -8,7 +8,7 @@ use fec_syntax::ast::{self, ExprKind as Ast, ItemKind, Statement, StatementKind}
 
 use crate::check::Checker;
 use crate::expr::Expr;
-use crate::model::{Binding, Flow, FlowSettings, Item, Plane};
+use crate::model::{Binding, Flow, Item, Plane};
 use crate::names::{Decl, DeclId, DeclKind, Known};
 use crate::scope::{Bound, FlowScope, Place, Scope, facts};
 use crate::services::answers;
@@ -312,12 +312,10 @@ impl<'a> Checker<'a> {
                 span: statement.span,
             });
         }
-        let is_relation = self.is_relation(value, &body.scope());
-        if is_relation {
+        // What time or a fallback settles is one value: such a relation is the list of its rows.
+        let is_settled = fallback.is_some() || (settings.timeout.is_some() && body.scope().place == Place::Service);
+        if !is_settled && self.is_relation(value, &body.scope()) {
             let piped = self.relation(value, &body.scope());
-            if let Some(fallback) = fallback {
-                self.relation_fallback(fallback, &piped.relation.ty.columns, &mut settings, &body.scope());
-            }
             if piped.is_wrong() {
                 self.bind(body, name, Bound::Error);
                 return None;
@@ -357,18 +355,6 @@ impl<'a> Checker<'a> {
             settings: settings.into(),
             span: statement.span,
         })
-    }
-
-    fn relation_fallback(
-        &mut self,
-        fallback: &'a ast::Expr,
-        columns: &[Column],
-        settings: &mut FlowSettings,
-        scope: &Scope<'_>,
-    ) {
-        let record = Kind::Record(crate::types::Record { name: None, fields: columns.to_vec().into() });
-        let ty = Type::required(Kind::List(Box::new(Type::required(record))));
-        settings.fallback = Some(self.demand(fallback, scope, &ty, format_args!("the fallback")));
     }
 
     /// Whether an expression is a relation rather than a value.

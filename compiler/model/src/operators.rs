@@ -194,7 +194,9 @@ impl<'a> Checker<'a> {
             }
             _ => {
                 let ty = Type { kind: common.kind.clone(), optional: value.ty.optional };
-                if misfit(&value, &ty).is_some() { value } else { self.convert(value, &ty) }
+                // An int beyond 2^53 is rounded, be it written out or not.
+                let is_rounded = matches!((&value.ty.kind, &ty.kind), (Kind::Int, Kind::Float));
+                if !is_rounded && misfit(&value, &ty).is_some() { value } else { self.convert(value, &ty) }
             }
         }
     }

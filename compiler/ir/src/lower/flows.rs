@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fec_diagnostics::Span;
 use fec_model::Symbol;
 use fec_model::expr::{Expr, ExprKind};
-use fec_model::model::{Binding, BindingSettings, Flow, Item, Plane, Test, Train, evaluation};
+use fec_model::model::{Binding, BindingSettings, Flow, FlowSettings, Item, Plane, Test, Train, evaluation};
 use fec_model::types::{Kind, RelationType, Type};
 
 use super::{Lowering, Scope};
@@ -127,6 +127,10 @@ impl Lowering<'_> {
                 return;
             }
             Binding::Scalar(mut value) => {
+                // What the fallback reads is there before the binding is.
+                let fallback = settings.fallback.clone().map(|fallback| self.hoist(fallback, scope));
+                let instead = scope.read_by(&fallback);
+                let settings = BindingSettings::from(FlowSettings { fallback, ..(*settings).clone() });
                 self.hoist_in(&mut value, scope, Some(name));
                 if let Some(id) = scope.bindings.get(&name).copied()
                     && matches!(&value.kind, ExprKind::Binding(bound) if *bound == name)
@@ -135,9 +139,11 @@ impl Lowering<'_> {
                         node.settings = settings;
                         node.span = span;
                     }
+                    self.connect_all(id, &instead);
                     return;
                 }
-                let (mut node, needed) = self.guarded(name, value, |value| Op::Scalar { value }, span, scope);
+                let (mut node, mut needed) = self.guarded(name, value, |value| Op::Scalar { value }, span, scope);
+                needed.extend(instead);
                 node.settings = settings;
                 let id = self.ir.graph.add(node, &[]);
                 self.connect_all(id, &needed);

@@ -107,6 +107,28 @@ fn each_column_names_what_it_is_computed_from() {
     assert_eq!(found.iter().find(read), None);
 }
 
+/// What stands in for a value is read before, is kept though nothing else reads it, and is an origin like any other.
+#[test]
+fn fallbacks_are_read_and_are_origins() {
+    let ir = plan(
+        r#"
+source limits: table<{ user: string, most: int }> key user { file: "limits.csv" }
+@post("/ask")
+service ask(user: string, n: int) -> int {
+  own = n * 2
+  @fallback(own + (limits[user].most ?? 0))
+  sum = 9_223_372_036_854_775_807 + n
+  return sum
+}
+"#,
+    );
+    let found = lines(&ir);
+    let sum = found.iter().find(|line| line.starts_with("ask/sum")).map(String::as_str).unwrap_or_default();
+    for origin in ["ask/own/scalar.own", "/read_table.", "/request.n"] {
+        assert!(sum.contains(origin), "wanted `{origin}` in `{sum}` among\n{}", found.join("\n"));
+    }
+}
+
 #[test]
 fn edges_are_ports_bindings_and_what_is_read_by_name() {
     let flow = dataflow(&plan(FLOWS), true);
