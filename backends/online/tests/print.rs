@@ -77,6 +77,12 @@ features seen by id from ev { n = count() over 1m }
   m = rows |> derive n = id + 1 |> with seen as s |> where s.n < n |> sort by id desc |> take 1 |> drop s
   return m |> select id, n, y, word
 }
+@post("/l") service layered(distance_of_all: int?, amount: decimal(12, 2), word: string, one: bool) -> string {
+  near  = match distance_of_all { null -> 0, 0..=7 -> 1, else -> 2 }
+  whole = distance_of_all != null and (distance_of_all > 100 and (distance_of_all < 100_000 and word != "none"))
+  text  = if one then "<{amount}|{near + 1_000_000}|{amount}|{near}|{amount}>" else if whole then upper(word) else word
+  return text
+}
 "#;
 
 #[test]

@@ -169,7 +169,13 @@ impl<'a> Layout<'a> {
                 self.out.push_str(&format!("{operator} {right}"));
             }
             Code::Call(function, arguments) => {
-                if let [inner @ (Code::Call(..) | Code::Method(..) | Code::Try(_))] = arguments.as_slice() {
+                // What is called on an array stands below its bracket, and not further to the left than the function's.
+                let below = matches!(arguments.as_slice(), [Code::Method(of, ..)] if matches!(**of, Code::Array(_)));
+                if below && width(function) >= STEP {
+                    self.out.push_str(&format!("{function}("));
+                    self.items(arguments, indent, false);
+                    self.out.push(')');
+                } else if let [inner @ (Code::Call(..) | Code::Method(..) | Code::Try(_))] = arguments.as_slice() {
                     self.out.push_str(&format!("{function}("));
                     self.broken(inner, indent, column + width(function) + 1);
                     self.out.push(')');

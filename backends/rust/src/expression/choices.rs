@@ -39,7 +39,7 @@ impl Printer<'_> {
             return Ok(Piece::plain(left, "first"));
         }
         if statements.is_empty() {
-            return Ok(Piece::plain(left.infix(operator, right), if op == BinaryOp::And { "both" } else { "either" }));
+            return Ok(Piece::plain(chained(left, operator, right), if op == BinaryOp::And { "both" } else { "either" }));
         }
         let decided = Block::of(decisive);
         let open = Block::new(statements, right);
@@ -72,7 +72,7 @@ impl Printer<'_> {
         match otherwise {
             Block { statements, value: Code::If(more, same, otherwise) } if statements.is_empty() && *same == then => {
                 let (condition, more) = (self.line(condition, "||", "first"), *more);
-                self.chosen(condition.infix("||", more), then, *otherwise)
+                self.chosen(chained(condition, "||", more), then, *otherwise)
             }
             otherwise => {
                 let condition = self.condition(condition);
@@ -207,6 +207,14 @@ impl Printer<'_> {
             Piece { code, .. } => Code::call("is_absent", [code]),
         };
         Ok(Piece::plain(code, "absent"))
+    }
+}
+
+/// Both, as one chain from the left: that is how a chain is laid out, and it asks for the same in the same order.
+fn chained(left: Code, operator: &'static str, right: Code) -> Code {
+    match right {
+        Code::Infix(first, own, rest) if own == operator => chained(chained(left, operator, *first), operator, *rest),
+        right => left.infix(operator, right),
     }
 }
 
