@@ -20,7 +20,7 @@ use crate::layout::{Layout, width};
 use crate::scope::Scope;
 use crate::value::{Form, Piece, lasting, rust_type};
 
-use choices::negated;
+pub(crate) use choices::negated;
 
 /// Parts up to this width stay within the expression that they are part of.
 const SHORT: usize = 36;
@@ -271,6 +271,9 @@ impl<'a> Printer<'a> {
     fn holds(&mut self, piece: Piece) -> Code {
         if !piece.optional {
             return piece.code;
+        }
+        if piece.is_none() {
+            return Code::atom("false");
         }
         let code = if self.is_short(&piece.code, 50) { piece.code } else { self.bind(piece.code, &piece.name) };
         code.infix("==", Code::atom("true").some())

@@ -460,16 +460,17 @@ fn import(module: &str, names: &BTreeSet<String>) -> String {
         return line;
     }
     let mut out = format!("use {module}::{{\n");
-    let mut length = 0;
+    let (mut length, mut wrapped) = (0, false);
     for (number, name) in names.iter().enumerate() {
-        // What follows the last name is not on its line.
-        let end = if number + 1 == names.len() { WIDTH + 1 } else { WIDTH };
+        // What follows the last name is not on its line, if that is the only one.
+        let end = if number + 1 == names.len() && !wrapped { WIDTH + 1 } else { WIDTH };
         if length == 0 {
             out.push_str("    ");
             length = 4;
         } else if length + 1 + width(name) + 1 >= end {
             out.push_str("\n    ");
             length = 4;
+            wrapped = true;
         } else {
             out.push(' ');
             length += 1;

@@ -330,6 +330,18 @@ impl<'a> Layout<'a> {
         }
         let mut links = Vec::new();
         let root = self.links(code, &mut links);
+        if matches!(root, Code::Call(..)) && self.flat(root).is_none() {
+            // What is called on a call of several lines stands below its bracket.
+            self.broken(root, indent, column);
+            for link in links.iter().rev() {
+                if link != "?" {
+                    self.out.push('\n');
+                    self.pad(indent);
+                }
+                self.out.push_str(link);
+            }
+            return;
+        }
         let root = self.operand(root, POSTFIX);
         let short = width(&root) <= STEP.saturating_sub(column - indent);
         self.out.push_str(&root);
@@ -414,7 +426,8 @@ impl<'a> Layout<'a> {
                 }
                 let (condition, then) = (self.flat(condition)?, self.flat(&then.value)?);
                 let text = format!("if {condition} {{ {then} }} else {{ {} }}", self.flat(&otherwise.value)?);
-                if width(&text) > SHORT_IF {
+                // This one is counted in bytes.
+                if text.len() > SHORT_IF {
                     return None;
                 }
                 text

@@ -12,7 +12,8 @@ use crate::value::{Form, Piece};
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 /// Units in which durations are written, from the greatest.
-const UNITS: [(&str, i64); 4] = [("DAY", DAY), ("HOUR", 3_600 * SECOND), ("MINUTE", 60 * SECOND), ("SECOND", SECOND)];
+pub(crate) const UNITS: [(&str, i64); 4] =
+    [("DAY", DAY), ("HOUR", 3_600 * SECOND), ("MINUTE", 60 * SECOND), ("SECOND", SECOND)];
 /// Numbers that a reader of Rust would take for a constant of its library, with the digits that it takes.
 const KNOWN: [(f64, usize); 19] = [
     (std::f64::consts::E, 4),

@@ -5,7 +5,7 @@ use fec_model::types::{Kind, Type};
 
 use crate::code::{Block, Code, Pattern};
 use crate::error::Error;
-use crate::expression::{Made, Printer, concatenation};
+use crate::expression::{Made, Printer, concatenation, negated};
 use crate::value::{Form, Piece};
 
 /// Code that is never reached: an operation without its operands.
@@ -143,8 +143,8 @@ impl Printer<'_> {
                 match (literal_bool(left), literal_bool(right)) {
                     (Some(true), _) => y.code.clone(),
                     (_, Some(true)) => x.code.clone(),
-                    (Some(false), _) => y.code.clone().prefix("!"),
-                    (_, Some(false)) => x.code.clone().prefix("!"),
+                    (Some(false), _) => negated(y.code.clone()),
+                    (_, Some(false)) => negated(x.code.clone()),
                     _ if is_empty_text(x) => y.code.clone().method("is_empty", []),
                     _ if is_empty_text(y) => x.code.clone().method("is_empty", []),
                     _ => x.code.clone().infix("==", y.code.clone()),

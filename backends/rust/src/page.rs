@@ -158,7 +158,9 @@ impl Tree {
     /// What follows `=` or `:` at `column`, with the space before it: on this line, or whole on the next.
     fn assigned(&self, indent: usize, column: usize, after: usize) -> String {
         if let Some(flat) = self.flat() {
-            if column + 1 + width(&flat) + after <= WIDTH {
+            // A method with a `?` keeps two columns free.
+            let tries = matches!(self, Self::Call { function, tried: true, .. } if function.contains('.'));
+            if column + 1 + width(&flat) + after + if tries { 2 } else { 0 } <= WIDTH {
                 return format!(" {flat}");
             }
             if indent + STEP + width(&flat) + after <= WIDTH {
@@ -275,12 +277,13 @@ fn parts(parts: &[Tree], indent: usize, column: usize, is_array: bool, hugs: usi
         && texts.iter().all(|text| width(text) <= SHORT_PART)
     {
         let mut out = String::new();
-        let mut line = WIDTH;
+        let (mut line, mut lines) = (WIDTH, 0);
         for (number, text) in texts.iter().enumerate() {
-            // What follows the last part is not on its line.
-            let end = if number + 1 == texts.len() { WIDTH + 1 } else { WIDTH };
+            // What follows the last part is not on its line, if that is the only one.
+            let end = if number + 1 == texts.len() && lines < 2 { WIDTH + 1 } else { WIDTH };
             if line + 1 + width(text) + 1 >= end {
                 out.push_str(&format!("\n{pad}"));
+                lines += 1;
                 line = indent + STEP;
             } else {
                 out.push(' ');

@@ -494,7 +494,8 @@ impl<'r> Expressions<'r> {
     fn condition(&mut self, depth: i64) -> Expr {
         let all = kinds();
         let bool = Kind::Bool;
-        let made = match self.random.below(9) {
+        let made = match self.random.below(10) {
+            9 => return self.within(depth),
             0 => {
                 let inner = self.of(&bool, depth);
                 let ty = inner.ty.clone();
@@ -545,6 +546,46 @@ impl<'r> Expressions<'r> {
             }
         };
         make(made, Type::required(bool))
+    }
+
+    /// A range of a pattern, or what is outside of it, perhaps as a part of another condition.
+    fn within(&mut self, depth: i64) -> Expr {
+        use BinaryOp::{And, Greater, GreaterEqual, Less, LessEqual, Or};
+        let kind = self.pick(&[Kind::Int, Kind::Float, Kind::Duration]);
+        let value = self.of(&kind, depth);
+        let value = if value.ty.optional { self.present(value) } else { value };
+        self.vars += 1;
+        let (var, bool) = (self.vars, Type::required(Kind::Bool));
+        let sides = [
+            (And, GreaterEqual, Less),
+            (And, GreaterEqual, LessEqual),
+            (And, LessEqual, GreaterEqual),
+            (Or, Less, GreaterEqual),
+            (Or, Greater, Less),
+        ];
+        let sides = *self.random.pick(&sides);
+        let (op, one, two) = sides;
+        // A range that ends before it begins holds nothing, and clippy says so.
+        let (low, high) = *self.random.pick(&[(0, 1_000_000), (-86_400_000_000, 7), (1, i64::MAX)]);
+        let compared = |op: BinaryOp| {
+            let number = if matches!(op, Greater | GreaterEqual) == (sides.0 == And) { low } else { high };
+            let literal = match kind {
+                Kind::Int => Literal::Int(number),
+                Kind::Float => Literal::Float(if number == low { -0.5 } else { 100.0 }),
+                _ => Literal::Duration(number),
+            };
+            let variable = make(ExprKind::Var(var), value.ty.clone());
+            let bound = make(ExprKind::Literal(literal), value.ty.clone());
+            make(ExprKind::Binary(op, boxed(variable), boxed(bound)), bool.clone())
+        };
+        let (one, two) = (compared(one), compared(two));
+        let mut body = make(ExprKind::Binary(op, boxed(one), boxed(two)), bool.clone());
+        if self.random.chance(40) {
+            let other = self.of(&Kind::Bool, 0);
+            let (left, right) = if self.random.chance(50) { (other, body) } else { (body, other) };
+            body = make(ExprKind::Binary(op, boxed(left), boxed(right)), bool.clone());
+        }
+        make(ExprKind::Let { var, value: boxed(value), body: boxed(body) }, bool)
     }
 
     /// A kind that compares with `kind`.

@@ -6,6 +6,7 @@ use super::{Printer, SHORT};
 use crate::code::{Block, Code, Pattern, Statement};
 use crate::error::Error;
 use crate::layout::{Layout, width};
+use crate::literal::UNITS;
 use crate::records::is_record;
 use crate::value::{Form, Piece, common};
 
@@ -39,7 +40,10 @@ impl Printer<'_> {
             return Ok(Piece::plain(left, "first"));
         }
         if statements.is_empty() {
-            return Ok(Piece::plain(chained(left, operator, right), if op == BinaryOp::And { "both" } else { "either" }));
+            return Ok(Piece::plain(
+                chained(left, operator, right),
+                if op == BinaryOp::And { "both" } else { "either" },
+            ));
         }
         let decided = Block::of(decisive);
         let open = Block::new(statements, right);
@@ -214,7 +218,64 @@ impl Printer<'_> {
 fn chained(left: Code, operator: &'static str, right: Code) -> Code {
     match right {
         Code::Infix(first, own, rest) if own == operator => chained(chained(left, operator, *first), operator, *rest),
-        right => left.infix(operator, right),
+        right => match left {
+            Code::Infix(first, own, last) if own == operator => match within(&last, operator, &right) {
+                Some(range) => first.infix(operator, range),
+                None => first.infix(operator, *last).infix(operator, right),
+            },
+            left => within(&left, operator, &right).unwrap_or_else(|| left.infix(operator, right)),
+        },
+    }
+}
+
+/// Two comparisons of a variable with constants that ask together whether it is in a range, or (`||`) outside of it.
+fn within(left: &Code, operator: &str, right: &Code) -> Option<Code> {
+    let (Code::Infix(value, one, first), Code::Infix(other, two, second)) = (left, right) else { return None };
+    if value != other || !matches!(**value, Code::Local(_)) {
+        return None;
+    }
+    let (low, high, dots) = match (operator, *one, *two) {
+        ("&&", ">=", "<") | ("||", "<", ">=") => (first, second, ".."),
+        ("&&", ">=", "<=") | ("||", "<", ">") => (first, second, "..="),
+        ("&&", "<", ">=") | ("||", ">=", "<") => (second, first, ".."),
+        ("&&", "<=", ">=") | ("||", ">", "<") => (second, first, "..="),
+        _ => return None,
+    };
+    if !is_below(low, high) {
+        return None;
+    }
+    let range = Code::atom(format!("({}{dots}{})", bound(low)?, bound(high)?));
+    let held = range.method("contains", [(**value).clone().prefix("&")]);
+    Some(if operator == "&&" { held } else { held.prefix("!") })
+}
+
+/// The text of a bound: a number, or a constant by its name, perhaps a multiple of it.
+fn bound(code: &Code) -> Option<String> {
+    match code {
+        Code::Atom(text) if !text.starts_with('"') => Some(text.clone()),
+        Code::Infix(a, operator @ "*", b) => Some(format!("{} {operator} {}", bound(a)?, bound(b)?)),
+        Code::Prefix("-", part) => Some(format!("-{}", bound(part)?)),
+        _ => None,
+    }
+}
+
+/// Whether a range from the one to the other has values.
+fn is_below(low: &Code, high: &Code) -> bool {
+    matches!((number(low), number(high)), (Some(low), Some(high)) if low < high)
+}
+
+/// The number that a constant is, near enough to be compared.
+fn number(code: &Code) -> Option<f64> {
+    let unit = |name: &str| UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, micros)| micros.to_string());
+    match code {
+        Code::Atom(text) => match text.as_str() {
+            "i64::MAX" => Some(f64::INFINITY),
+            "i64::MIN" => Some(f64::NEG_INFINITY),
+            text => unit(text).unwrap_or_else(|| text.replace('_', "")).parse().ok(),
+        },
+        Code::Prefix("-", part) => number(part).map(|number| -number),
+        Code::Infix(a, "*", b) => Some(number(a)? * number(b)?),
+        _ => None,
     }
 }
 
@@ -240,7 +301,7 @@ fn is_constant(code: &Code) -> bool {
 }
 
 /// `not code`.
-pub(super) fn negated(code: Code) -> Code {
+pub(crate) fn negated(code: Code) -> Code {
     match code {
         Code::Infix(left, "==", right) => left.infix("!=", *right),
         Code::Infix(left, "!=", right) => left.infix("==", *right),
