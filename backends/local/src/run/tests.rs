@@ -491,8 +491,8 @@ fn a_commit_that_is_given_up_is_made_again_and_counts_once() {
     }
 }
 
-/// Runs a solution over the files of its folder, in which nothing fails; gives what a sink holds then.
-fn once(folder: &tempfile::TempDir, solution: &str) -> impl Fn(&str) -> Vec<String> {
+/// Runs a solution once, and gives what its jobs failed of.
+fn failures(folder: &tempfile::TempDir, solution: &str) -> Vec<String> {
     let options = RunOptions {
         places: Places { root: folder.path().to_path_buf(), ..Places::default() },
         state: folder.path().join("state"),
@@ -507,6 +507,12 @@ fn once(folder: &tempfile::TempDir, solution: &str) -> impl Fn(&str) -> Vec<Stri
         }
     })
     .unwrap();
+    failed
+}
+
+/// Runs a solution over the files of its folder, in which nothing fails; gives what a sink holds then.
+fn once(folder: &tempfile::TempDir, solution: &str) -> impl Fn(&str) -> Vec<String> {
+    let failed = failures(folder, solution);
     assert_eq!(failed, Vec::<String>::new());
     let sinks = folder.path().join("out/sinks");
     move |sink| {
@@ -638,6 +644,34 @@ job nightly(most: int = 9_223_372_036_854_775_807, name: string = "b") {
     }
     let published = std::fs::read_dir(folder.path().join("state/models")).map_or(0, Iterator::count);
     assert_eq!(published, 0);
+}
+
+/// A branch that nobody can choose is not left out in silence.
+#[test]
+fn a_condition_that_cannot_be_computed_fails_the_job() {
+    let solution = |body: &str| {
+        format!(
+            "solution branches {{ version: \"1.0.0\" }}\nsource sales: stream<{{ id: string, n: int, at: timestamp }}> {{ time: at, file: \"sales.jsonl\" }}\n\
+             sink out: rows<{{ n: int }}> {{ }}\njob nightly(most: int = 9_223_372_036_854_775_807) {{\n  few = sales |> select n\n{body}\n}}\n"
+        )
+    };
+    let over = "job `nightly` cannot be computed: the result is out of range";
+    for (body, fails) in [
+        ("if most + 1 > 7 { emit few to out }", true),
+        ("if most + 1 > 7 { emit few |> where n == 1 to out } else { emit few to out }", true),
+        (
+            "x = most - 2\n match x, most { 3, _ -> { emit few to out }, _, _ -> { if most + x > 1 { emit few to out } } }",
+            true,
+        ),
+        ("if most > 7 or most + 1 > 7 { emit few to out }", false),
+        ("if most < 7 { if most + 1 > 7 { emit few to out } }", false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        sales(folder.path());
+        let failed = failures(&folder, &solution(body));
+        assert_eq!(failed.len(), usize::from(fails), "{body}: {failed:?}");
+        assert!(failed.iter().all(|why| why.ends_with(over) && why.starts_with("a condition around `")), "{failed:?}");
+    }
 }
 
 #[test]

@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
         let job = self.job;
         for (place, statement) in job.statements.iter().enumerate() {
             self.input.halt.check()?;
-            if self.wanted(statement) {
+            if self.wanted(statement, true)? {
                 self.statement(place, statement, progress)?;
             }
         }
@@ -182,10 +182,24 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whether the conditions around a statement hold.
-    pub fn wanted(&self, statement: &Statement) -> bool {
-        let holds = |condition: &Expr, wanted: bool| self.constant(condition) == Ok(Value::Bool(wanted));
-        self.is_trial || statement.guards.iter().all(|guard| holds(&guard.condition, guard.wanted))
+    /// Whether the conditions around a statement hold. Where one `is_needed` and cannot be computed, the job fails: which
+    /// branch is to be taken is not known. A publication it lets not through, and a value is asked for by what reads it.
+    pub fn wanted(&self, statement: &Statement, is_needed: bool) -> Result<bool, RunError> {
+        if self.is_trial {
+            return Ok(true);
+        }
+        for guard in &statement.guards {
+            match self.constant(&guard.condition) {
+                Ok(holds) if holds == Value::Bool(guard.wanted) => {}
+                Err(fault) if is_needed && !matches!(statement.work, Work::Publish { .. } | Work::Value { .. }) => {
+                    let path = &self.job.path;
+                    let what = format!("a condition around `{}` of job `{path}`", statement.name);
+                    return Err(RunError::Program(format!("{what} cannot be computed: {fault}")));
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Whether no more rows were left out than is tolerated. A trial has no data to judge, but for that of tables.

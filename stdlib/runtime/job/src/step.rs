@@ -53,7 +53,8 @@ pub fn step(
     for (place, statement) in job.statements.iter().enumerate() {
         input.halt.check()?;
         let is_it = statement.step.as_ref().is_some_and(|step| step.name == name);
-        if run.wanted(statement) {
+        let is_written = name == WRITE && matches!(statement.work, Work::Emit { .. });
+        if run.wanted(statement, is_it || is_written)? {
             if is_it {
                 return run.own(place, statement, progress);
             }
@@ -116,7 +117,7 @@ impl Run<'_> {
                 self.model_of(*training, *training)?;
                 self.evaluate(place, statement)?;
                 self.leave(place, *training)?;
-                Ok(Done::Judged(self.judged(place)))
+                self.judged(place).map(Done::Judged)
             }
             Work::Publish { model, training, gate } => {
                 self.tolerated()?;
@@ -161,7 +162,7 @@ impl Run<'_> {
         }
         // A training under a condition that does not hold has given nothing, and nobody misses it.
         let statement = self.job.statements.get(training).ok_or_else(lost)?;
-        if self.wanted(statement) {
+        if self.wanted(statement, false)? {
             let step = statement.step.as_ref().map_or("train", |step| &step.name);
             return Err(self.missing(step));
         }
@@ -184,7 +185,7 @@ impl Run<'_> {
     }
 
     /// The publications after an evaluation, as far as they can be judged.
-    fn judged(&mut self, evaluation: usize) -> Vec<(String, bool)> {
+    fn judged(&mut self, evaluation: usize) -> Result<Vec<(String, bool)>, RunError> {
         let mut judged = Vec::new();
         for (place, statement) in self.job.statements.iter().enumerate().skip(evaluation + 1) {
             match &statement.work {
@@ -194,13 +195,14 @@ impl Run<'_> {
                 }
                 Work::Publish { gate, .. } => {
                     if let Some(step) = &statement.step {
-                        judged.push((step.label.clone(), self.wanted(statement) && self.passed(gate.as_ref())));
+                        let passed = self.wanted(statement, false)? && self.passed(gate.as_ref());
+                        judged.push((step.label.clone(), passed));
                     }
                 }
                 _ => {}
             }
         }
-        judged
+        Ok(judged)
     }
 }
 
