@@ -103,7 +103,8 @@ impl<'a, 'w> Page<'a, 'w> {
     pub fn relation(&mut self, label: &str, span: Span, relation: &Relation) -> Result<Tree, Error> {
         self.file.import("flow_serve", "Relation");
         let rows = self.ordered(label, span, &relation.rows, &self.outside(relation))?;
-        let reads = list("vec!", relation.reads.iter().map(|cell| atom(cell.to_string())));
+        let reads =
+            list("vec!", relation.reads.iter().map(|path| list("vec!", path.iter().map(|at| atom(at.to_string())))));
         Ok(record("Relation", [("rows", rows), ("reads", reads)]))
     }
 

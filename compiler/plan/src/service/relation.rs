@@ -16,8 +16,9 @@ use crate::dataflow::{DataflowPlan, PlanError, Wanted, dataflow};
 pub struct Relation {
     /// Its rows.
     pub rows: Ordered,
-    /// The cells that its operators read: their expressions see them as bindings.
-    pub reads: Vec<usize>,
+    /// What its operators read of the cells, which their expressions see as bindings: of each a cell's position, then that
+    /// of a field in it, of a field in that, and so on.
+    pub reads: Vec<Vec<usize>>,
     /// The bindings that its operators may read, with their cells.
     pub bindings: BTreeMap<Symbol, usize>,
 }
@@ -174,12 +175,34 @@ pub(super) fn relation(scope: Scope<'_>, statements: &Statements, root: NodeId) 
         let Some(node) = scope.ir.graph.get(id).filter(|node| !matches!(node.op, Op::Rows { .. })) else { continue };
         let mut op = node.op.clone();
         for expr in walk::op_exprs_mut(&mut op) {
-            reads.extend(walk::bindings(expr).iter().filter_map(|name| statements.cell(name)));
+            add_reads(expr, statements, &mut reads);
         }
     }
     let bindings = statements.bound().collect();
     let rows = Planning { scope, statements }.ordered(root)?;
     Ok(Relation { rows, reads: reads.into_iter().collect(), bindings })
+}
+
+/// Adds what an expression reads of the cells: of a record of which it reads fields only these.
+fn add_reads(expr: &Expr, statements: &Statements, reads: &mut BTreeSet<Vec<usize>>) {
+    match path(expr, statements) {
+        Some(path) => drop(reads.insert(path)),
+        None => expr.each_child(&mut |child| add_reads(child, statements, reads)),
+    }
+}
+
+/// The path of a cell, or of a field in one.
+fn path(expr: &Expr, statements: &Statements) -> Option<Vec<usize>> {
+    match &expr.kind {
+        ExprKind::Binding(name) => Some(vec![statements.cell(name)?]),
+        ExprKind::Field(base, name) => {
+            let Kind::Record(record) = &base.ty.kind else { return None };
+            let mut path = path(base, statements)?;
+            path.push(record.fields.iter().position(|field| field.name == *name)?);
+            Some(path)
+        }
+        _ => None,
+    }
 }
 
 struct Planning<'a> {

@@ -26,8 +26,9 @@ use crate::scalar::Scalar;
 pub struct Relation {
     /// Its rows.
     pub rows: Ordered,
-    /// The positions of the cells that its operators read: their values stand behind the parameters of the solution.
-    pub reads: Vec<usize>,
+    /// What its operators read of the cells, whose values stand behind the parameters of the solution: of each a cell's
+    /// position, then that of a field in it, of a field in that, and so on.
+    pub reads: Vec<Vec<usize>>,
 }
 
 /// Rows in the order in which a list has them.
@@ -224,7 +225,7 @@ impl Run<'_> {
     /// What expressions of a relation see besides their row: the parameters of the solution, then the cells.
     fn environment(&self) -> Environment {
         let mut slots = self.services.slots().to_vec();
-        slots.extend(self.cells.iter().cloned());
+        slots.extend((0..self.cells.len()).map(|position| self.known(position)));
         Environment { now: Now::At(self.now), slots }
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use flow_core::batch::{Batch, Origin};
-use flow_core::column::{Column, State};
+use flow_core::column::{Column, ColumnData, State};
 use flow_core::convert::{decimal_to_float, int_to_float};
 use flow_core::fault::Fault;
 use flow_core::program::Now;
@@ -285,12 +285,22 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The first failure among the bindings at these positions, all of which are needed whole.
-    pub(crate) fn first_bad(&self, positions: &[usize]) -> Option<Fail> {
-        let (_, bad) = self.bad.iter().find(|(position, _)| positions.contains(position))?;
-        match bad {
-            Bad::Fail(fail) => Some(fail.again()),
-            Bad::Partly(column) => column.value(0).err().map(Fail::Fault),
+    /// The first failure among what a relation reads of the bindings, all of which is needed.
+    pub(crate) fn first_bad(&self, reads: &[Vec<usize>]) -> Option<Fail> {
+        self.bad.iter().find_map(|(position, bad)| {
+            let mut paths = reads.iter().filter_map(|path| path.split_first()).filter(|(cell, _)| *cell == position);
+            match bad {
+                Bad::Fail(fail) => paths.next().map(|_| fail.again()),
+                Bad::Partly(column) => paths.find_map(|(_, fields)| fault_at(column, fields)).map(Fail::Fault),
+            }
+        })
+    }
+
+    /// What is known of a cell: of a record that is faulty in parts the rest, with nothing in place of these.
+    pub(crate) fn known(&self, position: usize) -> Value {
+        match self.bad.iter().find(|(bad, _)| *bad == position) {
+            Some((_, Bad::Partly(column))) => good_parts(column),
+            _ => self.cells.get(position).cloned().unwrap_or(Value::Absent),
         }
     }
 
@@ -410,6 +420,24 @@ impl<'a> Run<'a> {
         };
         let env = Environment { now: Now::At(self.now), slots: self.services.slots().to_vec() };
         Bound::of(expr.expr.column(&batch, &env))
+    }
+}
+
+/// The fault of a field in a field of the record in a column of one row.
+fn fault_at(column: &Column, fields: &[usize]) -> Option<Fault> {
+    match fields.split_first() {
+        Some((field, rest)) => fault_at(&column.field(*field)?, rest),
+        None => column.value(0).err(),
+    }
+}
+
+/// The value in a column of one row, absent where it is faulty; of a record, field by field.
+fn good_parts(column: &Column) -> Value {
+    match column.data() {
+        ColumnData::Record(record) if column.state(0) == State::Present => {
+            Value::Record(record.fields().iter().map(good_parts).collect())
+        }
+        _ => column.value(0).unwrap_or(Value::Absent),
     }
 }
 

@@ -77,7 +77,7 @@ fn solution(services: Vec<Service>) -> Services {
     Services::new(Solution { services, models: vec!["m".to_owned()], ..Solution::default() }).unwrap()
 }
 
-fn list(values: &[i64], reads: Vec<usize>) -> Relation {
+fn list(values: &[i64], reads: Vec<Vec<usize>>) -> Relation {
     let items: Vec<Value> = values.iter().map(|value| Value::Record(vec![Value::Int(*value)].into())).collect();
     let fields = vec![Field { name: "n".to_owned(), ty: DataType::required(Kind::Int) }];
     let kind = Kind::List(Arc::new(DataType::required(Kind::Record(Arc::new(Schema { fields })))));
@@ -214,7 +214,7 @@ fn requests_are_read_and_answers_told_as_they_are_meant() {
     let maybe = vec![Field { name: "given".to_owned(), ty: DataType { kind: record, optional: true } }];
     let bad = vec![
         bound(Step::value("n", after(0, Err(Fault::Overflow))), 0),
-        Step::emit("out", "sink", list(&[1], vec![0])),
+        Step::emit("out", "sink", list(&[1], vec![vec![0]])),
         Step::respond("answer", int(5)),
     ];
     let whole = |path: &'static str| Some(("POST", path));

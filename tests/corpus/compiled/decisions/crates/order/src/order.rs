@@ -171,7 +171,7 @@ fn part_4(given: &Given) -> Step {
             },
             is_ordered: true,
         },
-        reads: vec![0],
+        reads: vec![vec![0, 0]],
     };
     Step::emit("order/dearest/emit", "dearest", relation)
 }
@@ -252,7 +252,7 @@ fn part_8(given: &Given) -> Step {
             },
             is_ordered: true,
         },
-        reads: vec![0],
+        reads: vec![vec![0, 4]],
     };
     Step::emit("order/dearest/emit-2", "dearest", relation)
 }

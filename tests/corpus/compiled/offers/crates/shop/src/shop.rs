@@ -139,7 +139,7 @@ fn part_4(given: &Given) -> Step {
             },
             is_ordered: false,
         },
-        reads: vec![0],
+        reads: vec![vec![0]],
     };
     let mut step = Step::collect("shop/$5/collect", relation);
     step.target = Some(4);
