@@ -440,16 +440,22 @@ impl<'a> Checker<'a> {
                 return self.wrong(span);
             }
         }
-        if !matches!(scope.place, Place::Service | Place::Test) {
-            let found = Diagnostic::error(codes::E0401, span, "reads by key stand in services and tests");
-            let is_set = matches!(make(path_of, Vec::new()), ExprKind::FeatureRead { .. });
-            self.report(found.help(match is_set {
+        let is_set = matches!(make(path_of, Vec::new()), ExprKind::FeatureRead { .. });
+        let misplaced = |message: &str| {
+            Diagnostic::error(codes::E0401, span, message).help(match is_set {
                 true => format!("in a pipeline: `|> with {path_of}`"),
                 false => format!("in a pipeline: `|> left join {path_of} on …`"),
-            }));
+            })
+        };
+        if !matches!(scope.place, Place::Service | Place::Test) {
+            self.report(misplaced("reads by key stand in services and tests"));
             return self.wrong(span);
         }
         match self.keys(&keys_of, keys, &path_of, span, scope) {
+            Some(keys) if keys.iter().any(of_row) => {
+                self.report(misplaced("a key that each row of a pipeline has is no key to read by"));
+                self.wrong(span)
+            }
             Some(keys) => Expr { kind: make(path_of, keys), ty, span },
             None => self.wrong(span),
         }
@@ -570,6 +576,10 @@ impl<'a> Checker<'a> {
         if values.iter().any(|value| value.ty.kind == Kind::Error) {
             return self.wrong(span);
         }
+        if values.iter().chain(lets.iter().map(|(_, value)| value)).any(of_row) {
+            self.report(Diagnostic::not_yet(place, "a model over each row of a pipeline"));
+            return self.wrong(span);
+        }
         let ty = Type::maybe(Kind::Float);
         let kind = ExprKind::Predict { model: word.into(), inputs: values.into() };
         let mut expr = Expr { kind, ty: ty.clone(), span };
@@ -676,4 +686,9 @@ pub(crate) fn function_called(word: &str) -> Option<&str> {
         _ => word,
     };
     FUNCTIONS.contains(&ours).then_some(ours)
+}
+
+/// Whether a value is of the row of a pipeline.
+fn of_row(value: &Expr) -> bool {
+    value.any(&mut |part| matches!(part.kind, ExprKind::Column(_) | ExprKind::Right(_)))
 }

@@ -109,7 +109,19 @@ impl Lowering<'_> {
         scope.statements.push(id);
     }
 
+    /// A binding, which also needs what its fallback reads.
     fn binding(&mut self, name: Symbol, value: Binding, settings: BindingSettings, span: Span, scope: &mut Scope) {
+        let Some(fallback) = settings.fallback.clone() else { return self.bound(name, value, settings, span, scope) };
+        let fallback = self.hoist(fallback, scope);
+        let needed = scope.read_by([&fallback]);
+        let settings = FlowSettings { fallback: Some(fallback), ..(*settings).clone() };
+        self.bound(name, value, settings.into(), span, scope);
+        if let Some(id) = scope.bindings.get(&name).copied() {
+            self.connect_all(id, &needed);
+        }
+    }
+
+    fn bound(&mut self, name: Symbol, value: Binding, settings: BindingSettings, span: Span, scope: &mut Scope) {
         let (mut node, inputs) = match value {
             Binding::Relation(relation) => {
                 let id = self.relation(relation, scope);

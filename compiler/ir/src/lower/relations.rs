@@ -42,20 +42,22 @@ impl Lowering<'_> {
                 self.reading(node, &[], scope)
             }
             RelationOp::Where { input, condition } => {
-                let condition = self.hoist(condition, scope);
                 let step = Step::Filter { condition, unless_fault: Vec::new() };
                 self.unary(scope, *input, Op::Fused { steps: vec![step] }, ty, span)
             }
             RelationOp::Select { input, columns } => {
-                let columns = self.hoist_named(columns, scope);
                 self.unary(scope, *input, Op::Fused { steps: vec![Step::Project { columns }] }, ty, span)
             }
             RelationOp::Derive { input, columns } => {
-                let columns = self.hoist_named(columns, scope);
                 let steps = derive_steps(&input.ty.columns, columns);
                 self.unary(scope, *input, Op::Fused { steps }, ty, span)
             }
-            RelationOp::Join { left, right, kind: join, pick, alias, on, residual, within } => {
+            RelationOp::Join { left, right, kind: join, pick, alias, mut on, mut residual, within } => {
+                for (left, right) in &mut on {
+                    self.hoist_in(left, scope, None);
+                    self.hoist_in(right, scope, None);
+                }
+                residual.iter_mut().for_each(|condition| self.hoist_in(condition, scope, None));
                 let table = right.ty.boundedness == Boundedness::Table;
                 let left = self.relation(*left, scope);
                 let right = self.right(*right, scope);
@@ -150,7 +152,8 @@ impl Lowering<'_> {
     }
 
     /// An operator over one input.
-    fn unary(&mut self, scope: &mut Scope, input: Relation, op: Op, ty: RelationType, span: Span) -> NodeId {
+    fn unary(&mut self, scope: &mut Scope, input: Relation, mut op: Op, ty: RelationType, span: Span) -> NodeId {
+        walk::each_expr_mut(&mut op, &mut |expr| self.hoist_in(expr, scope, None));
         let input = self.relation(input, scope);
         let place = if op == Op::Final { (self.lateness(input), None) } else { self.place(input) };
         let node = self.row_node(scope, op, ty, place, span);
@@ -189,11 +192,6 @@ impl Lowering<'_> {
         let op = Op::Fused { steps: vec![Step::Project { columns: picked }] };
         let node = self.row_node(scope, op, ty, place, span);
         self.ir.graph.add(node, &[id])
-    }
-
-    fn hoist_named(&mut self, mut columns: Vec<(Symbol, Expr)>, scope: &mut Scope) -> Vec<(Symbol, Expr)> {
-        columns.iter_mut().for_each(|(_, value)| self.hoist_in(value, scope, None));
-        columns
     }
 }
 
