@@ -350,12 +350,11 @@ impl<'w> World<'w> {
     /// As [`World::emitted`].
     pub fn sink(&self, name: &str, cut: i64) -> Result<Vec<Change>, Stop> {
         let Some(sink) = self.model.sink(name) else { return broken(format!("no sink `{name}`")) };
-        let mut changes = Vec::new();
+        let mut emitted = Vec::new();
         for flow in self.model.flows.iter().filter(|flow| flow.plane == Plane::Stream) {
-            let emitted = self.emitted(flow, cut)?;
-            changes
-                .extend(emitted.into_iter().filter(|emitted| emitted.sink == name).flat_map(|emitted| emitted.changes));
+            emitted.extend(self.emitted(flow, cut)?.into_iter().filter(|emitted| emitted.sink == name));
         }
+        let mut changes = united(emitted).pop().map_or_else(Vec::new, |emitted| emitted.changes);
         sort(&mut changes);
         let requested = self.requested.borrow();
         let requested = requested.iter().filter(|emitted| emitted.sink == name);

@@ -206,6 +206,8 @@ pub fn asked(world: &World<'_>, seed: u64) -> Result<Vec<Asked>, Stop> {
             out.push(Asked { service: flow.path(), key: random.pick(&keys).clone(), now: world.end + later });
         }
     }
+    // What services emit stands by its instant.
+    out.sort_by_key(|asked| asked.now);
     Ok(out)
 }
 
