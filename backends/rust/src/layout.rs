@@ -317,11 +317,14 @@ impl<'a> Layout<'a> {
     fn chain(&mut self, code: &Code, indent: usize, column: usize) {
         if let Code::Method(receiver, name, arguments) = code
             && let [Code::Closure(variables, body)] = arguments.as_slice()
-            && self.flat(body).is_none()
+            && let variables = variables.iter().map(|variable| self.name(*variable)).collect::<Vec<_>>().join(", ")
+            // A body that fits nowhere on a line of its own stands in braces.
+            && self.flat(body).is_none_or(|body| {
+                indent + STEP + width(&format!(".{name}(|{variables}| {body});")) > WIDTH
+            })
             && let Some(receiver) = self.flat_operand(receiver, POSTFIX)
         {
-            let variables: Vec<&str> = variables.iter().map(|variable| self.name(*variable)).collect();
-            let head = format!("{receiver}.{name}(|{}| {{\n", variables.join(", "));
+            let head = format!("{receiver}.{name}(|{variables}| {{\n");
             self.out.push_str(&head);
             self.block(&Block::of((**body).clone()), indent + STEP);
             self.pad(indent);

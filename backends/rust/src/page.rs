@@ -147,7 +147,7 @@ impl Tree {
     /// `let name = …;`, as lines.
     pub fn bound(&self, name: &str, indent: usize) -> String {
         let pad = " ".repeat(indent);
-        format!("{pad}let {name} ={};\n", self.assigned(indent, indent + width(name) + 5, 1))
+        format!("{pad}let {name} ={};\n", self.assigned(indent, indent + width(name) + 6, 1))
     }
 
     /// The last expression of a block, as lines.
@@ -322,6 +322,20 @@ mod tests {
         assert_eq!(filled(11, 0).len(), 10);
         let calls = list("vec!", (0..20).map(|number| atom(format!("s_{number}()"))));
         assert_eq!(lines(&calls).len(), 22);
+    }
+
+    #[test]
+    fn a_line_is_as_long_as_the_page_and_a_method_that_tries_two_shorter() {
+        let of = |function: &str, tried: bool, more: usize| {
+            let made = Tree::Call { function: function.to_owned(), arguments: vec![atom("a".repeat(40))], tried };
+            let own = made.flat().map_or(0, |flat| width(&flat));
+            made.bound(&"n".repeat(WIDTH - own - 14 + more), 4).lines().count()
+        };
+        assert_eq!((of("add", false, 2), of("add", false, 3)), (1, 2));
+        assert_eq!((of("add", true, 2), of("add", true, 3)), (1, 2));
+        assert_eq!((of("a.b", false, 2), of("a.b", false, 3)), (1, 2));
+        // 98 columns: `rustfmt` counts the question mark of a chain twice.
+        assert_eq!((of("a.b", true, 0), of("a.b", true, 1)), (1, 2));
     }
 
     #[test]
