@@ -223,3 +223,21 @@ pub fn training(word: &str) -> Option<Foreign> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declarations_of_other_languages_are_named_here() {
+        for (words, ours) in [
+            ("fn def fun function proc procedure", "func"),
+            ("class struct interface record schema", "type"),
+            ("import include require", "use"),
+        ] {
+            for word in words.split(' ') {
+                assert_eq!(declaration(word), Some(Named(ours)), "{word}");
+            }
+        }
+    }
+}

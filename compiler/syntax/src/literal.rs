@@ -328,6 +328,7 @@ mod tests {
     #[test]
     fn escapes() {
         assert_eq!(unescape(r#"a\n\"\{\u{1F600}\\"#), "a\n\"{\u{1f600}\\");
+        assert_eq!((unescape(r"\{x\}\r\t"), bad_escapes(r"\{x\}\r\t")), ("{x}\r\t".into(), vec![]));
         assert_eq!(bad_escapes(r"a\q\\\u{110000}\n"), [(1, 3), (5, 7)]);
         assert_eq!((bad_escapes(r"\u{01F600}").len(), bad_escapes(r"\u{001F600}")), (0, vec![(0, 2)]));
         assert_eq!(value(Kind::BlockText, "\"\"\"a\"\"\"\""), Some(Literal::String("a\"".into())));
