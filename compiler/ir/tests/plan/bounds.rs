@@ -193,6 +193,22 @@ stream two {{ emit taps |> with g |> select user, n = 1, m to out }}
     assert_eq!(kept(&up_to("aggregations", &beside)).len(), 1);
 }
 
+/// Whoever reads a state from outside asks for a time before rows that have come: it looks back as far as its rows may be late.
+#[test]
+fn a_state_that_no_flow_reads_looks_back_as_far_as_its_rows_are_late() {
+    let ir = plan(
+        "
+source slow: stream<Tap> { time: at, lateness: 2h }
+features f by user from slow { n = count() over 1h }
+features g by user from taps { n = count() over 1h }",
+    );
+    let heads = nodes(&ir, "features").into_iter().map(|id| match &at(&ir, id).op {
+        Op::Features { head, .. } => head / 3_600_000_000,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(heads.collect::<Vec<_>>(), [2, 0]);
+}
+
 /// Rows that come late read the state as it was: the one state looks back as far as the set that is read latest.
 #[test]
 fn one_state_of_two_sets_looks_back_as_far_as_either() {

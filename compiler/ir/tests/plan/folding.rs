@@ -53,6 +53,10 @@ fn constants_as_they_are_written() {
         ("true or amount > 1.0", "bool", Literal::Bool(true)),
         ("if 1 < 2 then 3 else 4", "int", Literal::Int(3)),
         ("if 1 > 2 then 3 else 4", "int", Literal::Int(4)),
+        // Where the first takes its type from the second, each is still on its side.
+        ("if 1 < 2 then null else 4", "int?", Literal::Null),
+        ("if 1 > 2 then null else 4", "int?", Literal::Int(4)),
+        ("1970-01-02", "date", Literal::Date(1)),
     ] {
         assert_eq!(fold(computing(expr, ty)).kind, ExprKind::Literal(expected), "{expr}");
     }
