@@ -35,6 +35,15 @@ fn variance(values: &[f64]) -> Result<Option<f64>, Fault> {
     sample_variance(values.len() as u64, (&magnitude, exponent), &squares_of(values), 0)
 }
 
+/// What is left after the division decides where the quotient's bits stand exactly between two doubles.
+#[test]
+fn a_mean_just_above_the_middle_of_two_doubles_is_the_upper_one() {
+    let power = |exponent: i32| 2.0_f64.powi(exponent);
+    let (low, high) = (power(125), power(125) + power(73));
+    let mean = |rest: &[f64]| sum_of(&[&[3.0 * power(125), 3.0 * power(72)], rest].concat()).mean(3);
+    assert_eq!((mean(&[]), mean(&[1.0]), mean(&[-1.0])), (Ok(low), Ok(high), Ok(low)));
+}
+
 fn finite() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => any::<f64>().prop_filter("finite", |x| x.is_finite()),

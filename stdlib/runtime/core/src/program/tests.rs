@@ -110,6 +110,29 @@ fn a_field_is_read_past_the_fault_of_another() {
         b.field(chosen, 0).unwrap()
     });
     assert_eq!(value, Ok(Value::Int(5)));
+    let value = one(|b| {
+        let (first, second) = (int(b, 5), int(b, 6));
+        let record = b.record(&[("first", first), ("second", second)]).unwrap();
+        b.field(record, 1).unwrap()
+    });
+    assert_eq!(value, Ok(Value::Int(6)), "each field is that of its place");
+}
+
+#[test]
+fn decimals_of_two_scales_give_the_scale_of_the_specification_on_either_side() {
+    use Binary::{Add, Div, Mod, Multiply, Subtract};
+    let mut builder = ProgramBuilder::new(&schema());
+    let [one, two] = [1, 2].map(|scale| {
+        let kind = Kind::Decimal { precision: 10, scale };
+        builder.constant(Value::Decimal(1), kind).unwrap()
+    });
+    for (operation, wanted) in [(Add, 2), (Subtract, 2), (Mod, 2), (Multiply, 3), (Div, 0)] {
+        for (a, b) in [(one, two), (two, one)] {
+            let made = builder.binary(operation, a, b).unwrap();
+            let Ok(Kind::Decimal { scale, .. }) = builder.kind(made) else { panic!("{operation:?} gives no decimal") };
+            assert_eq!(*scale, wanted, "{operation:?}");
+        }
+    }
 }
 
 #[test]

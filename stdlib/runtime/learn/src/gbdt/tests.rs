@@ -138,6 +138,18 @@ fn a_float_label_is_fitted_by_squares() {
 }
 
 #[test]
+fn of_equal_features_the_first_is_split_by() {
+    let (rows, labels) = sample(2_000, 7);
+    let rows: Vec<_> =
+        rows.iter().map(|row| [row[1], row[0], row[0], row[1], row[1], row[1], row[1], row[1]]).collect();
+    let model = gbdt(&matrix(&rows), &labels, &small(), |_, _| true).unwrap();
+    let gains = evaluate(&model, &matrix(&rows), &labels).unwrap().importance;
+    let used: Vec<&str> = gains.iter().filter(|(_, gain)| *gain > 0.0).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(used.len(), 2, "{gains:?}");
+    assert!(["f0", "f1"].iter().all(|name| used.contains(name)), "{gains:?}");
+}
+
+#[test]
 fn categories_are_learned_and_an_unknown_one_counts_as_missing() {
     let mut data = Matrix::new([("c", ColumnKind::Categorical)]);
     let mut labels = Vec::new();
