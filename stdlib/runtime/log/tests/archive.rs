@@ -315,15 +315,20 @@ fn an_embedded_topic_goes_through_a_folder() {
         assert_eq!(transaction.commit(), Outcome::Committed);
         assert_eq!(archiver.step(&mut lake, ALL, Duration::ZERO).unwrap().records, 10);
     }
+    // One that comes late has the arrival of the one before it.
+    let mut transaction = log.begin().unwrap();
+    transaction.append(&PartitionId::new("payments", 1), &[5], b"late", 7).unwrap();
+    assert_eq!(transaction.commit(), Outcome::Committed);
+    assert_eq!(archiver.step(&mut lake, ALL, Duration::ZERO).unwrap().records, 1);
     let mut other = EmbeddedLog::open(folder.path().join("log"), Options::default()).unwrap();
     assert_eq!(other.topic_id("payments").unwrap(), log.topic_id("payments").unwrap());
     assert_ne!(other.topic_id("payments").unwrap(), other.topic_id("refunds").unwrap());
     let mut past = Bootstrap::pin(&mut other, &lake, &["payments"]).unwrap();
     let mut read = Vec::new();
     while let Some(record) = past.next(&lake).unwrap() {
-        read.push(record.stamp);
+        read.push((record.stamp, record.arrived));
     }
-    assert_eq!(read, (0..30).collect::<Vec<_>>());
+    assert_eq!(read, (0..30).map(|stamp| (stamp, stamp)).chain([(7, 29)]).collect::<Vec<_>>());
     let manifest = lake.get(&Manifest::name("payments")).unwrap().unwrap().0;
     let file = Manifest::decode("m", &manifest).unwrap().files[0].name.clone();
     let mut bytes = lake.get(&file).unwrap().unwrap().0;
