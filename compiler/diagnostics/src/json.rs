@@ -52,6 +52,17 @@ mod tests {
     use crate::codes;
 
     #[test]
+    fn each_repair_is_told() {
+        let mut sources = Sources::new();
+        let file = sources.add("a.asol", "one\n");
+        let span = Span::new(file, 0, 3);
+        let found = Diagnostic::error(codes::E0201, span, "no `one`").fix("a", span, "two").fix("b", span, "three");
+        let told = json_report(&[found], &sources);
+        let titles = [0, 1].map(|at| told.pointer(&format!("/diagnostics/0/fixes/{at}/title")).and_then(Value::as_str));
+        assert_eq!(titles, [Some("a"), Some("b")]);
+    }
+
+    #[test]
     fn the_shape_of_the_command() {
         let mut sources = Sources::new();
         let file = sources.add("a.asol", "one\ntwo\n");

@@ -213,3 +213,17 @@ fn parse_bind(text: &str) -> Result<(String, PathBuf), String> {
         _ => Err(format!("`{text}` is not SOURCE=FILE")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_has_a_source_and_a_file() {
+        let found = parse_bind("taps=data/a=b.csv").unwrap();
+        assert_eq!(found, ("taps".to_owned(), PathBuf::from("data/a=b.csv")), "the first `=` ends the name");
+        for text in ["taps", "taps=", "=a.csv", ""] {
+            assert_eq!(parse_bind(text), Err(format!("`{text}` is not SOURCE=FILE")));
+        }
+    }
+}

@@ -122,6 +122,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_folder_that_compile_did_not_write_is_refused_with_the_command_that_writes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = listed(folder.path(), Path::new("shop")).err().map(|failure| failure.message).unwrap_or_default();
+        let out = folder.path().display();
+        let wanted = format!("`{out}` was not written by `fec compile shop -o {out}`: ");
+        assert!(refused.starts_with(&wanted), "{refused}");
+    }
+
+    #[test]
     fn lists_of_cargo_are_read() {
         let parts = listed_parts("/t/release/a: /s/a\\ b/main.rs /s/c.rs\n\n/s/c.rs:\n");
         assert_eq!(parts, [PathBuf::from("/s/a b/main.rs"), PathBuf::from("/s/c.rs")]);
