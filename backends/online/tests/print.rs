@@ -93,6 +93,7 @@ fn what_does_not_fit_on_a_line_is_formatted() {
     std::fs::write(folder.join("deep.asol"), DEEP).unwrap();
     let files = printed(folder.join("deep.asol").to_str().unwrap());
     assert!(files.iter().any(|(_, text)| text.contains("_kind() -> Kind {")), "a type has a name of its own");
+    assert!(files.iter().any(|(_, text)| text.contains("compute!(zone, Kind::Int, rules::")), "a key is of its kind");
     for (name, text) in files.iter().filter(|(name, _)| name.ends_with(".rs")) {
         assert_eq!(&formatted(&folder, text), text, "{name}");
     }

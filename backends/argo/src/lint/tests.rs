@@ -53,6 +53,8 @@ fn what_is_right_passes() {
     let task = "/spec/templates/0/dag/tasks";
     let depends = json!("!(a.Failed || a.Errored) && !!a.Succeeded");
     assert_eq!(told(&with(good(), &format!("{task}/1/depends"), depends)), [""; 0]);
+    let counted = with(good(), "/spec/templates/1/retryStrategy/limit", json!("{{workflow.uid}}"));
+    assert_eq!(told(&counted), [""; 0], "a number may be one that Argo puts there");
     let mut longer = with(good(), "/spec/templates/1/container/args/0", json!("{{ workflow.uid }}"));
     let third =
         json!({ "name": "c", "template": "two", "depends": "b", "when": "{{tasks.a.outputs.parameters.word}} == no" });
