@@ -30,7 +30,7 @@ impl Scope<'_> {
                 let columns = names(&input.ty.columns);
                 for (values, row) in self.sorted(input, keys)? {
                     let env = self.row(&columns, &row.cells, row.time, &row.place);
-                    let Some(group) = self.needed(&row.place, self.keys(&env, per))? else { continue };
+                    let Some(group) = self.needed(&row, self.keys(&env, per))? else { continue };
                     groups.entry(group.into_iter().map(Ordered).collect()).or_default().push((values, row));
                 }
                 let mut out = Vec::new();
@@ -57,7 +57,7 @@ impl Scope<'_> {
         for row in self.rows(input)? {
             let env = self.row(&columns, &row.cells, row.time, &row.place);
             let values = self.keys(&env, keys.iter().map(|(key, _)| key));
-            if let Some(values) = self.needed(&row.place, values)? {
+            if let Some(values) = self.needed(&row, values)? {
                 out.push((values, row));
             }
         }
@@ -78,7 +78,7 @@ impl Scope<'_> {
         let mut found: BTreeMap<Vec<Ordered>, Change> = BTreeMap::new();
         for row in rows {
             let env = self.row(&columns, &row.cells, row.time, &row.place);
-            let Some(key) = self.needed(&row.place, self.keys(&env, keys))? else { continue };
+            let Some(key) = self.needed(&row, self.keys(&env, keys))? else { continue };
             let key: Vec<Ordered> = key.into_iter().map(Ordered).collect();
             if last || !found.contains_key(&key) {
                 found.insert(key, row);
@@ -106,7 +106,7 @@ impl Scope<'_> {
                 let entries = aggregates.iter().map(|a| entry(a, &env, row.time, &row.place, 1));
                 Ok((key, entries.collect::<Result<Vec<_>, Stop>>()?))
             });
-            if let Some((key, entries)) = self.needed(&row.place, needed)? {
+            if let Some((key, entries)) = self.needed(&row, needed)? {
                 groups.entry(key.into_iter().map(Ordered).collect()).or_default().push(entries);
             }
         }

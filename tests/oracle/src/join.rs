@@ -89,7 +89,7 @@ impl Scope<'_> {
                 env.right = env.left.take();
             }
             let keys = self.keys(&env, join.on.iter().map(|(l, r)| if left { l } else { r }));
-            if let Some(keys) = self.needed(&change.place, keys)? {
+            if let Some(keys) = self.needed(&change, keys)? {
                 let keys = if keys.iter().any(Value::is_absent) { None } else { Some(keys) };
                 out.push(Keyed { change, keys });
             }
@@ -100,7 +100,8 @@ impl Scope<'_> {
     /// Whether two rows match; where that cannot be computed, the record of the later one is left out.
     fn matches(&self, join: &Join<'_>, left: &Keyed, right: &Keyed) -> Result<bool, Stop> {
         let later = left.change.place.clone().max(right.change.place.clone());
-        Ok(self.needed(&later, self.judge(join, left, right))?.unwrap_or(false))
+        let met = Change { place: later, ..left.change.clone() };
+        Ok(self.needed(&met, self.judge(join, left, right))?.unwrap_or(false))
     }
 
     fn judge(&self, join: &Join<'_>, left: &Keyed, right: &Keyed) -> Result<bool, Stop> {
@@ -133,9 +134,7 @@ impl Scope<'_> {
                     Ok(true) => matches.extend(others.iter().map(|right| &right.change)),
                     Ok(false) => {}
                     Err(Stop::Fault(fault)) => {
-                        for place in met(group, others) {
-                            self.needed::<()>(place, Err(Stop::Fault(fault)))?;
-                        }
+                        met(group, others).into_iter().for_each(|place| self.leave_out(place, fault));
                     }
                     Err(stop) => return Err(stop),
                 }

@@ -49,7 +49,7 @@ impl World<'_> {
         for change in scope.changes(&view.relation)? {
             let cell = |at: &usize| change.cells.get(*at).cloned();
             let key = positions.iter().filter_map(cell).map(|cell| cell?.whole()).collect::<Result<Vec<_>, Fault>>();
-            let Some(key) = scope.needed(&change.place, key.map_err(Stop::Fault))? else { continue };
+            let Some(key) = scope.needed(&change, key.map_err(Stop::Fault))? else { continue };
             if !key.iter().any(crate::value::Value::is_absent) {
                 kept.changes.push((key.into_iter().map(Ordered).collect(), change));
             }

@@ -46,7 +46,7 @@ impl Scope<'_> {
                 let mut kept = Vec::new();
                 for change in changes {
                     let holds = self.row(&names, &change.cells, change.time, &change.place).holds(condition);
-                    if self.needed(&change.place, holds)? == Some(true) {
+                    if self.needed(&change, holds)? == Some(true) {
                         kept.push(change);
                     }
                 }
@@ -72,7 +72,7 @@ impl Scope<'_> {
                 let mut out = Vec::new();
                 for mut change in changes {
                     let env = self.row(&names, &change.cells, change.time, &change.place);
-                    let Some(keys) = self.needed(&change.place, self.keys(&env, keys))? else { continue };
+                    let Some(keys) = self.needed(&change, self.keys(&env, keys))? else { continue };
                     let until =
                         if *including_row { Until::Including(&change.place) } else { Until::Before(&change.place) };
                     let cells = match self.now {

@@ -101,19 +101,27 @@ impl<'w> Scope<'w> {
         Env { scope: self, left, right: None, now: self.now.unwrap_or(time), instant, variables: None }
     }
 
-    /// `Some` of what was computed, or `None` where a fault leaves the record at `place` out.
+    /// `Some` of what was computed, or `None` where a fault leaves the row out, and with it, where the row was added, the
+    /// record at its place: one that is taken back was named when it came (8.2).
     ///
     /// # Errors
     /// [`Stop::Broken`] only.
-    pub fn needed<T>(&self, place: &Place, result: Result<T, Stop>) -> Result<Option<T>, Stop> {
+    pub fn needed<T>(&self, row: &Change, result: Result<T, Stop>) -> Result<Option<T>, Stop> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(Stop::Fault(fault)) => {
-                self.left_out.borrow_mut().insert((place.clone(), fault));
+                if row.weight > 0 {
+                    self.leave_out(&row.place, fault);
+                }
                 Ok(None)
             }
             Err(stop) => Err(stop),
         }
+    }
+
+    /// The record at `place` is left out because of a fault.
+    pub fn leave_out(&self, place: &Place, fault: Fault) {
+        self.left_out.borrow_mut().insert((place.clone(), fault));
     }
 
     /// Values of keys over a row.

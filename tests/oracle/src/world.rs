@@ -237,14 +237,14 @@ impl<'w> World<'w> {
         for change in scope.changes(&declared.input)? {
             let env = scope.row(&columns, &change.cells, change.time, &change.place);
             let keys = scope.keys(&env, declared.keys.iter().map(|(_, key)| key));
-            let Some(key) = scope.needed(&change.place, keys)? else { continue };
+            let Some(key) = scope.needed(&change, keys)? else { continue };
             // A row that belongs to no key needs nothing else.
             if key.iter().any(Value::is_absent) {
                 continue;
             }
             let entry = |item: &Aggregate| entry(item, &env, change.time, &change.place, 1);
             let entries = declared.aggregates.iter().map(entry).collect::<Result<Vec<_>, Stop>>();
-            let Some(entries) = scope.needed(&change.place, entries)? else { continue };
+            let Some(entries) = scope.needed(&change, entries)? else { continue };
             let identity = change.identity();
             let contribution =
                 Contribution { identity, time: change.time, place: change.place, weight: change.weight, entries };
@@ -398,7 +398,7 @@ fn emit(relation: &Relation, sink: &str, plane: Plane, scope: &Scope<'_>) -> Res
     let mut changes = Vec::new();
     for mut row in rows {
         let cells = row.cells.iter().map(|cell| cell.clone()?.whole()).collect::<Result<Vec<_>, Fault>>();
-        if let Some(cells) = scope.needed(&row.place, cells.map_err(Stop::Fault))? {
+        if let Some(cells) = scope.needed(&row, cells.map_err(Stop::Fault))? {
             row.cells = cells.into_iter().map(Ok).collect();
             changes.push(row);
         }

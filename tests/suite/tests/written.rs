@@ -160,3 +160,26 @@ job j {
     );
     assert!(report.compared > 200 && report.answers > 0);
 }
+
+/// The row that stands for an unmatched event cannot be computed; what takes it back has no fault.
+#[test]
+fn who_takes_back_a_row_that_was_left_out_is_not_named() {
+    let report = hold(
+        r#"
+view paired = ev |> left join (ev |> where y) as o on k == o.k and id > o.id within 1s..9s |> derive n = if o == null then (id - 3) * 9223372036854775807 else id
+view kept: table<{ n: int, id: int, at: timestamp }> key n = paired |> select n, id, at
+sink picked: stream<{ id: int, at: timestamp }> {}
+sink whole:  table<{ id: int, n: int }> key id {}
+sink lasts:  stream<{ id: int, m: int, at: timestamp }> {}
+sink joined: stream<{ id: int, at: timestamp, v: int? }> {}
+stream s {
+  emit paired |> where n > 0 |> final |> select id, at to picked
+  emit paired |> select id, n to whole
+  emit ev |> left join latest (ev |> where y) as o on k == o.k and id > o.id within 1s..9s |> derive m = (o.id ?? 7) * 1537228672809129301 |> final |> select id, m, at to lasts
+  emit paired |> left join tb as t on n == t.id |> final |> select id, at, v = t.v to joined
+}
+@post("/n") service held(k: string) -> int { return kept[length(k)].id ?? 0 }
+"#,
+    );
+    assert!(report.letters > 100 && report.compared > 100, "{} {}", report.letters, report.compared);
+}

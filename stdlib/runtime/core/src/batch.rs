@@ -74,6 +74,12 @@ impl Batch {
         }
     }
 
+    /// Whether row `row` is added; else it is taken back.
+    #[must_use]
+    pub fn adds(&self, row: usize) -> bool {
+        self.weight.get(row).is_none_or(|weight| *weight > 0)
+    }
+
     /// The digest of the events that row `row` was made of.
     #[must_use]
     pub fn made_of(&self, row: usize) -> u64 {

@@ -9,8 +9,7 @@ use flow_core::types::Schema;
 use crate::collected::Collected;
 use crate::expression::Expr;
 use crate::keys::{KeyState, Keys};
-use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::Order;
+use crate::operator::{Context, Operator, OperatorError};
 
 /// Which row of a key stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +59,7 @@ impl Operator for Distinct {
         let mut key = Vec::new();
         rows.retain(|row| match keys.encode(*row, &mut key) {
             KeyState::Fault(fault) => {
-                cx.dead(&self.flow, Order::of(&batch, *row), Reason::Fault(fault), "the key cannot be computed");
+                cx.left_out(&self.flow, &batch, *row, fault, "the key cannot be computed");
                 false
             }
             KeyState::Present | KeyState::Absent => seen.insert(key.clone()),

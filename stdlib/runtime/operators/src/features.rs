@@ -14,7 +14,7 @@ use flow_core::value::{Cell, Value};
 use crate::expression::{Expr, evaluate_all};
 use crate::feature_set::{FeatureSet, KeyState, decode_state, encode_state};
 use crate::keys::{self, Keys};
-use crate::operator::{Context, Operator, OperatorError, Reason};
+use crate::operator::{Context, Operator, OperatorError};
 use crate::order::{Order, interleave};
 use crate::state::{Keyed, Slot, StateWriter, Tag};
 
@@ -360,7 +360,7 @@ impl Operator for Features {
                         },
                     };
                     let detail = format!("{who} needs a cell that cannot be had: {fault}");
-                    cx.dead(&self.set.name, Order::of(updates, row), Reason::Fault(fault), detail);
+                    cx.left_out(&self.set.name, updates, row, fault, detail);
                 }
                 continue;
             };
@@ -374,7 +374,7 @@ impl Operator for Features {
                 Some(KeyPlace::None) | None => None,
                 Some(KeyPlace::Fault(fault)) => {
                     let detail = "the key of `with` cannot be computed";
-                    cx.dead(&read.flow, Order::of(batch, row), Reason::Fault(*fault), detail);
+                    cx.left_out(&read.flow, batch, row, *fault, detail);
                     continue;
                 }
             };

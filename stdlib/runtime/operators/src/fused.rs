@@ -7,8 +7,7 @@ use flow_core::column::{Column, State};
 use flow_core::value::Cell;
 
 use crate::expression::{Environment, Expr, evaluate_all};
-use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::Order;
+use crate::operator::{Context, Operator, OperatorError};
 
 /// One stateless step.
 #[derive(Clone)]
@@ -74,7 +73,7 @@ fn filter(batch: Batch, condition: &Expr, unless_fault: &[Expr], flow: &Arc<str>
             match judged.cell(row) {
                 Ok(cell) => cell == Cell::Bool(true),
                 Err(fault) => {
-                    cx.dead(flow, Order::of(&batch, row), Reason::Fault(fault), "the condition cannot be computed");
+                    cx.left_out(flow, &batch, row, fault, "the condition cannot be computed");
                     false
                 }
             }

@@ -15,7 +15,7 @@ use crate::collected::Collected;
 use crate::compare::compare_columns;
 use crate::expression::{Expr, evaluate_all};
 use crate::keys::{KeyState, Keys};
-use crate::operator::{Context, Operator, OperatorError, Reason};
+use crate::operator::{Context, Operator, OperatorError};
 use crate::order::{Order, UNPLACED};
 
 /// One aggregate of a group.
@@ -133,7 +133,7 @@ impl Operator for Group {
                     let column = aggregate.and_then(|number| spec.output.fields.get(spec.keys.len() + number));
                     let who = column.map_or("a key of `group`".to_owned(), |column| format!("`{}`", column.name));
                     let detail = format!("{who} needs a cell that cannot be had: {fault}");
-                    cx.dead(&spec.flow, place, Reason::Fault(fault), detail);
+                    cx.left_out(&spec.flow, &batch, row, fault, detail);
                     continue;
                 }
             };
@@ -151,7 +151,7 @@ impl Operator for Group {
                 let Some(cells) = cells else { continue };
                 if let Err(fault) = state.update(&aggregate.aggregate, &cells, time, place.into(), 1) {
                     let detail = "an aggregate of `group` cannot take the row";
-                    cx.dead(&spec.flow, place, Reason::Fault(fault), detail);
+                    cx.left_out(&spec.flow, &batch, row, fault, detail);
                 }
             }
         }

@@ -125,7 +125,7 @@ impl IntervalJoin {
             encode_row(&batch.columns, row, &mut bytes);
             let what = match key_state {
                 KeyState::Fault(fault) => {
-                    cx.dead(&self.spec.flow, order, Reason::Fault(fault), "the key of a join cannot be computed");
+                    cx.left_out(&self.spec.flow, batch, row, fault, "the key of a join cannot be computed");
                     continue;
                 }
                 KeyState::Absent if side == Side::Left => {

@@ -11,7 +11,7 @@ use crate::expression::Expr;
 use crate::held::{self, Held};
 use crate::join::JoinSpec;
 use crate::keys::{KeyState, Keys, encode_values};
-use crate::operator::{Context, Operator, OperatorError, Reason};
+use crate::operator::{Context, Operator, OperatorError};
 use crate::order::{Order, interleave};
 use crate::rows::BatchBuilder;
 use crate::state::{Keyed, StateWriter};
@@ -56,7 +56,7 @@ impl KeyedRows {
             KeyState::Absent => return,
             KeyState::Fault(fault) => {
                 let detail = "the key of a view's row cannot be computed";
-                cx.dead(&self.kept.flow, Order::of(input, row), Reason::Fault(fault), detail);
+                cx.left_out(&self.kept.flow, input, row, fault, detail);
                 return;
             }
         }

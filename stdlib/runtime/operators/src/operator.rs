@@ -93,6 +93,14 @@ impl Context {
         self.dead.push(DeadLetter { flow: Arc::clone(flow), order, reason, detail: detail.into() });
     }
 
+    /// Leaves a row of `batch` out of `flow` because of `fault`. One that takes a row back is no dead letter: the row was
+    /// one when it was added, and the record that takes it back has no fault.
+    pub fn left_out(&mut self, flow: &Arc<str>, batch: &Batch, row: usize, fault: Fault, detail: impl Into<String>) {
+        if batch.adds(row) {
+            self.dead(flow, Order::of(batch, row), Reason::Fault(fault), detail);
+        }
+    }
+
     /// The dead letters since the last call, in the order in which they were found.
     pub fn take_dead(&mut self) -> Vec<DeadLetter> {
         std::mem::take(&mut self.dead)

@@ -10,8 +10,7 @@ use flow_core::types::{DataType, Field, Kind, Schema};
 use crate::collected::Collected;
 use crate::compare::{compare_columns, compare_in, compare_rows};
 use crate::expression::{Environment, Expr, evaluate_all};
-use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::Order;
+use crate::operator::{Context, Operator, OperatorError};
 use crate::stand::reordered;
 
 /// A sort key.
@@ -77,7 +76,7 @@ pub(crate) fn is_faulty(
     });
     if let Some(fault) = fault {
         let detail = format!("a value that `{what}` needs cannot be computed");
-        cx.dead(flow, Order::of(batch, row), Reason::Fault(fault), detail);
+        cx.left_out(flow, batch, row, fault, detail);
     }
     fault.is_some()
 }

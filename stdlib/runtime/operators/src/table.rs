@@ -57,7 +57,7 @@ impl Table {
             match (own.encode(row, &mut key), from) {
                 (KeyState::Fault(fault), _) | (_, Err(fault)) => {
                     let detail = "the key of a table's row cannot be read";
-                    cx.dead(&table.flow, Order::of(&rows, row), Reason::Fault(fault), detail);
+                    cx.left_out(&table.flow, &rows, row, fault, detail);
                 }
                 (_, Ok(from)) => histories.entry(key.clone()).or_default().push((from, row)),
             }
@@ -113,7 +113,7 @@ impl Table {
                 KeyState::Absent => {}
                 KeyState::Fault(fault) => {
                     let detail = "the key of a join cannot be computed";
-                    cx.dead(flow, Order::of(&rows, row), Reason::Fault(fault), detail);
+                    cx.left_out(flow, &rows, row, fault, detail);
                 }
                 KeyState::Present => match by_key.get_mut(key.as_slice()) {
                     Some(equal) => equal.push(row),
@@ -216,7 +216,7 @@ impl Pairs {
         let state = keys.encode(row, key);
         if let KeyState::Fault(fault) = state {
             let detail = "the key of a join cannot be computed";
-            cx.dead(&spec.flow, Order::of(left, row), Reason::Fault(fault), detail);
+            cx.left_out(&spec.flow, left, row, fault, detail);
         }
         self.refused.push(matches!(state, KeyState::Fault(_)));
         state == KeyState::Present
@@ -311,7 +311,10 @@ fn residual(
         Ok(cell) => cell == Cell::Bool(true),
         Err(fault) => {
             let later = Order::of(&pairs, pair).max(Order::of(&table.rows, *right));
-            cx.dead(&spec.flow, later, Reason::Fault(fault), "the condition of a join cannot be computed");
+            // Of a row that is taken back it was told when it came.
+            if pairs.adds(pair) {
+                cx.dead(&spec.flow, later, Reason::Fault(fault), "the condition of a join cannot be computed");
+            }
             false
         }
     });

@@ -7,8 +7,7 @@ use flow_core::column::{Column, ColumnData, State};
 use flow_core::fault::Fault;
 use flow_core::types::Schema;
 
-use crate::operator::{Context, Operator, OperatorError, Reason};
-use crate::order::Order;
+use crate::operator::{Context, Operator, OperatorError};
 
 /// Leaves out the rows that have a bad cell: a sink needs every column.
 pub struct Whole {
@@ -38,7 +37,7 @@ impl Operator for Whole {
     fn process(&mut self, inputs: &[Batch], cx: &mut Context) -> Result<Vec<Batch>, OperatorError> {
         let [input] = inputs else { return Err(OperatorError::Wiring("what is emitted has one input")) };
         Ok(vec![whole(input, &mut |row, column, fault| {
-            cx.dead(&self.flow, Order::of(input, row), Reason::Fault(fault), self.detail(column));
+            cx.left_out(&self.flow, input, row, fault, self.detail(column));
         })])
     }
 }

@@ -17,13 +17,18 @@ use flow_operators::expression::{Environment, Input};
 use flow_operators::feature_set::{FeatureParts, FeatureSet};
 use flow_operators::features::{Features, Read, Updates};
 use flow_operators::finality::Final;
+use flow_operators::fused::{Fused, Step};
 use flow_operators::graph::{Feed, Graph};
 use flow_operators::interval_join::{Interval, IntervalJoin};
 use flow_operators::join::{JoinKind, JoinSpec, Pick};
+use flow_operators::keyed_rows::{KeptRows, KeyedRows};
+use flow_operators::lookup_join::LookupJoin;
 use flow_operators::merge::{Merger, MicroBatch};
 use flow_operators::operator::{Context, Operator, OperatorError, Reason};
 use flow_operators::order::{Order, interleave};
 use flow_operators::state::StateWriter;
+use flow_operators::table::{Table, TableKey};
+use flow_operators::whole::Whole;
 
 /// A change: its key, `n`, time and arrival in seconds, and weight.
 type Change<'a> = (Result<&'a str, Fault>, Result<i64, Fault>, i64, i64, i8);
@@ -292,4 +297,38 @@ fn a_rollback_forgets_what_was_told_and_how_far_time_went() {
     graph.rollback().unwrap();
     assert_eq!(graph.frontier(), 5 * SECOND);
     assert!(graph.advance(6 * SECOND).unwrap().dead.is_empty());
+}
+
+/// `spec/semantics.md`, 8.2: what takes a row back has no fault, and the row was named when it came.
+#[test]
+fn a_row_that_was_left_out_and_is_taken_back_names_nothing() {
+    let bad = [(Err(Fault::Overflow), Ok(1), 1, 1, 1), (Err(Fault::Overflow), Ok(1), 1, 2, -1)];
+    let told = |operator: &mut dyn Operator, mut inputs: Vec<Batch>, port: usize| {
+        inputs[port] = changes(&bad);
+        let mut cx = at(3);
+        let out = operator.process(&inputs, &mut cx).unwrap();
+        assert_eq!(out.iter().map(|batch| batch.rows).sum::<usize>(), 0);
+        cx.take_dead().into_iter().map(|letter| letter.order.offset).collect::<Vec<_>>()
+    };
+    let condition = common::less(&schema(), 0, 0);
+    let filter = Step::Filter { condition, unless_fault: Vec::new() };
+    assert_eq!(told(&mut Fused::new(vec![filter], "f".into()), vec![none()], 0), [1]);
+    assert_eq!(told(&mut Whole::new("out", schema(), "f".into()), vec![none()], 0), [1]);
+    assert_eq!(told(&mut counted(), vec![none(), none()], 0), [1]);
+    let kept = || KeptRows { schema: schema(), key: column(0), settle: None, flow: "view".into() };
+    assert_eq!(told(&mut KeyedRows::new(kept(), Vec::new()), vec![none()], 0), [1]);
+    let spec = || JoinSpec { residual: None, ..join_spec(JoinKind::Left, Pick::All, schema()) };
+    assert_eq!(told(&mut KeyedRows::new(kept(), vec![spec()]), vec![none(), none()], 1), [1]);
+    for port in [0, 1] {
+        assert_eq!(told(&mut same_time(JoinKind::Left, 9, 9), vec![none(), none()], port), [1]);
+    }
+    let key = TableKey { keys: column(0), version: None, flow: "t".into() };
+    let table = || Arc::new(Table::new(changes(&[row("a", 1, 1)]), &key, &column(0), &"f".into(), &mut at(0)));
+    assert_eq!(told(&mut LookupJoin::new(spec(), table()), vec![none()], 0), [1]);
+    // What the key finds, and the rest of the condition cannot judge.
+    let less = JoinSpec { kind: JoinKind::Semi, ..join_spec(JoinKind::Left, Pick::All, schema()) };
+    let mut cx = at(3);
+    let judged = [(Ok("a"), Err(Fault::Overflow), 1, 1, 1), (Ok("a"), Err(Fault::Overflow), 1, 2, -1)];
+    LookupJoin::new(less, table()).process(&[changes(&judged)], &mut cx).unwrap();
+    assert_eq!(cx.take_dead().into_iter().map(|letter| letter.order.offset).collect::<Vec<_>>(), [1]);
 }
