@@ -58,6 +58,17 @@ impl<'a> Checker<'a> {
         if kept && scope.place != Place::Service && !self.may_look_up(&left, right_span, op) {
             return Piped::wrong(op.span);
         }
+        if left.relation.ty.changes && within.is_none() && self.has_versions(&right.relation) {
+            let found = Diagnostic::error(
+                codes::E0403,
+                op.word,
+                "these rows may be taken back when the table has other versions",
+            )
+            .label(left.relation.span, "a match that comes later replaces a row")
+            .label(right_span, "this is read as it is when a row comes");
+            self.report(found.help("join the table first, or put `final` before it"));
+            return Piped::wrong(op.span);
+        }
         let Some(conditions) = self.on(&left, &right, &alias.0, on.as_ref(), op, scope) else {
             return Piped::wrong(op.span);
         };
@@ -88,6 +99,15 @@ impl<'a> Checker<'a> {
         match &right.op {
             RelationOp::View(name) => self.model.view(name).is_some_and(|view| view.kept),
             _ => false,
+        }
+    }
+
+    /// Whether rows are those of a table with versions, or made of them.
+    fn has_versions(&self, relation: &Relation) -> bool {
+        match &relation.op {
+            RelationOp::Source(name) => self.model.source(name).is_some_and(|source| source.versions.is_some()),
+            RelationOp::View(name) => self.model.view(name).is_some_and(|view| self.has_versions(&view.relation)),
+            op => op.inputs().iter().any(|input| self.has_versions(input)),
         }
     }
 
