@@ -4,6 +4,7 @@ pub mod beside;
 pub mod build;
 pub mod built;
 pub mod images;
+pub mod indented;
 pub mod manifest;
 pub mod tree;
 
@@ -13,7 +14,9 @@ use fec_diagnostics::Sources;
 use fec_ir::Ir;
 use fec_manifests::Manifests;
 use fec_plan::Backend;
+use serde::Serialize as _;
 
+use crate::compile::indented::Indented;
 use crate::output::Failure;
 
 /// The file that holds the plan.
@@ -24,9 +27,12 @@ pub const PLAN: &str = "ir.json";
 /// # Errors
 /// A plan that cannot be written down, which none is.
 pub fn plan(ir: &Ir) -> Result<String, Failure> {
-    let mut text = serde_json::to_string_pretty(ir).map_err(|error| Failure::environment(error.to_string()))?;
-    text.push('\n');
-    Ok(text)
+    let broken = |error: String| Failure::environment(error);
+    let mut text = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, Indented::default());
+    ir.serialize(&mut serializer).map_err(|error| broken(error.to_string()))?;
+    text.push(b'\n');
+    String::from_utf8(text).map_err(|error| broken(error.to_string()))
 }
 
 /// Every backend. Their files do not meet: each has a folder of its own. `sources` are the files of the solution by their

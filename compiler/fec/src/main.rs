@@ -20,7 +20,19 @@ use output::Failure;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Views read views, and each row of a `match` stands in the one before it: a plan is as deep as such chains are long. It is
+/// taken from the system as far as it is used.
+const STACK: usize = 1 << 28;
+
 fn main() -> ExitCode {
+    match std::thread::Builder::new().name("fec".to_owned()).stack_size(STACK).spawn(command) {
+        Ok(thread) => thread.join().unwrap_or(ExitCode::from(101)),
+        // Without room for that, what is not so deep goes as well.
+        Err(_) => command(),
+    }
+}
+
+fn command() -> ExitCode {
     // clap prints usage errors itself and exits with 2, as the contract says.
     let args = Args::parse();
     let format = args.format;

@@ -27,10 +27,6 @@ pub(crate) struct Template {
     pub result: Type,
 }
 
-/// A function with more parts is refused: each call is a copy of the body, so that functions that call functions twice
-/// could grow without end.
-const MOST_PARTS: usize = 50_000;
-
 /// Names of an import that stand as bindings of their own.
 const TRAINING: &[&str] = &["gbdt", "evaluate", "split"];
 
@@ -65,8 +61,8 @@ impl<'a> Checker<'a> {
             columns.into_iter().map(|column| Var { id: self.fresh_var(), name: column.name, ty: column.ty }).collect();
         let scope = Scope { vars: &params, ..Scope::new(Place::Function, engine) };
         let mut body = body(self, &scope, &result);
-        if !body.has_at_most(MOST_PARTS) {
-            let message = format!("`{}` has more than {MOST_PARTS} parts, with those of what it calls", name.text);
+        if let Some(much) = body.size(&|_| None).too_much() {
+            let message = format!("`{}` has {much}, with those of what it calls", name.text);
             let found = Diagnostic::error(codes::E0107, name.span, message);
             self.report(found.help("it stands in full wherever it is called: call once what is read several times, and pass on what it gave"));
             body = self.wrong(name.span);

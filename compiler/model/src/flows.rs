@@ -1,5 +1,6 @@
 //! Jobs and streams, and the statements of all flows.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, Span, codes};
@@ -13,6 +14,7 @@ use crate::names::{Decl, DeclId, DeclKind, Known};
 use crate::scope::{Bound, FlowScope, Place, Scope, facts};
 use crate::services::answers;
 use crate::types::{Column, Kind, Type};
+use crate::visit::Size;
 
 /// A flow in hand.
 pub(crate) struct Body {
@@ -25,6 +27,8 @@ pub(crate) struct Body {
     pub result: Option<Type>,
     /// Path, for published models.
     pub path: Symbol,
+    /// How much each value of a stream is, with those that it reads: it is computed wherever it is read.
+    pub sizes: HashMap<Symbol, Size>,
 }
 
 impl Body {
@@ -72,6 +76,7 @@ impl<'a> Checker<'a> {
             facts: Vec::new(),
             result: None,
             path: decl.path(),
+            sizes: HashMap::new(),
         };
         let params = self.job_params(params, &mut body);
         let items = self.statements(statements, &mut body);
@@ -132,6 +137,7 @@ impl<'a> Checker<'a> {
             facts: Vec::new(),
             result: None,
             path: decl.path(),
+            sizes: HashMap::new(),
         };
         let items = self.statements(statements, &mut body);
         let flow = Flow {
@@ -347,6 +353,17 @@ impl<'a> Checker<'a> {
         if ty.kind == Kind::Error {
             self.bind(body, name, Bound::Error);
             return None;
+        }
+        if body.place == Place::Stream {
+            let size = value.size(&|name| body.sizes.get(&name).copied());
+            if let Some(much) = size.too_much() {
+                let message = format!("`{}` has {much}, with those of the values that it reads", name.text);
+                let found = Diagnostic::error(codes::E0107, name.span, message);
+                self.report(found.help("each row computes it in full wherever it is read: compute columns with `derive`, which are computed once"));
+                self.bind(body, name, Bound::Error);
+                return None;
+            }
+            body.sizes.insert(name.text, Size { names: size.names + 1, ..size });
         }
         self.bind(body, name, Bound::Scalar(ty));
         Some(Item::Bind {

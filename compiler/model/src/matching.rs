@@ -11,6 +11,9 @@ use crate::types::{Kind, Type};
 /// More combinations than these are not enumerated: an `else` is asked for.
 const MOST_CASES: usize = 4096;
 
+/// The most rows of a `match` or a decision table.
+const MOST_ROWS: usize = 4096;
+
 /// The subjects of a `match`, each a name or constant, with the variables that had to be bound for that.
 pub(crate) struct Subjects {
     pub values: Vec<Expr>,
@@ -90,6 +93,9 @@ impl<'a> Checker<'a> {
         span: Span,
         scope: &Scope<'_>,
     ) -> Option<Vec<Option<Expr>>> {
+        if self.has_too_many_rows("this `match`", arms.len(), span) {
+            return None;
+        }
         let mut conditions: Vec<Option<Expr>> = Vec::with_capacity(arms.len());
         let mut cells: Vec<Vec<Cell>> = Vec::new();
         let mut failed = false;
@@ -142,6 +148,23 @@ impl<'a> Checker<'a> {
             return None;
         }
         Some(conditions)
+    }
+
+    /// Whether there are more rows than can be decided one behind the other; says so. Each one is nested in those before
+    /// it, so that without end they would exhaust the stack.
+    pub(crate) fn has_too_many_rows(&mut self, what: &str, rows: usize, span: Span) -> bool {
+        let too_many = rows > MOST_ROWS;
+        if too_many {
+            let found = Diagnostic::error(
+                codes::E0107,
+                span,
+                format!("{what} has {rows} rows, and at most {MOST_ROWS} are decided one behind the other"),
+            );
+            self.report(found.help(
+                "values for values belong into a table: `join` it by the key, or read `table[key]` in a service",
+            ));
+        }
+        too_many
     }
 
     fn pattern(

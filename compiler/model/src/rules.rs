@@ -40,6 +40,9 @@ impl<'a> Checker<'a> {
     }
 
     fn first_row(&mut self, name: &ast::Name, rows: &'a [ast::RuleRow], scope: &Scope<'_>, result: &Type) -> Expr {
+        if self.has_too_many_rows(&format!("`{}`", name.text), rows.len(), name.span) {
+            return self.wrong(name.span);
+        }
         let mut scope = scope.clone();
         let mut list: Vec<(Option<Expr>, Expr)> = Vec::with_capacity(rows.len());
         let mut seen: Vec<(Expr, Span)> = Vec::new();

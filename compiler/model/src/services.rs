@@ -1,5 +1,6 @@
 //! Services.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use fec_diagnostics::{Diagnostic, codes};
@@ -40,6 +41,7 @@ impl<'a> Checker<'a> {
             facts: Vec::new(),
             result: Some(result.clone()),
             path: decl.path(),
+            sizes: HashMap::new(),
         };
         for column in &columns {
             body.names.bind(column.name, Bound::Scalar(column.ty.clone()));

@@ -1,8 +1,42 @@
 //! Walks over typed expressions.
 
 use fec_diagnostics::Span;
+use fec_syntax::Symbol;
 
 use crate::expr::{Expr, ExprKind, VarId};
+
+/// What is put in the place of its name wherever it is read or called is refused when it has more parts, for what reads
+/// such things twice could grow without end, …
+const MOST_PARTS: usize = 50_000;
+/// … or when they are nested deeper, so that nothing that is written can exhaust the stack, …
+const DEEPEST: usize = 4_500;
+/// … or when more names stand one upon the other: each is a copy of all those below it.
+const MOST_NAMES: usize = 1_000;
+
+/// How much an expression is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Size {
+    /// The parts, itself among them.
+    pub parts: usize,
+    /// How deep they are nested.
+    pub levels: usize,
+    /// How many names stand one upon the other.
+    pub names: usize,
+}
+
+impl Size {
+    /// What there is too much of, in words.
+    pub fn too_much(self) -> Option<String> {
+        match self {
+            Self { parts, .. } if parts > MOST_PARTS => Some(format!("more than {MOST_PARTS} parts")),
+            Self { levels, .. } if levels > DEEPEST => Some(format!("more than {DEEPEST} levels of nesting")),
+            Self { names, .. } if names > MOST_NAMES => {
+                Some(format!("more than {MOST_NAMES} values, each of the next,"))
+            }
+            _ => None,
+        }
+    }
+}
 
 /// One walk over the direct parts of an expression, for those that look and for those that change.
 macro_rules! each_child {
@@ -85,16 +119,21 @@ impl Expr {
         found
     }
 
-    /// Whether it has at most `most` parts, itself among them.
-    pub(crate) fn has_at_most(&self, most: usize) -> bool {
-        let mut left = most;
-        !self.any(&mut |_| match left.checked_sub(1) {
-            Some(less) => {
-                left = less;
-                false
-            }
-            None => true,
-        })
+    /// How much it is, where what `of` knows stands in the place of its name.
+    pub(crate) fn size(&self, of: &dyn Fn(Symbol) -> Option<Size>) -> Size {
+        if let ExprKind::Binding(name) = &self.kind
+            && let Some(size) = of(*name)
+        {
+            return size;
+        }
+        let mut all = Size::default();
+        self.each_child(&mut |child| {
+            let one = child.size(of);
+            all.parts = all.parts.saturating_add(one.parts);
+            all.levels = all.levels.max(one.levels);
+            all.names = all.names.max(one.names);
+        });
+        Size { parts: all.parts.saturating_add(1), levels: all.levels.saturating_add(1), ..all }
     }
 
     /// Moves every variable by `by`: the copy of a function's body at one of its calls.

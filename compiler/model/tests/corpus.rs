@@ -212,10 +212,38 @@ fn what_stands_in_full_wherever_it_is_read_does_not_grow_without_end() {
     let functions = twice(&|i| format!("func f{i}(a: int) -> int = f{}(a) - f{}(a)\n", i - 1, i - 1));
     let found = messages("a.asol", &functions);
     assert_eq!(found, ["error[E0107] 18:6: `f13` has more than 50000 parts, with those of what it calls"]);
+    let values = (1..60).map(|i| format!("  x{i} = x{} + x{0}\n", i - 1)).collect::<String>();
+    let found = messages("a.asol", &format!("{head}stream s {{\n  x0 = 1\n{values}}}\n"));
+    assert_eq!(found, ["error[E0107] 22:3: `x15` has more than 50000 parts, with those of the values that it reads"]);
+    let chain = (1..3_000).map(|i| format!("  x{i} = x{} + 1\n", i - 1)).collect::<String>();
+    let found = messages("a.asol", &format!("{head}stream s {{\n  x0 = 1\n{chain}}}\n"));
+    let said = "has more than 1000 values, each of the next,";
+    assert!(matches!(found.as_slice(), [one] if one.contains(said)), "{found:?}");
     for source in ["v", "w"] {
         let views = twice(&|i| format!("view {source}{i} = {source}{} |> union {source}{}\n", i - 1, i - 1));
         let found = messages("a.asol", &views);
         let said = format!("`{source}16` has more than 100000 operators, with those of the views that it reads");
         assert_eq!(found, [format!("error[E0107] 21:6: {said}")]);
+    }
+}
+
+/// Each row of them stands in the one before it.
+#[test]
+fn rows_that_are_decided_one_behind_the_other_have_an_end() {
+    let head = "solution s { version: \"1.0.0\" }\ntype P { id: string, n: int, at: timestamp }\nsource v: stream<P> { topic: \"p\", time: at }\nsink o: stream<P>\n";
+    let values = |rows: u32| (1..rows).map(|n| format!("  {n} -> {}\n", n % 7)).collect::<String>() + "  else -> 0\n";
+    let conditions =
+        |rows: u32| (1..rows).map(|n| format!("  n == {n} -> {}\n", n % 7)).collect::<String>() + "  else -> 0\n";
+    for (rows, said) in [
+        (4_096, None),
+        (4_097, Some("has 4097 rows, and at most 4096 are decided one behind the other")),
+        (30_000, Some("has 30000 rows, and at most 4096 are decided one behind the other")),
+    ] {
+        let matched = format!("{head}stream s {{ emit v |> derive n = match n {{\n{} }} to o }}\n", values(rows));
+        let decided = format!("{head}rules r(n: int) -> int first {{\n{} }}\n", conditions(rows));
+        for (text, what) in [(matched, "5:33: this `match`"), (decided, "5:7: `r`")] {
+            let expected: Vec<String> = said.iter().map(|said| format!("error[E0107] {what} {said}")).collect();
+            assert_eq!(messages("a.asol", &text), expected);
+        }
     }
 }
