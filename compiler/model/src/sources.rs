@@ -104,6 +104,14 @@ impl<'a> Checker<'a> {
         let arrival = self.word_setting(&settings, "arrival", &["event", "log"]);
         let unique = self.columns_setting(&settings, "unique", &columns);
         let versions = self.instant_column(&settings, "versions", &columns);
+        if let (Shape::Stream, Some("event"), None, Some(set)) =
+            (shape, arrival, settings.get("time"), settings.get("arrival"))
+        {
+            let found = Diagnostic::error(codes::E0503, set.span, "`arrival: event` needs `time`");
+            self.report(found.help(
+                "say which column is the time of an event, `time: at`; or leave `arrival` out, and an event arrives when the log takes it",
+            ));
+        }
         if let (Shape::Table, Some(first)) = (shape, settings.get("unique").or_else(|| settings.get("lateness"))) {
             self.report(Diagnostic::error(codes::E0502, first.span, "this setting belongs to streams"));
         }
