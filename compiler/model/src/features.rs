@@ -281,7 +281,11 @@ impl<'a> Checker<'a> {
     }
 
     fn trailing(&mut self, over: &'a ast::Expr, every: Option<&'a ast::Expr>) -> Option<Trailing> {
-        let size = self.constant_duration(over, "the window")?;
+        let before = self.diagnostics.len();
+        let Some(size) = self.constant_duration(over, "the window") else {
+            self.tell_what_goes_on(over, before);
+            return None;
+        };
         let step = match every {
             Some(every) => Some((self.constant_duration(every, "the step")?, every.span)),
             None => None,
@@ -302,6 +306,23 @@ impl<'a> Checker<'a> {
             }
             Some((step, _)) => Some(Trailing { size, step }),
             None => Some(Trailing { size, step: default_step(size) }),
+        }
+    }
+
+    /// Of what goes on behind a window, `count() over 1h + 1`, is told that an aggregate stands alone, and not that a
+    /// duration and a number do not go together.
+    fn tell_what_goes_on(&mut self, over: &ast::Expr, before: usize) {
+        let mut first = over;
+        while let Ast::Binary { left, .. } = &first.kind {
+            first = left;
+        }
+        let begins = matches!(first.kind, Ast::Literal(ast::Literal::Duration(_))) && !std::ptr::eq(first, over);
+        let found = self.diagnostics.get(before..).unwrap_or_default();
+        if begins && found.iter().all(|found| found.code != codes::E0203) {
+            self.diagnostics.truncate(before);
+            let found = Diagnostic::error(codes::E0318, over.span, "an aggregate stands on a line of its own")
+                .label(first.span, "its window");
+            self.report(found.help("give each aggregate a name, then compute with the names"));
         }
     }
 

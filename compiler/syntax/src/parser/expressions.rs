@@ -363,7 +363,21 @@ impl Parser<'_> {
         let from = self.span();
         let in_list = matches!(self.slice(self.last_span()), "in" | "IN");
         let mut values = Vec::new();
-        self.list(Kind::RightParen, "`)`", |p| values.push(p.pipeline()));
+        let mut windows = false;
+        self.list(Kind::RightParen, "`)`", |p| {
+            let value = p.pipeline();
+            if p.has_window(&value) {
+                windows = true;
+                while p.clause("over") || p.clause("every") || p.clause("where") {
+                    p.bump();
+                    p.scalar(level::OR);
+                }
+            }
+            values.push(value);
+        });
+        if windows {
+            return Expr { kind: ExprKind::Error, span: self.since(from) };
+        }
         if let Some(second) = values.get(1) {
             let found = Diagnostic::error(codes::E0101, second.span, "expected one value in parentheses");
             let (span, end) = (self.since(from), self.last_span());
@@ -461,13 +475,21 @@ impl Parser<'_> {
         if self.pipes { self.pipeline() } else { self.scalar(level::OR) }
     }
 
+    /// Whether a window follows a value that ends in a call, where no window stands; it is reported then.
+    fn has_window(&mut self, value: &Expr) -> bool {
+        let follows = self.clause("over") && !self.line_ended() && ends_in_call(value);
+        if follows {
+            let found = Diagnostic::error(codes::E0318, value.span, "an aggregate stands on a line of its own");
+            self.report(found.help("give each aggregate a name, then compute with the names"));
+        }
+        follows
+    }
+
     fn conditional(&mut self) -> ExprKind {
         let from = self.bump();
         let condition = Box::new(self.condition());
         if self.eat(Kind::Then).is_none() {
-            if self.clause("over") && !self.line_ended() && ends_in_call(&condition) {
-                let found = Diagnostic::error(codes::E0318, condition.span, "an aggregate stands on a line of its own");
-                self.report(found.help("give each aggregate a name, then compute with the names"));
+            if self.has_window(&condition) {
                 return ExprKind::Error;
             }
             let mut found = self.found("`then`");
