@@ -48,7 +48,7 @@ impl Services {
         let mut run = Run::new(&self.engine, &flow.plan, Vec::new(), now, reads, false).give(&given);
         let answer = run.answer();
         emitted.append(&mut run.take_emitted().0);
-        match answer.map_err(|error| error.to_string())? {
+        match answer.map_err(told)? {
             Some(Value::Bool(true)) => Ok(Verdict { holds: true, explanation: None }),
             Some(_) => {
                 let explanation = self.explanation(&flow, &run, nodes).map_err(|error| error.to_string())?;
@@ -78,7 +78,7 @@ impl Services {
                     write_json(&mut out, value.as_cell(), compiled.kind());
                     String::from_utf8_lossy(&out).into_owned()
                 }
-                Err(fail) => RequestError::from(fail).to_string(),
+                Err(fail) => told(fail.into()),
             })
         };
         let holds = |lets: &[Expr], side: &Expr| -> Result<bool, LocalError> {
@@ -115,6 +115,14 @@ impl Services {
                 _ => None,
             });
         }
+    }
+}
+
+/// Why an expectation cannot be computed: there is no response that would need what it needs.
+fn told(error: RequestError) -> String {
+    match error {
+        RequestError::Fault(fault) => format!("a value that the expectation needs cannot be computed: {fault}"),
+        error => error.to_string(),
     }
 }
 

@@ -91,6 +91,7 @@ test "data" {
   expect loud == []
   expect (sales |> where amount > 20 |> select id) == [{ id: "2" }, { id: "3" }]
 }
+test "a fault" { expect till.risky(2, true) == 1 }
 "#;
 
 fn sale(shop: &str, amount: i64, level: i64) -> Value {
@@ -289,6 +290,17 @@ fn an_expectation_that_does_not_hold_shows_both_sides() {
         .expectation(&missing.nodes, NEW_YEAR, &fixture.reads, &Given::new(), &mut Vec::new())
         .unwrap_err();
     assert!(error.contains("not given"), "{error}");
+}
+
+#[test]
+fn of_a_fault_an_expectation_says_that_it_was_needed_there() {
+    let fixture = fixture(SHOP);
+    let expectation = fixture.ir.tests.last().unwrap().expectations.first().unwrap();
+    let error = fixture
+        .services
+        .expectation(&expectation.nodes, NEW_YEAR, &fixture.reads, &Given::new(), &mut Vec::new())
+        .unwrap_err();
+    assert_eq!(error, "a value that the expectation needs cannot be computed: the result is out of range");
 }
 
 const LISTS: &str = r#"
