@@ -300,6 +300,11 @@ impl<'a> Checker<'a> {
         if list.ty.optional && !self.is_present(&list, "in") {
             return self.wrong(span);
         }
+        if matches!(value.ty.kind, Kind::Int | Kind::Decimal { .. }) && matches!(item.kind, Kind::Decimal { .. }) {
+            // Equal by value, as beside one of them: none is converted to the other's digits.
+            let value = self.as_operand(value, &item);
+            return Expr { kind: ExprKind::In(Box::new(value), Box::new(list)), ty: Type::required(Kind::Bool), span };
+        }
         let Some(common) = unify(&value.ty, &item) else {
             if let Kind::Record(record) = &item.kind
                 && record.fields.iter().any(|field| field.name == "value" && unify(&field.ty, &value.ty).is_some())
