@@ -54,6 +54,7 @@ enum Meaning {
     Bytes,
     Unsigned,
     Text,
+    Uuid,
     /// An IEEE float of two bytes, the lower one first.
     Half,
     Decimal(u8),
@@ -118,6 +119,7 @@ impl Rows {
             key.push(b':');
             let meaning = match meaning(descriptor) {
                 Meaning::Plain if self.texts.contains(descriptor.name()) => Meaning::Text,
+                Meaning::Uuid if !self.texts.contains(descriptor.name()) => Meaning::Bytes,
                 meaning => meaning,
             };
             columns.push((key, values(group.get_column_reader(index)?, descriptor, meaning, rows)?));
@@ -165,7 +167,8 @@ fn meaning(column: &ColumnDescriptor) -> Meaning {
         }
         Some(LogicalType::Float16) => return Meaning::Half,
         // What these bytes mean is said, and is no text.
-        Some(LogicalType::Uuid | LogicalType::Bson) => return Meaning::Bytes,
+        Some(LogicalType::Uuid) => return Meaning::Uuid,
+        Some(LogicalType::Bson) => return Meaning::Bytes,
         Some(LogicalType::String | LogicalType::Enum | LogicalType::Json) => return Meaning::Text,
         _ => {}
     }
@@ -287,11 +290,22 @@ fn bytes(out: &mut Vec<u8>, value: &[u8], meaning: Meaning) {
             // No text: the record keeps the bytes and will be refused.
             Err(_) => quoted(out, |out| out.extend_from_slice(value)),
         },
+        Meaning::Uuid => quoted(out, |out| write_uuid(out, value)),
         Meaning::Half => match value {
             [low, high] => float(out, half(u16::from_le_bytes([*low, *high]))),
             _ => quoted(out, |out| write_base64(out, value)),
         },
         _ => quoted(out, |out| write_base64(out, value)),
+    }
+}
+
+/// A UUID as it is written: small hexadecimal digits in groups.
+fn write_uuid(out: &mut Vec<u8>, value: &[u8]) {
+    for (place, byte) in value.iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            out.push(b'-');
+        }
+        out.extend_from_slice(format!("{byte:02x}").as_bytes());
     }
 }
 
