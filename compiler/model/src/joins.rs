@@ -237,8 +237,10 @@ impl<'a> Checker<'a> {
             self.report(found.help("begin with the stream, and join the table to it"));
             return None;
         }
-        // What a view keeps by key is the only stream that is a table by now.
-        let are_streams = left.events && right.events && right.relation.ty.boundedness != Boundedness::Table;
+        // What a view keeps by key is the only stream that is a table by now, and with rows that have lost their time in it
+        // a union is none.
+        let is_stream = |side: &Piped| side.events && side.relation.ty.timed;
+        let are_streams = is_stream(left) && is_stream(right) && right.relation.ty.boundedness != Boundedness::Table;
         match (within, are_streams) {
             (None, false) => Some(None),
             (Some(within), true) => self.window_bounds(within).map(Some),
@@ -250,9 +252,15 @@ impl<'a> Checker<'a> {
                 None
             }
             (Some(within), false) => {
-                let found = Diagnostic::error(codes::E0415, within.span, "`within` stands between two streams")
-                    .label(right_span, "this is no stream");
-                self.report(found.help("leave it out: a table is read as it is"));
+                let found = Diagnostic::error(codes::E0415, within.span, "`within` stands between two streams");
+                let lost = [(left, left.relation.span), (right, right_span)].into_iter();
+                let lost = lost.filter(|(side, _)| side.events && !side.relation.ty.timed).map(|(_, span)| span).next();
+                self.report(match lost {
+                    Some(span) => found
+                        .label(span, "rows without a time are among these")
+                        .help("leave it out, or join before the operator that loses the time of the rows"),
+                    None => found.label(right_span, "this is no stream").help("leave it out: a table is read as it is"),
+                });
                 None
             }
         }
