@@ -479,4 +479,24 @@ mod tests {
             prop_assert_eq!(SlidingDistinct::decode(exact, &bytes), Ok(sliding));
         }
     }
+
+    /// Up to the limit, and not beyond it, each value counts: those of the state with those beside it, however they lie.
+    #[test]
+    fn at_the_limit_each_value_counts() {
+        for values in [EXACT_LIMIT as i64 - 1, EXACT_LIMIT as i64, EXACT_LIMIT as i64 + 1] {
+            let mut sliding = SlidingDistinct::new(false);
+            let mut alone = Distinct::new(false);
+            let mut besides = Distincts::new(false);
+            for value in 0..values {
+                alone.insert(Cell::Int(value));
+                if value < 200 { sliding.insert(&Cell::Int(value), 0) } else { besides.push(&Cell::Int(value)) }
+            }
+            let mut bytes = Vec::new();
+            sliding.encode(&mut bytes);
+            let few = DistinctRef::read(&bytes).unwrap().unwrap();
+            let counts = [sliding.count(0, &mut besides), few.count(0, &mut besides)];
+            assert_eq!(counts, [alone.count(); 2], "{values} values");
+            assert!(values > EXACT_LIMIT as i64 || counts == [values as u64; 2], "{counts:?}");
+        }
+    }
 }
