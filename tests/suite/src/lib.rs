@@ -12,6 +12,7 @@ mod generate_types;
 mod generate_views;
 #[cfg(test)]
 mod meaning;
+pub mod pipes;
 pub mod random;
 pub mod replayed;
 pub mod served;

@@ -4,15 +4,12 @@
 //! `FEC_CHAINED` says of how many chains of three one is run; 1 is all of them.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
-use fec_model::model::Model;
 use fec_suite::cases::{Held, right};
-use fec_suite::compare::{Report, compare};
+use fec_suite::compare::Report;
 use fec_suite::generate::Program;
+use fec_suite::pipes::{PLACES, Place, records, run};
 use fec_suite::random::Random;
-use fec_suite::replayed::{How, Replayed};
-use fec_suite::served::served;
 
 const HEAD: &str = "solution chained { version: \"1.0.0\" }
 type Row { id: string, k: string?, n: int, d: decimal(10, 2)?, at: timestamp }
@@ -51,19 +48,6 @@ const OPERATORS: [&str; 23] = [
     "latest by k, n",
 ];
 
-/// Where a chain may stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Job,
-    Stream,
-    Append,
-    Features,
-    View,
-    Service,
-}
-
-const PLACES: [Place; 6] = [Place::Job, Place::Stream, Place::Append, Place::Features, Place::View, Place::Service];
-
 #[derive(Clone)]
 struct Case {
     place: Place,
@@ -71,57 +55,17 @@ struct Case {
 }
 
 impl Case {
-    /// So many lines, wherever it stands.
-    const LINES: usize = 2;
-
     fn text(&self, at: usize) -> String {
-        let row = "{ id: string, k: string?, n: int, d: decimal(10, 2)? }";
-        let rows = if self.place == Place::Service { "few" } else { "ev" };
-        let pipe = format!("{rows} |> select id, k, n, d |> {}", self.chain.join(" |> "));
-        match self.place {
-            Place::Job => format!("sink o{at}: rows<{row}> {{}}\njob j{at} {{ emit {pipe} to o{at} }}\n"),
-            Place::Stream => format!("sink o{at}: table<{row}> key id {{}}\nstream s{at} {{ emit {pipe} to o{at} }}\n"),
-            Place::Append => format!("sink o{at}: stream<{row}> {{}}\nstream s{at} {{ emit {pipe} to o{at} }}\n"),
-            Place::Features => format!(
-                "features g{at} by k from {pipe} {{ c = count() over 4s, m = sum(n) over 9s }}\n\
-                 @post(\"/a{at}\") service a{at}(k: string) -> g{at} {{ return g{at}[k] }}\n"
-            ),
-            Place::View => format!(
-                "view v{at}: table<{row}> key k = {pipe}\n\
-                 @post(\"/a{at}\") service a{at}(k: string) -> {{ n: int?, d: decimal(10, 2)? }} {{ return {{ n: v{at}[k].n, d: v{at}[k].d }} }}\n"
-            ),
-            Place::Service => {
-                format!("\n@post(\"/a{at}\") service a{at}(k: string) -> list<{row}> {{ return {pipe} }}\n")
-            }
-        }
+        let pipe = format!("{} |> select id, k, n, d |> {}", self.place.rows(), self.chain.join(" |> "));
+        self.place.text(at, &pipe, "")
     }
 }
 
-/// Records of several partitions, some late, some of one time, with absent keys; spoiled ones have cells that are bad, too.
-fn records(seed: u64, count: i64, is_spoiled: bool) -> String {
-    let mut random = Random::new(seed);
-    let (mut text, mut offsets) = (String::new(), [0; 3]);
-    for number in 0..count {
-        let partition = random.below(3);
-        let arrived = 60 + number / 2;
-        let time = arrived - *random.pick(&[0, 0, 0, 1, 1, 2, 3, 4, 9]);
-        let Some(offset) = offsets.get_mut(usize::try_from(partition).unwrap_or(0)) else { continue };
-        let k = *random.pick(&["\"a\"", "\"b\"", "\"c\"", "\"d\"", "null"]);
-        let n = if is_spoiled && random.chance(6) { "\"x\"".to_owned() } else { random.below(9).to_string() };
-        let d = *random.pick(&["\"1.50\"", "\"0.75\"", "2", "null", "\"-3.25\""]);
-        let _ = writeln!(
-            text,
-            "{{\"id\":\"i{}\",\"k\":{k},\"n\":{n},\"d\":{d},\"at\":\"2026-01-01T00:{:02}:{:02}Z\",\"_partition\":{partition},\
-             \"_offset\":{offset},\"_arrived\":\"2026-01-01T00:{:02}:{:02}Z\"}}",
-            random.below(count),
-            time / 60,
-            time % 60,
-            arrived / 60,
-            arrived % 60,
-        );
-        *offset += 1;
-    }
-    text
+/// The cells of a record; spoiled ones are bad, too.
+fn cells(random: &mut Random, is_spoiled: bool) -> String {
+    let n = if is_spoiled && random.chance(6) { "\"x\"".to_owned() } else { random.below(9).to_string() };
+    let d = *random.pick(&["\"1.50\"", "\"0.75\"", "2", "null", "\"-3.25\""]);
+    format!("\"n\":{n},\"d\":{d}")
 }
 
 fn program(cases: &[Case]) -> Program {
@@ -136,24 +80,13 @@ fn program(cases: &[Case]) -> Program {
         )
     });
     let files = [
-        ("ev.jsonl", records(1, 50, is_spoiled)),
-        ("ov.jsonl", records(2, 36, is_spoiled)),
+        ("ev.jsonl", records(1, 50, |random| cells(random, is_spoiled))),
+        ("ov.jsonl", records(2, 36, |random| cells(random, is_spoiled))),
         ("tb.csv", "k,v\na,1\nb,2\nz,3\n".to_owned()),
         ("few.jsonl", few.collect()),
     ];
     let files = files.into_iter().map(|(path, text)| (path.to_owned(), text)).collect();
     Program { seed: 1, asol: format!("{HEAD}{}", texts.concat()), files }
-}
-
-/// Runs a program whole; and as written, in small batches, and restored in the middle.
-fn run(program: &Program, model: &Model, report: &mut Report) -> Result<(), String> {
-    served(program, model, report)?;
-    let roads = [
-        How::default(),
-        How { optimised: true, size: 3, restart_after: None },
-        How { optimised: true, size: 0, restart_after: Some(43) },
-    ];
-    roads.iter().try_for_each(|road| compare(program, model, &mut Replayed::new(*road), report))
 }
 
 #[test]
@@ -168,7 +101,7 @@ fn operators_behind_operators_have_one_answer() {
         let two = OPERATORS.iter().flat_map(|a| OPERATORS.map(|b| vec![*a, b]));
         let three = OPERATORS.iter().flat_map(|a| OPERATORS.iter().flat_map(|b| OPERATORS.map(|c| vec![*a, *b, c])));
         // What is checked costs little: of what is right some are run.
-        let right = |cases| right(cases, HEAD, Case::LINES, Case::text).0;
+        let right = |cases| right(cases, HEAD, Place::LINES, Case::text).0;
         let two = right(two.map(|chain| Case { place, chain }).collect());
         let three = right(three.map(|chain| Case { place, chain }).collect());
         assert!(two.len() > 40, "{place:?}: {}", two.len());

@@ -4,15 +4,12 @@
 //! `FEC_FAULTS` says of how many cases one is run; 1 is all of them.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
-use fec_model::model::Model;
 use fec_suite::cases::{Held, right};
-use fec_suite::compare::{Report, compare};
+use fec_suite::compare::Report;
 use fec_suite::generate::Program;
+use fec_suite::pipes::{PLACES, Place, records, run};
 use fec_suite::random::Random;
-use fec_suite::replayed::{How, Replayed};
-use fec_suite::served::served;
 
 const HEAD: &str = "solution faults { version: \"1.0.0\" }
 type Part { a: int, p: decimal(10, 2) }
@@ -117,19 +114,6 @@ const OPERATORS: [&str; 64] = [
     "derive m = @ |> latest by k |> select id, k, n = m, d",
 ];
 
-/// Where a chain may stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Job,
-    Stream,
-    Append,
-    Features,
-    View,
-    Service,
-}
-
-const PLACES: [Place; 6] = [Place::Job, Place::Stream, Place::Append, Place::Features, Place::View, Place::Service];
-
 /// Feature sets with a place for one, in all of it.
 const SETS: [&str; 10] = [
     "by k from ev { m = sum(@) over 9s }",
@@ -152,66 +136,19 @@ struct Case {
 }
 
 impl Case {
-    /// So many lines, wherever it stands.
-    const LINES: usize = 2;
-
     fn text(&self, at: usize) -> String {
-        let row = "{ id: string, k: string?, n: int, d: decimal(10, 2)? }";
-        let rows = if self.place == Place::Service { "few" } else { "ev" };
         let operator = self.operator.replace('@', self.fault);
         if self.operator.starts_with("by ") {
             return format!("features g{at} {operator}\n\n");
         }
-        let pipe = format!("{rows} |> {operator} |> select id, k, n, d");
-        match self.place {
-            Place::Job => {
-                format!("sink o{at}: rows<{row}> {{}}\n@tolerate(100%) job j{at} {{ emit {pipe} to o{at} }}\n")
-            }
-            Place::Stream => format!("sink o{at}: table<{row}> key id {{}}\nstream s{at} {{ emit {pipe} to o{at} }}\n"),
-            Place::Append => format!("sink o{at}: stream<{row}> {{}}\nstream s{at} {{ emit {pipe} to o{at} }}\n"),
-            Place::Features => format!(
-                "features g{at} by k from {pipe} {{ c = count() over 4s, m = sum(n) over 9s }}\n\
-                 @post(\"/a{at}\") service a{at}(k: string) -> g{at} {{ return g{at}[k] }}\n"
-            ),
-            Place::View => format!(
-                "view v{at}: table<{row}> key k = {pipe}\n\
-                 @post(\"/a{at}\") service a{at}(k: string) -> {{ n: int?, d: decimal(10, 2)? }} {{ return {{ n: v{at}[k].n, d: v{at}[k].d }} }}\n"
-            ),
-            Place::Service => {
-                format!("\n@post(\"/a{at}\") service a{at}(k: string) -> list<{row}> {{ return {pipe} }}\n")
-            }
-        }
+        let pipe = format!("{} |> {operator} |> select id, k, n, d", self.place.rows());
+        self.place.text(at, &pipe, "@tolerate(100%) ")
     }
 }
 
-/// Records of several partitions, some late, some of one time, with absent keys, and with cells that are bad or cannot be computed with.
-fn records(seed: u64, count: i64) -> String {
-    let mut random = Random::new(seed);
-    let (mut text, mut offsets) = (String::new(), [0; 3]);
-    for number in 0..count {
-        let partition = random.below(3);
-        let arrived = 60 + number / 2;
-        let time = arrived - *random.pick(&[0, 0, 0, 1, 1, 2, 3, 4, 9]);
-        let Some(offset) = offsets.get_mut(usize::try_from(partition).unwrap_or(0)) else { continue };
-        let k = *random.pick(&["\"a\"", "\"b\"", "\"c\"", "\"d\"", "null"]);
-        let _ = writeln!(
-            text,
-            "{{\"id\":\"i{}\",\"k\":{k},{},\"at\":\"2026-01-01T00:{:02}:{:02}Z\",\"_partition\":{partition},\
-             \"_offset\":{offset},\"_arrived\":\"2026-01-01T00:{:02}:{:02}Z\"}}",
-            random.below(count),
-            cells(&mut random, true),
-            time / 60,
-            time % 60,
-            arrived / 60,
-            arrived % 60,
-        );
-        *offset += 1;
-    }
-    text
-}
-
-fn cells(random: &mut Random, spoils: bool) -> String {
-    let n = if spoils && random.chance(6) { "\"x\"".to_owned() } else { random.below(9).to_string() };
+/// The cells of a record, of which some are bad and some cannot be computed with.
+fn cells(random: &mut Random) -> String {
+    let n = if random.chance(6) { "\"x\"".to_owned() } else { random.below(9).to_string() };
     let d = *random.pick(&["\"1.50\"", "\"0.75\"", "2", "null", "\"-3.25\""]);
     let b = *random.pick(&["1", "3", "5", "7", "null", "9223372036854775808", "\"y\""]);
     let s = *random.pick(&["\"1\"", "\"4\"", "\"6\"", "\"99\"", "\"\"", "\"z\"", "\"9223372036854775808\""]);
@@ -230,28 +167,17 @@ fn program(cases: &[Case]) -> Program {
     let mut random = Random::new(3);
     let few = (0..9).map(|n| {
         let k = ["\"a\"", "\"b\"", "null"].get(n % 3).copied().unwrap_or_default();
-        let cells = cells(&mut random, true);
+        let cells = cells(&mut random);
         format!("{{\"id\":\"i{n}\",\"k\":{k},{cells},\"at\":\"2026-01-01T00:00:0{n}Z\"}}\n")
     });
     let files = [
         ("few.jsonl", few.collect()),
-        ("ev.jsonl", records(1, 50)),
-        ("ov.jsonl", records(2, 36)),
+        ("ev.jsonl", records(1, 50, cells)),
+        ("ov.jsonl", records(2, 36, cells)),
         ("tb.csv", "k,v\na,1\nb,2\nz,3\n4,4\n".to_owned()),
     ];
     let files = files.into_iter().map(|(path, text)| (path.to_owned(), text)).collect();
     Program { seed: 1, asol: format!("{HEAD}{}", texts.concat()), files }
-}
-
-/// Runs a program whole; and as written, in small batches, and restored in the middle.
-fn run(program: &Program, model: &Model, report: &mut Report) -> Result<(), String> {
-    served(program, model, report)?;
-    let roads = [
-        How::default(),
-        How { optimised: true, size: 3, restart_after: None },
-        How { optimised: true, size: 0, restart_after: Some(43) },
-    ];
-    roads.iter().try_for_each(|road| compare(program, model, &mut Replayed::new(*road), report))
 }
 
 #[test]
@@ -266,7 +192,7 @@ fn a_fault_costs_what_needed_it() {
         let sets = if place == Place::Features { &SETS[..] } else { &[] };
         let operators = OPERATORS.iter().chain(sets);
         let all = operators.flat_map(|operator| FAULTS.map(|fault| Case { place, operator, fault }));
-        let (cases, _) = right(all.collect(), HEAD, Case::LINES, Case::text);
+        let (cases, _) = right(all.collect(), HEAD, Place::LINES, Case::text);
         used.extend(cases.iter().map(|case| case.operator));
         let cases: Vec<Case> = cases.into_iter().step_by(each).collect();
         assert!(cases.len() * each > 500, "{place:?}: {}", cases.len());
