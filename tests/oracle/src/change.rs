@@ -156,22 +156,46 @@ pub fn sort(changes: &mut [Change]) {
     });
 }
 
-/// What changes add up to: the rows that are left, each at the place of its last addition, in order.
+/// What changes add up to: the rows that are left, each at the place of its last addition, in order. Equal rows, as those of a
+/// join with rows of a table that differ in what is not kept, each stand as they came.
 #[must_use]
 pub fn add_up<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Vec<Change> {
-    let mut rows: BTreeMap<Identity, Change> = BTreeMap::new();
+    let mut rows: BTreeMap<Identity, Copies> = BTreeMap::new();
     for change in changes {
-        rows.entry(change.identity())
-            .and_modify(|row| {
-                row.weight += change.weight;
-                if change.weight > 0 && change.place > row.place {
-                    row.place = change.place.clone();
-                    row.standing = change.standing.clone();
-                }
-            })
-            .or_insert_with(|| change.clone());
+        rows.entry(change.identity()).or_default().add(change);
     }
-    let mut rows: Vec<Change> = rows.into_values().filter(|row| row.weight != 0).collect();
+    let mut rows: Vec<Change> = rows.into_values().flat_map(|copies| copies.0).collect();
     sort(&mut rows);
     rows
+}
+
+/// A row as often as it is there: what added it, of one place each with its weight.
+#[derive(Debug, Default)]
+struct Copies(Vec<Change>);
+
+impl Copies {
+    fn add(&mut self, change: &Change) {
+        if change.weight > 0 {
+            // Those that are still there of an earlier place are there since this one.
+            for earlier in self.0.iter_mut().filter(|earlier| earlier.place < change.place) {
+                earlier.place = change.place.clone();
+                earlier.standing = change.standing.clone();
+            }
+            self.0.push(change.clone());
+            return;
+        }
+        let mut less = change.weight.saturating_neg();
+        while less > 0 {
+            // The one that stands as what is taken back, else the last.
+            let at = self.0.iter().rposition(|copy| copy.standing == change.standing);
+            let Some(at) = at.or_else(|| self.0.len().checked_sub(1)) else { return };
+            let Some(copy) = self.0.get_mut(at) else { return };
+            let taken = copy.weight.min(less);
+            copy.weight -= taken;
+            less -= taken;
+            if copy.weight == 0 {
+                self.0.remove(at);
+            }
+        }
+    }
 }

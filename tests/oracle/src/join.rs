@@ -141,32 +141,38 @@ impl Scope<'_> {
             }
             let places: BTreeSet<&Place> =
                 group.iter().map(|left| &left.change.place).chain(matches.iter().map(|right| &right.place)).collect();
-            let mut before: BTreeMap<Identity, Change> = BTreeMap::new();
+            let mut before: BTreeMap<Identity, Vec<Change>> = BTreeMap::new();
             for place in places {
-                let there: i64 =
-                    group.iter().filter(|left| left.change.place <= *place).map(|left| left.change.weight).sum();
-                let live = add_up(matches.iter().copied().filter(|right| right.place <= *place));
-                let mut now: BTreeMap<Identity, Change> = BTreeMap::new();
-                // The row is there as it was added last.
-                let added = group.iter().map(|left| &left.change);
-                let added = added.filter(|left| left.weight > 0 && left.place <= *place).max_by_key(|left| &left.place);
-                if let Some(added) = added.filter(|_| there != 0) {
-                    for mut output in joined(join, added, &live) {
-                        output.weight *= there;
+                let until = |change: &&Change| change.place <= *place;
+                // A row is there as it was added last.
+                let there = add_up(group.iter().map(|left| &left.change).filter(until));
+                let live = add_up(matches.iter().copied().filter(until));
+                let mut now: BTreeMap<Identity, Vec<Change>> = BTreeMap::new();
+                for left in &there {
+                    for mut output in joined(join, left, &live) {
+                        output.weight *= left.weight;
                         output.place = place.clone();
-                        now.insert(output.identity(), output);
+                        now.entry(output.identity()).or_default().push(output);
                     }
                 }
                 for (identity, old) in &before {
-                    let weight = now.get(identity).map_or(0, |new| new.weight).min(old.weight) - old.weight;
-                    if weight < 0 {
-                        out.push(Change { weight, place: place.clone(), ..old.clone() });
+                    let mut kept = weights(now.get(identity));
+                    for old in old {
+                        let weight = kept.min(old.weight) - old.weight;
+                        kept -= kept.min(old.weight);
+                        if weight < 0 {
+                            out.push(Change { weight, place: place.clone(), ..old.clone() });
+                        }
                     }
                 }
                 for (identity, new) in &now {
-                    let weight = new.weight - before.get(identity).map_or(0, |old| old.weight);
-                    if weight > 0 {
-                        out.push(Change { weight, ..new.clone() });
+                    let mut kept = weights(before.get(identity));
+                    for new in new {
+                        let weight = new.weight - kept.min(new.weight);
+                        kept -= kept.min(new.weight);
+                        if weight > 0 {
+                            out.push(Change { weight, ..new.clone() });
+                        }
                     }
                 }
                 before = now;
@@ -174,6 +180,11 @@ impl Scope<'_> {
         }
         Ok(out)
     }
+}
+
+/// How often a row is there.
+fn weights(copies: Option<&Vec<Change>>) -> i64 {
+    copies.into_iter().flatten().map(|copy| copy.weight).sum()
 }
 
 /// The changes of each row.

@@ -183,3 +183,25 @@ stream s {
     );
     assert!(report.letters > 100 && report.compared > 100, "{} {}", report.letters, report.compared);
 }
+
+#[test]
+fn equal_rows_of_one_place_each_stand_as_they_came() {
+    let several = "(tb |> derive one = id * 0, y = v == 4) as t on zero == t.one";
+    let joined = format!("ev |> derive zero = id * 0 |> join {several} |> select id, y = t.y, at");
+    let asol = format!(
+        "view twice = {joined}\n\
+         view last: table<{{ id: int, y: bool, at: timestamp }}> key id = {joined}\n\
+         sink rows: rows<{{ id: int, y: bool, at: timestamp }}> {{}}\n\
+         sink keys: table<{{ id: int, y: bool, at: timestamp }}> key id {{}}\n\
+         sink pairs: rows<{{ id: int, y: bool, o: bool? }}> {{}}\n\
+         sink newest: table<{{ id: int, y: bool, o: bool? }}> key id {{}}\n\
+         sink settled: stream<{{ id: int, y: bool, o: bool? }}> {{}}\n\
+         sink held: stream<{{ id: int, was: bool? }}> {{}}\n\
+         job j {{\n  emit twice to rows\n  emit twice to keys\n  \
+         emit twice |> where id < 9 |> left join twice as o on id == o.id within 1s..20s |> select id, y, o = o.y to pairs\n}}\n\
+         stream s {{\n  emit twice |> left join twice as o on id == o.id within 1s..20s |> select id, y, o = o.y to newest\n  \
+         emit twice |> left join twice as o on id == o.id within 1s..20s |> final |> select id, y, o = o.y to settled\n  \
+         emit ev |> left join last as l on id == l.id |> select id, was = l.y to held\n}}\n"
+    );
+    assert!(hold(&asol).compared > 1_000);
+}
