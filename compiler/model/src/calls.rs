@@ -167,7 +167,11 @@ impl<'a> Checker<'a> {
             let mut known: Vec<&str> = FUNCTIONS.to_vec();
             known.extend(AGGREGATES);
             known.extend(self.published.keys().map(Symbol::as_str));
-            known.extend(self.top.keys().map(Symbol::as_str));
+            // A test calls services of all engines.
+            let seen = |engine: &Symbol| scope.engine == Some(*engine) || scope.place == Place::Test;
+            let own = self.engines.iter().filter(|(engine, _)| seen(engine)).flat_map(|(_, names)| names);
+            let declared = own.chain(&self.top).filter(|(_, id)| self.is_called(**id, scope));
+            known.extend(declared.map(|(name, _)| name.as_str()));
             known.sort_unstable();
             match foreign::function(word) {
                 Some(foreign) => foreign.mends(found, function.span),
