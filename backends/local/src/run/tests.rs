@@ -675,6 +675,25 @@ fn a_condition_that_cannot_be_computed_fails_the_job() {
 }
 
 #[test]
+fn a_training_without_rows_says_of_which_job_it_is() {
+    let job = |name: &str| {
+        format!(
+            "job {name} {{\n  none = sales |> where n > 9000\n  \
+             model = gbdt(none, label: n > 3, trees: 1, depth: 2, features: [n])\n  publish model as {name}_model\n}}\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    sales(folder.path());
+    let jobs = [job("first"), job("second")].concat();
+    let failed = failures(&folder, &format!("{SALES}{jobs}"));
+    let why = [
+        "`model` of job `first` cannot be trained: there are no rows to learn from",
+        "`model` of job `second` cannot be trained: there are no rows to learn from",
+    ];
+    assert_eq!(failed, why);
+}
+
+#[test]
 fn of_two_models_the_better_one_is_published() {
     let solution = |better: &str| {
         format!(

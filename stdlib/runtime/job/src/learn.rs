@@ -179,14 +179,14 @@ impl Run<'_> {
         }
         let options =
             GbdtOptions { trees: *trees, depth: *depth, learning_rate: *learning_rate, ..GbdtOptions::default() };
-        let halt = self.input.halt;
+        let (halt, path) = (self.input.halt, &self.job.path);
         let trained = gbdt(&matrix, &labels, &options, |done, of| {
             progress("training", done, of);
             !halt.asked()
         });
         let ensemble = trained.map_err(|error| match error {
             LearnError::Stopped => RunError::Stopped,
-            error => RunError::Program(format!("`{}` cannot be trained: {error}", statement.name)),
+            error => RunError::Program(format!("`{}` of job `{path}` cannot be trained: {error}", statement.name)),
         })?;
         let trained = Trained { ensemble, inputs: Schema::clone(inputs), metrics: BTreeMap::new() };
         self.trained.insert(place, trained);
@@ -202,9 +202,10 @@ impl Run<'_> {
             self.report(place, &BTreeMap::new());
             return Ok(());
         }
+        let (path, name) = (&self.job.path, &statement.name);
         let Some(trained) = self.trained.get_mut(training) else { return Ok(()) };
         let report = measure::evaluate(&trained.ensemble, &matrix, &labels)
-            .map_err(|error| RunError::Program(format!("`{}` cannot be evaluated: {error}", statement.name)))?;
+            .map_err(|error| RunError::Program(format!("`{name}` of job `{path}` cannot be evaluated: {error}")))?;
         let positives = labels.iter().filter(|label| **label > 0.5).count();
         let mut metrics = BTreeMap::new();
         metrics.insert("rows".to_owned(), report.rows as f64);
