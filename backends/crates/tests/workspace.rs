@@ -85,6 +85,29 @@ fn names_that_cargo_or_rust_would_not_take_are_changed() {
     assert!(text(&generated, "crates/build-2/src/main.rs").contains("use serde_2::sinks;"));
 }
 
+/// What calls a function of generated code has variables and imports, which a function called alike would hide or be hidden by.
+#[test]
+fn names_of_generated_code_are_kept_apart_from_those_of_a_solution() {
+    let solution = "solution apart { version: \"1.0.0\" }\n\
+        source events: stream<{ id: string, at: timestamp }> { time: at, file: \"events.jsonl\" }\n\
+        source goods: table<{ id: string, n: int }> key id { file: \"goods.csv\" }\n\
+        features output by id from events { n = count() over 1h }\n\
+        features picked by id from events |> with output { m = sum(n) over 1h }\n\
+        view given: table<{ id: string, n: int }> key id = goods |> where n > 1\n\
+        sink out: stream<{ id: string, n: int }> {}\n\
+        stream copy { emit events |> with output |> select id, n to out }\n\
+        @get(\"/a\") service ask(id: string) -> int {\n  good = given[id]\n  given = output[id]\n  zone = given.n + (good.n ?? 0)\n  return zone\n}\n";
+    let generated = generate("apart.asol", solution);
+    assert_eq!(generated.diagnostics, []);
+    let service = text(&generated, "crates/ask/src/ask.rs");
+    assert!(service.contains("fn given_2(") && service.contains("fn zone_2("), "{service}");
+    let views = text(&generated, "crates/ask/src/views.rs");
+    assert!(views.contains("given_2(given)"), "{views}");
+    let worker = text(&generated, "crates/copy/src/main.rs");
+    let imports: String = worker.lines().filter(|line| line.starts_with("use flow_task::wiring")).collect();
+    assert!(worker.contains("features::output(zone)") && !imports.contains("output"), "{worker}");
+}
+
 #[test]
 fn only_the_target_that_says_so_simulates() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fraud/fraud.asol");

@@ -216,6 +216,8 @@ fn printed_views<'w>(
 ) -> Result<String, Error> {
     let mut page = Page::new((ir, sources), &[], "The views over tables that services read by key.", (rules, wired));
     let all = page.file.fresh("all");
+    // What all of them are made of is a variable where they are called.
+    page.file.fresh("given");
     let mut made = Vec::with_capacity(views.len());
     let mut printed = Vec::with_capacity(views.len());
     for view in views {

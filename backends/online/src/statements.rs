@@ -37,7 +37,10 @@ impl Statements<'_, '_> {
     /// The function that gives the service, and those that it calls.
     fn service(&mut self) -> Result<(), Error> {
         let plan = self.plan;
-        let _ = self.page.file.fresh("service");
+        // What calls the functions of the statements has variables of its own.
+        for taken in ["service", "given", "zone"] {
+            self.page.file.fresh(taken);
+        }
         let parameters = self.page.file.fresh("parameters");
         let answer = self.page.file.fresh("answer");
         let cells = self.page.file.fresh("cells");

@@ -119,8 +119,10 @@ impl Unit<'_> {
             let line = call("wiring.tap", [number, feed, columns]).tried().last(4);
             body.push_str(&format!("{};\n", line.trim_end()));
         }
-        // The function, and not the field of that name.
-        let is_called = |line: &str| line.contains("output(") && !line.trim_start().starts_with("//");
+        // The function, and neither the field of that name nor what a module calls so.
+        let of_name = |before: &str| before.ends_with(|letter: char| letter.is_alphanumeric() || "_:".contains(letter));
+        let calls = |line: &str| line.match_indices("output(").any(|(at, _)| !line.get(..at).is_some_and(of_name));
+        let is_called = |line: &str| calls(line) && !line.trim_start().starts_with("//");
         if body.lines().any(is_called) {
             self.main.import("flow_task::wiring", "output");
         }
