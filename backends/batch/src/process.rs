@@ -35,7 +35,7 @@ pub(crate) fn files(
     let header = doc::head(&format!("The job `{}`", unit.name), &unit.docs, unit.span, sources);
     let mut wired = Wired::new(ir, sources, shared, &header);
     for name in [JOB, HISTORY] {
-        wired.main.fresh(name);
+        wired.function(JOB, name);
     }
     entry(&mut wired, unit, flow);
     let mut printing = Printing { wired: &mut wired, plan: &plan, learnt: Vec::new() };
@@ -165,7 +165,7 @@ impl Printing<'_, '_> {
             }
             Rows::Again { dataflow } => {
                 self.see(relation.sees);
-                let function = self.wired.main.fresh(&format!("{name}_rows"));
+                let function = self.wired.function(JOB, &format!("{name}_rows"));
                 self.wired.wiring(
                     &function,
                     "Rows that read what statements have bound.",
@@ -176,7 +176,7 @@ impl Printing<'_, '_> {
             }
             Rows::Through { over, dataflow } => {
                 self.see(relation.sees);
-                let function = self.wired.main.fresh(&format!("{name}_rows"));
+                let function = self.wired.function(JOB, &format!("{name}_rows"));
                 let names: BTreeMap<u32, String> = over
                     .iter()
                     .map(|(number, relation)| (*number, known.get(*relation).cloned().unwrap_or_default()))

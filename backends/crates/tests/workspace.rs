@@ -96,13 +96,19 @@ fn names_of_generated_code_are_kept_apart_from_those_of_a_solution() {
         view given: table<{ id: string, n: int }> key id = goods |> where n > 1\n\
         sink out: stream<{ id: string, n: int }> {}\n\
         stream copy { emit events |> with output |> select id, n to out }\n\
-        @get(\"/a\") service ask(id: string) -> int {\n  good = given[id]\n  given = output[id]\n  zone = given.n + (good.n ?? 0)\n  return zone\n}\n";
+        @get(\"/a\") service ask(id: string) -> int {\n  good = given[id]\n  given = output[id]\n  zone = given.n + (good.n ?? 0)\n  return zone\n}\n\
+        @post(\"/b\") service near(asked: list<{ id: string }>) -> int {\n  @fallback([]) lookup_join = asked |> with picked on id |> where m > 0 |> join given as g on id == g.id |> select id\n  return length(lookup_join)\n}\n";
     let generated = generate("apart.asol", solution);
     assert_eq!(generated.diagnostics, []);
     let service = text(&generated, "crates/ask/src/ask.rs");
     assert!(service.contains("fn given_2(") && service.contains("fn zone_2("), "{service}");
     let views = text(&generated, "crates/ask/src/views.rs");
     assert!(views.contains("given_2(given)"), "{views}");
+    let relations = text(&generated, "crates/near/src/relations/mod.rs");
+    assert!(
+        relations.contains("let lookup_join_rows = ") && relations.contains("fn lookup_join_rows_2("),
+        "{relations}"
+    );
     let worker = text(&generated, "crates/copy/src/main.rs");
     let imports: String = worker.lines().filter(|line| line.starts_with("use flow_task::wiring")).collect();
     assert!(worker.contains("features::output(zone)") && !imports.contains("output"), "{worker}");

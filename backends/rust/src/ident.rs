@@ -113,6 +113,12 @@ impl Names {
         Self(taken.into_iter().collect())
     }
 
+    /// Whether nothing has the name yet.
+    #[must_use]
+    pub fn is_free(&self, name: &str) -> bool {
+        !self.0.contains(name)
+    }
+
     /// The name itself if it is free, else with the least number from 2 that makes it so; it is taken from then on.
     pub fn fresh(&mut self, name: &str) -> String {
         let mut found = name.to_owned();

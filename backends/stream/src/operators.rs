@@ -69,7 +69,7 @@ impl Unit<'_> {
                 let rows = match table {
                     TableRows::Source(source) => call("given.keyed", [text(source), atom(format!("&{name}"))]).tried(),
                     TableRows::View { dataflow, tables } => {
-                        let view = self.view(dataflow, label)?;
+                        let view = self.view(dataflow, label, within)?;
                         let columns = self.schema(&format!("{label}_table"), &join.right);
                         let tables = list("&", tables.iter().map(|name| text(name)));
                         call("given.viewed", [atom(&view), columns, tables, atom(format!("&{name}"))]).tried()

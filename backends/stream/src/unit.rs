@@ -97,8 +97,22 @@ impl<'a> Unit<'a> {
 
     /// A name for a local variable of the function `of`.
     pub fn variable(&mut self, of: &str, name: &str) -> String {
-        let taken = || Names::with(TAKEN.map(str::to_owned));
-        self.names.entry(of.to_owned()).or_insert_with(taken).fresh(&snake(name))
+        self.variables(of).fresh(&snake(name))
+    }
+
+    /// A name for a function that the function `of` speaks of: none of its variables has it.
+    pub fn function(&mut self, of: &str, name: &str) -> String {
+        loop {
+            let found = self.main.fresh(name);
+            let variables = self.variables(of);
+            if variables.is_free(&found) {
+                return variables.fresh(&found);
+            }
+        }
+    }
+
+    fn variables(&mut self, of: &str) -> &mut Names {
+        self.names.entry(of.to_owned()).or_insert_with(|| Names::with(TAKEN.map(str::to_owned)))
     }
 
     /// What expressions see.

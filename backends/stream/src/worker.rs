@@ -139,9 +139,9 @@ impl Unit<'_> {
         Ok(())
     }
 
-    /// Adds the function that wires a view over tables; gives its name.
-    pub(crate) fn view(&mut self, plan: &DataflowPlan, label: &str) -> Result<String, Error> {
-        let name = self.main.fresh(&format!("{label}_rows"));
+    /// Adds the function that wires a view over tables, which the function `within` speaks of; gives its name.
+    pub(crate) fn view(&mut self, plan: &DataflowPlan, label: &str, within: &str) -> Result<String, Error> {
+        let name = self.function(within, &format!("{label}_rows"));
         self.wiring(&name, "The rows of a view over tables.", plan, &BTreeMap::new())?;
         Ok(name)
     }
