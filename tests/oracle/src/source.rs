@@ -98,6 +98,8 @@ pub fn accept(source: &Source, records: &[Record]) -> Intake {
         };
         let arrived = match (high.get(&record.partition).copied(), stamp) {
             (before, Some(stamp)) => {
+                // There is an instant after every arrival.
+                let stamp = stamp.min(i64::MAX - 1);
                 let arrived = before.map_or(stamp, |before| before.max(stamp));
                 high.insert(record.partition, arrived);
                 intake.arrived = intake.arrived.max(Some(arrived));

@@ -17,15 +17,18 @@ fn hold(asol: &str) -> Report {
     let head = "solution written { version: \"1.0.0\" }\nparam most: int = 5\n\
                 source ev: stream<{ id: int, k: string, y: bool, at: timestamp }> { file: \"ev.jsonl\", time: at }\n\
                 source tb: table<{ id: int, v: int }> key id { file: \"tb.csv\" }\n";
-    let program = Program {
+    held(&Program {
         seed: 1,
         asol: format!("{head}{asol}"),
         files: [("ev.jsonl".to_owned(), events), ("tb.csv".to_owned(), "id,v\n1,2\n3,4\n5,6\n".to_owned())].into(),
-    };
+    })
+}
+
+fn held(program: &Program) -> Report {
     let mut report = Report::default();
-    let model = checked(&program);
+    let model = checked(program);
     assert!(model.is_ok(), "{}", model.err().unwrap_or_default().join("\n"));
-    let ended = model.map(|model| served(&program, &model, &mut report));
+    let ended = model.map(|model| served(program, &model, &mut report));
     assert_eq!(ended, Ok(Ok(())));
     assert!(report.differences.is_empty(), "{}", report.differences.join("\n"));
     report
@@ -204,4 +207,26 @@ fn equal_rows_of_one_place_each_stand_as_they_came() {
          emit ev |> left join last as l on id == l.id |> select id, was = l.y to held\n}}\n"
     );
     assert!(hold(&asol).compared > 1_000);
+}
+
+#[test]
+fn a_record_at_the_last_instant_hides_none_behind_it() {
+    let asol = "solution last { version: \"1.0.0\" }\n\
+                type Event { id: int, at: timestamp }\n\
+                source ev: stream<Event> { file: \"ev.jsonl\", time: at, unit: us, lateness: 1h }\n\
+                source ov: stream<Event> { file: \"ov.jsonl\", time: at, unit: us, ahead: 1h }\n\
+                features f by id from ev { n = count() over 1h }\n\
+                sink seen: stream<{ id: int, n: int }> {}\n\
+                sink rows: rows<{ id: int }> {}\n\
+                stream s { emit ev |> with f |> select id, n to seen }\n\
+                job j { emit ov |> select id to rows }\n";
+    let times = [1_000_000, i64::MAX, 2_000_000, i64::MAX - 1, i64::MAX];
+    let (mut ev, mut ov) = (String::new(), String::new());
+    for (id, at) in times.into_iter().enumerate() {
+        let _ = writeln!(ev, "{{\"id\":{},\"at\":{at}}}", id % 2);
+        let _ = writeln!(ov, "{{\"id\":{id},\"at\":{at},\"_arrived\":{}}}", 1_000_000 + id);
+    }
+    let files = [("ev.jsonl".to_owned(), ev), ("ov.jsonl".to_owned(), ov)].into();
+    let report = held(&Program { seed: 1, asol: asol.to_owned(), files });
+    assert_eq!((report.compared > 4, report.letters > 3), (true, true), "{} {}", report.compared, report.letters);
 }

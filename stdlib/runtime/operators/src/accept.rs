@@ -66,6 +66,12 @@ pub struct Counters {
     pub malformed: u64,
 }
 
+/// The part of a stamp in `arrived`, which leaves an instant behind it: what arrived is what arrived before some instant.
+#[must_use]
+pub fn arrival(stamp: i64) -> i64 {
+    stamp.min(i64::MAX - 1)
+}
+
 /// What is known of one partition.
 #[derive(Debug, Clone)]
 struct Partition {
@@ -175,7 +181,7 @@ impl Gate {
             // A record without stamp in a source without event time arrived at the epoch.
             let epoch = spec.time.is_none().then_some(0);
             let own = stamp.or_else(|| time.as_ref().map_or(None, |time| time.or(epoch)));
-            partition.arrived = partition.arrived.max(own.unwrap_or(i64::MIN));
+            partition.arrived = partition.arrived.max(own.map_or(i64::MIN, arrival));
             let arrived = partition.arrived;
             let order = Order { arrived, origin, offset: *offset };
             let mut refuse = |reason, detail: String| {

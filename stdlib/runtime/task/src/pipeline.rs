@@ -7,7 +7,7 @@ use flow_core::batch::{Batch, Origin};
 use flow_core::fault::Fault;
 use flow_core::types::Schema;
 use flow_core::value::Cell;
-use flow_operators::accept::{Arriving, Counters, Gate, GateSpec};
+use flow_operators::accept::{Arriving, Counters, Gate, GateSpec, arrival};
 use flow_operators::graph::{Outputs, SinkId};
 use flow_operators::merge::{Merger, MicroBatch};
 use flow_operators::operator::DeadLetter;
@@ -353,7 +353,7 @@ pub(crate) fn arrivals(spec: &GateSpec, arriving: &Arriving, before: Option<i64>
             (None, _) => Some(0),
             _ => None,
         });
-        greatest = greatest.max(stamp);
+        greatest = greatest.max(stamp.map(arrival));
         arrived.push(greatest.unwrap_or(i64::MIN));
     }
     arrived
