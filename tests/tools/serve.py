@@ -146,6 +146,22 @@ def drains(server):
     layer.check("requests in flight are answered or never accepted", set(results) <= {200, "refused", 503}, shown(results))
 
 
+def stopped_after_a_failure():
+    """A run in which a job has failed is told so, and ends well when it is stopped; one that comes to its end does not."""
+    base = scratch("failed")
+    (base / "failed.asol").write_text(FRESH + "sink kept: rows<{ id: string, n: int }> { }\njob daily { emit clicks |> select id, n = int(id) to kept }\n", encoding="utf-8")
+    clicks = base / "clicks.jsonl"
+    clicks.write_text(json.dumps({"id": "seven", "user": "u", "at": "2026-01-01T00:00:05Z"}) + "\n", encoding="utf-8")
+    (base / "visits.jsonl").write_text("", encoding="utf-8")
+    bound = ["--bind", f"clicks={clicks}", "--bind", f"visits={base / 'visits.jsonl'}"]
+    server = running(base / "state", 0, base, *bound)
+    if layer.check("a run whose job fails goes on", server.ready(), "".join(server.errors)[-800:]):
+        layer.check("it says that the job has failed", wait_for(lambda: "1 of 1 rows cannot be computed" in "".join(server.errors), 30), "".join(server.errors)[-800:])
+        layer.equal("a stop of it is clean", server.stop(), 0)
+    done = fec("run", base, "--once", "--state", base / "once", *bound, timeout=60)
+    layer.equal("at its own end it is a failure", done.returncode, 1)
+
+
 def second_signal():
     """The first signal lets a request end, the second one ends the process at once."""
     for first, second in ((signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)):
@@ -233,6 +249,7 @@ def main():
     port_in_use()
     freshness()
     second_signal()
+    stopped_after_a_failure()
     emits()
 
 

@@ -92,6 +92,20 @@ impl<'a> Layout<'a> {
             self.out.push_str(&flat);
             return;
         }
+        // A condition that is broken here and would not be on the next line.
+        if let Code::If(condition, ..) = code
+            && self.flat(code).is_none_or(|flat| column + width(&flat) + 1 > WIDTH)
+            && is_long_head(column, &self.text(condition))
+            && !is_long_head(indent + STEP, &self.text(condition))
+        {
+            while self.out.ends_with(' ') {
+                self.out.pop();
+            }
+            self.out.push('\n');
+            self.pad(indent + STEP);
+            self.broken(code, indent + STEP, indent + STEP);
+            return;
+        }
         self.value(code, indent, column, 1);
     }
 
@@ -113,7 +127,7 @@ impl<'a> Layout<'a> {
     /// A value on several lines.
     fn broken(&mut self, code: &Code, indent: usize, column: usize) {
         match code {
-            Code::If(condition, then, otherwise) => self.branches(condition, then, otherwise, indent),
+            Code::If(condition, then, otherwise) => self.branches(condition, then, otherwise, (indent, column)),
             Code::Match(value, arms) => {
                 self.out.push_str("match ");
                 match (&**value, self.flat(value)) {
@@ -151,11 +165,17 @@ impl<'a> Layout<'a> {
                 let mut parts = Vec::new();
                 operands(code, operator, &mut parts);
                 for (number, part) in parts.into_iter().enumerate() {
+                    let mut begins = (indent, column);
                     if number > 0 {
                         self.out.push('\n');
                         self.pad(indent + STEP);
                         self.out.push_str(operator);
                         self.out.push(' ');
+                        begins = (indent + STEP, indent + STEP + width(operator) + 1);
+                    }
+                    if self.flat(part).is_none() && methods(part) > 1 {
+                        self.broken(part, begins.0, begins.1);
+                        continue;
                     }
                     let text = self.operand(part, level(code));
                     self.out.push_str(&text);
@@ -211,14 +231,23 @@ impl<'a> Layout<'a> {
         }
     }
 
-    fn branches(&mut self, condition: &Code, then: &Block, otherwise: &Block, indent: usize) {
+    /// An `if` that begins at `column` of a line at `indent`.
+    fn branches(&mut self, condition: &Code, then: &Block, otherwise: &Block, (indent, column): (usize, usize)) {
         let head = self.text(condition);
-        self.out.push_str(&format!("if {head} {{\n"));
+        self.out.push_str("if ");
+        if is_long_head(column, &head) && matches!(condition, Code::Infix(..)) {
+            self.broken(condition, indent, column + STEP);
+            self.out.push('\n');
+            self.pad(indent);
+            self.out.push_str("{\n");
+        } else {
+            self.out.push_str(&format!("{head} {{\n"));
+        }
         self.block(then, indent + STEP);
         self.pad(indent);
         if let (true, Code::If(condition, then, more)) = (otherwise.statements.is_empty(), &otherwise.value) {
             self.out.push_str("} else ");
-            self.branches(condition, then, more, indent);
+            self.branches(condition, then, more, (indent, indent + width("} else ")));
             return;
         }
         self.out.push_str("} else {\n");
@@ -234,7 +263,7 @@ impl<'a> Layout<'a> {
         if let (true, Code::If(condition, then, otherwise)) = (arm.statements.is_empty(), &arm.value) {
             self.out.push_str("{\n");
             self.pad(indent + STEP);
-            self.branches(condition, then, otherwise, indent + STEP);
+            self.branches(condition, then, otherwise, (indent + STEP, indent + STEP));
             self.out.push('\n');
             self.pad(indent);
             self.out.push_str("}\n");
@@ -284,13 +313,14 @@ impl<'a> Layout<'a> {
     fn items(&mut self, parts: &[Code], indent: usize, array: bool) {
         let texts: Vec<String> = parts.iter().map(|part| self.text(part)).collect();
         self.out.push('\n');
-        if array && texts.iter().all(|text| width(text) <= SHORT_PART) {
+        // A name with a path is as long as the longest.
+        if array && texts.iter().all(|text| width(text) <= SHORT_PART && !text.contains("::")) {
             let mut line = 0;
             for text in &texts {
                 if line == 0 {
                     self.pad(indent + STEP);
                     line = indent + STEP;
-                } else if line + 1 + width(text) + 1 > WIDTH {
+                } else if line + 1 + width(text) + 1 >= WIDTH {
                     self.out.push('\n');
                     self.pad(indent + STEP);
                     line = indent + STEP;
@@ -498,6 +528,11 @@ impl<'a> Layout<'a> {
             Code::Within(name, block) => format!("{name}(|| {})", self.text(&block.value)),
         }
     }
+}
+
+/// Whether an `if` at `column` has no place for its condition on its line.
+fn is_long_head(column: usize, condition: &str) -> bool {
+    column + width("if  {") + width(condition) > WIDTH
 }
 
 /// The methods of a chain.

@@ -93,9 +93,9 @@ impl Printer<'_> {
         // Constants at the end of a range, the empty text, the same on both sides, and `bool`s, are compared by their
         // order: a comparison that can only have one result, or has a shorter form, is no mistake here.
         let is_same = pieces.first().map(|piece| &piece.code) == pieces.get(1).map(|piece| &piece.code);
-        let is_whole = matches!(a, Kind::Int | Kind::Duration | Kind::Timestamp | Kind::Date);
-        let ordered = matches!(a, Kind::Bool) || is_whole && is_same || pieces.iter().any(is_extreme);
-        let is_text = matches!(a, Kind::String);
+        let ordered = matches!(a, Kind::Bool) || is_same || pieces.iter().any(is_extreme);
+        let is_text = matches!(a, Kind::String | Kind::Bytes);
+        let order = if matches!(a, Kind::Float) { "total_cmp" } else { "cmp" };
         self.strict(pieces, "comparison", |pieces| {
             if is_decimal(a) && is_decimal(b) && scale(a) != scale(b) {
                 return Made::plain(decimal_order(pieces, a, b).method(method, []));
@@ -113,7 +113,7 @@ impl Printer<'_> {
             }
             if ordered {
                 let y = if is_text { y } else { y.prefix("&") };
-                return Made::plain(x.method("cmp", [y]).method(method, []));
+                return Made::plain(x.method(order, [y]).method(method, []));
             }
             Made::plain(x.infix(operator, y))
         })
@@ -140,7 +140,7 @@ impl Printer<'_> {
             let code = if special {
                 equality(&pieces, a, b)
             } else {
-                match (literal_bool(left), literal_bool(right)) {
+                match (literal_bool(x), literal_bool(y)) {
                     (Some(true), _) => y.code.clone(),
                     (_, Some(true)) => x.code.clone(),
                     (Some(false), _) => negated(y.code.clone()),
@@ -366,7 +366,13 @@ impl Printer<'_> {
                 form = pieces.iter().map(|piece| piece.form).reduce(crate::value::common).unwrap_or(Form::Plain);
                 let wanted = if matches!(form, Form::String | Form::Cow) { Form::String } else { form };
                 form = wanted;
-                let mut values = pieces.iter().map(|piece| piece.clone().into_form(wanted, false));
+                let values = pieces.iter().map(|piece| piece.clone().into_form(wanted, false));
+                let mut values: Vec<Code> = values.collect();
+                // Where all are integers without a type, the first one has it.
+                if values.iter().all(|value| value.clone().typed() != *value) {
+                    values = values.into_iter().map(Code::typed).collect();
+                }
+                let mut values = values.into_iter();
                 if let Some(first) = values.next() {
                     code = Some(values.fold(first, |best, value| Code::call(name, [best, value])));
                 }
@@ -454,8 +460,12 @@ fn equality(pieces: &[Piece], a: &Kind, b: &Kind) -> Code {
     decimal_order(pieces, a, b).method("is_eq", [])
 }
 
-fn literal_bool(expr: &Expr) -> Option<bool> {
-    if let ExprKind::Literal(Literal::Bool(value)) = &expr.kind { Some(*value) } else { None }
+fn literal_bool(piece: &Piece) -> Option<bool> {
+    match &piece.code {
+        Code::Atom(text) if text == "true" => Some(true),
+        Code::Atom(text) if text == "false" => Some(false),
+        _ => None,
+    }
 }
 
 /// Whether it is a constant at an end of its range, or the empty text.

@@ -131,6 +131,9 @@ fn absent(of: &Expr, like: &Expr) -> Expr {
 /// A record as one of type `to`, field by field.
 fn converted(of: &Expr, to: &Type) -> Result<Expr, Error> {
     let make = |kind: ExprKind, ty: &Type| Expr { kind, ty: ty.clone(), span: of.span };
+    if of.ty.kind == Kind::Null {
+        return Ok(make(ExprKind::Literal(Literal::Null), &Type { optional: true, ..to.clone() }));
+    }
     let (Kind::Record(source), Kind::Record(target)) = (&of.ty.kind, &to.kind) else {
         return Ok(make(ExprKind::Convert(boxed(of.clone())), to));
     };

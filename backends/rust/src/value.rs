@@ -65,7 +65,16 @@ impl Piece {
 
     /// As an argument of a function that borrows texts and lists.
     pub fn argument(&self) -> Code {
-        if self.is_owned() { self.code.clone().prefix("&") } else { self.code.clone() }
+        match &self.code {
+            // A text that was copied so that it is held: the function borrows what was copied.
+            Code::Method(text, name, arguments)
+                if self.form == Form::String && name == "to_owned" && arguments.is_empty() =>
+            {
+                (**text).clone()
+            }
+            code if self.is_owned() => code.clone().prefix("&"),
+            code => code.clone(),
+        }
     }
 
     /// As a `&str` or `&Value`, or an `Option` of one; plain values as they are.

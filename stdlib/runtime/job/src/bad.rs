@@ -3,23 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flow_operators::operator::DeadLetter;
-use flow_operators::order::{Order, UNPLACED};
+use flow_operators::order::UNPLACED;
 use flow_task::{RunError, SourceSpec};
 use serde::{Deserialize, Serialize};
+
+/// The event that a row came from: source, partition, offset.
+type Place = (u32, u32, i64);
 
 /// What a part of a job left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bad {
-    /// How many rows.
-    pub rows: u64,
+    /// The events whose rows were left out, in order.
+    pub places: Vec<Place>,
+    /// How many rows of no event, as those of tables and groups.
+    pub unplaced: u64,
     /// Where the first one stands and what is wrong with it.
     pub first: Option<String>,
-    /// The statement that left them out, where several parts do so for it; then several rows of one place count once.
+    /// The statement that left them out, where several parts do so for it: they read the same rows.
     #[serde(default)]
     pub statement: Option<usize>,
-    /// Their places, where they count once: arrival, source, partition, offset.
-    #[serde(default)]
-    pub places: Vec<(i64, u32, u32, i64)>,
 }
 
 /// What the parts of a job left out, and how much there was.
@@ -35,31 +37,30 @@ impl Bad {
     #[must_use]
     pub fn of(letters: &[DeadLetter], sources: &[SourceSpec]) -> Self {
         let is_refusal = |letter: &DeadLetter| sources.iter().any(|source| source.name == *letter.flow);
-        let mut rows = 0;
-        let mut first = None;
+        let (mut places, mut unplaced, mut first) = (BTreeSet::new(), 0, None);
         for letter in letters.iter().filter(|letter| !is_refusal(letter)) {
-            rows += 1;
+            let (is_placed, origin) = (letter.order.arrived != UNPLACED, letter.order.event_origin());
+            if is_placed {
+                places.insert((origin.source, origin.partition, letter.order.offset));
+            } else {
+                unplaced += 1;
+            }
             first.get_or_insert_with(|| {
-                if letter.order.arrived == UNPLACED {
+                if !is_placed {
                     return format!("one of a table or a group, {}", letter.detail);
                 }
-                let source = sources.get(letter.order.event_origin().source as usize);
+                let source = sources.get(origin.source as usize);
                 let source = source.map_or("a part of a split", |source| source.name.as_str());
                 format!("offset {} of `{source}`, {}", letter.order.offset, letter.detail)
             });
         }
-        Self { rows, first, ..Self::default() }
+        Self { places: places.into_iter().collect(), unplaced, first, statement: None }
     }
 
-    /// The same, left out for a statement. Rows without a place count one by one.
+    /// The same, left out for a statement.
     #[must_use]
-    pub fn for_statement(self, statement: usize, letters: &[DeadLetter]) -> Self {
-        let place = |(number, order): (i64, Order)| match order.arrived {
-            UNPLACED => (UNPLACED, 0, 0, number),
-            arrived => (arrived, order.origin.source, order.origin.partition, order.offset),
-        };
-        let places: BTreeSet<_> = (0..).zip(letters.iter().map(|letter| letter.order)).map(place).collect();
-        Self { statement: Some(statement), places: places.into_iter().collect(), ..self }
+    pub fn for_statement(self, statement: usize) -> Self {
+        Self { statement: Some(statement), ..self }
     }
 }
 
@@ -96,17 +97,23 @@ impl BadRows {
         format!("job `{job}`: {count} of {} rows cannot be computed, the first: {first}", self.accepted)
     }
 
-    /// How many they are: of one statement several rows of one place count once.
+    /// How many they are: an event counts once, however many of its rows were left out and however often; rows of none
+    /// count one by one, once for a statement.
     fn count(&self) -> u64 {
-        let mut count = 0;
-        let mut of_statements: BTreeMap<usize, BTreeSet<(i64, u32, u32, i64)>> = BTreeMap::new();
+        let mut places: BTreeSet<Place> = BTreeSet::new();
+        let mut unplaced = 0;
+        let mut of_statements: BTreeMap<usize, u64> = BTreeMap::new();
         for (_, bad) in &self.parts {
+            places.extend(&bad.places);
             match bad.statement {
-                Some(statement) => of_statements.entry(statement).or_default().extend(&bad.places),
-                None => count += bad.rows,
+                Some(statement) => {
+                    let most = of_statements.entry(statement).or_default();
+                    *most = bad.unplaced.max(*most);
+                }
+                None => unplaced += bad.unplaced,
             }
         }
-        count + of_statements.values().map(|places| places.len() as u64).sum::<u64>()
+        places.len() as u64 + unplaced + of_statements.values().sum::<u64>()
     }
 }
 
@@ -116,6 +123,7 @@ mod tests {
 
     use flow_core::fault::Fault;
     use flow_operators::operator::Reason;
+    use flow_operators::order::Order;
 
     use super::*;
 
@@ -125,7 +133,8 @@ mod tests {
 
     #[test]
     fn as_many_bad_rows_as_are_tolerated_are_tolerated_and_not_one_more() {
-        let bad = |rows| Bad { rows, first: Some(format!("offset {rows} of `sales`, why")), ..Bad::default() };
+        let bad =
+            |unplaced| Bad { unplaced, first: Some(format!("offset {unplaced} of `sales`, why")), ..Bad::default() };
         let mut rows = BadRows { accepted: 1_000, ..BadRows::default() };
         assert_eq!(told(&rows, 0), "", "none is bad");
         assert_eq!(rows.tolerated("nightly"), None);
@@ -146,20 +155,17 @@ mod tests {
     }
 
     #[test]
-    fn what_several_parts_leave_out_for_one_statement_counts_once() {
-        let bad = |statement, places: &[i64]| Bad {
-            rows: 9,
-            first: None,
-            statement: Some(statement),
-            places: places.iter().map(|offset| (0, 0, 0, *offset)).collect(),
-        };
+    fn an_event_that_several_parts_leave_out_counts_once() {
+        let bad =
+            |places: &[i64]| Bad { places: places.iter().map(|offset| (0, 0, *offset)).collect(), ..Bad::default() };
         let mut rows = BadRows { accepted: 10, ..BadRows::default() };
-        rows.add("training", bad(4, &[1, 2]));
-        rows.add("evaluation", bad(4, &[2, 3]));
-        assert_eq!(told(&rows, 300_000), "", "three places");
+        rows.add("training", bad(&[1, 2]).for_statement(4));
+        rows.add("evaluation", bad(&[2, 3]).for_statement(4));
+        rows.add("emitted-5", bad(&[1, 3]));
+        assert_eq!(told(&rows, 300_000), "", "three events");
         assert!(told(&rows, 299_999).contains("3 of 10"));
-        rows.add("other training", bad(5, &[1]));
-        assert!(told(&rows, 300_000).contains("4 of 10"), "of another statement it counts again");
+        rows.add("emitted-6", Bad { places: vec![(1, 0, 1), (0, 1, 1)], ..Bad::default() });
+        assert!(told(&rows, 499_999).contains("5 of 10"), "of another source or partition it is another one");
     }
 
     #[test]
@@ -171,13 +177,17 @@ mod tests {
             detail: "why".to_owned(),
         };
         let group = Order { arrived: UNPLACED, ..Order::default() };
-        let letters = [group, group, group, Order::default(), Order::default()].map(letter);
-        let bad = Bad::of(&letters, &[]).for_statement(1, &letters);
+        let event = Order { offset: 7, ..Order::default() };
+        // What time has released of an event is that event's.
+        let released = Order::released(event, 90);
+        let bad = Bad::of(&[group, group, group, event, event, released].map(letter), &[]);
         let mut rows = BadRows { accepted: 10, ..BadRows::default() };
-        rows.add("training", bad.clone());
-        rows.add("evaluation", bad);
-        assert_eq!(told(&rows, 400_000), "", "three of a group, and two of one place");
+        rows.add("training", bad.clone().for_statement(1));
+        rows.add("evaluation", bad.clone().for_statement(1));
+        assert_eq!(told(&rows, 400_000), "", "three of a group, and an event");
         let said = told(&rows, 399_999);
         assert!(said.contains("4 of 10 rows cannot be computed, the first: one of a table or a group, why"), "{said}");
+        rows.add("emitted-4", bad);
+        assert!(told(&rows, 699_999).contains("7 of 10"), "a group's rows of another part are others");
     }
 }

@@ -117,11 +117,11 @@ impl Run<'_> {
         DeadLetter { flow, order: Order::of(rows, row), reason: Reason::Fault(fault), detail }
     }
 
-    /// Notes what was left out for a statement: several rows of one place count once.
+    /// Notes what was left out for a statement; of several rows of one place the first.
     fn left_out_for(&mut self, what: &str, statement: usize, mut dead: Vec<DeadLetter>) -> Result<(), RunError> {
         let mut seen = BTreeSet::new();
         dead.retain(|letter| seen.insert(letter.order));
-        let bad = Bad::of(&dead, &self.input.given.sources).for_statement(statement, &dead);
+        let bad = Bad::of(&dead, &self.input.given.sources).for_statement(statement);
         self.note(what, dead, bad, None)
     }
 
