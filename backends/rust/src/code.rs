@@ -234,6 +234,20 @@ impl Block {
         read
     }
 
+    /// The variables that statements in it give their values, which are of nothing else. A pattern or a closure may give
+    /// one that there is outside, too.
+    pub fn own(&self) -> BTreeSet<usize> {
+        let variables = |block: &Block| block.statements.iter().map(|statement| statement.variable).collect::<Vec<_>>();
+        let mut own: BTreeSet<usize> = variables(self).into_iter().collect();
+        self.visit(&mut |code| match code {
+            Code::If(_, a, b) => own.extend(variables(a).into_iter().chain(variables(b))),
+            Code::Within(_, block) => own.extend(variables(block)),
+            Code::Match(_, arms) => own.extend(arms.iter().flat_map(|(_, arm)| variables(arm))),
+            _ => {}
+        });
+        own
+    }
+
     /// Takes out the variables that nobody reads and that cannot be faulty.
     pub fn prune(&mut self) {
         loop {

@@ -257,8 +257,21 @@ impl<'a> Layout<'a> {
     }
 
     fn arm(&mut self, pattern: &Pattern, arm: &Block, indent: usize) {
-        let head = format!("{} => ", self.pattern(pattern));
+        let mut head = format!("{} => ", self.pattern(pattern));
         self.pad(indent);
+        if let Pattern::Parts(parts) = pattern
+            && parts.len() > 1
+            && indent + width(&head) + 1 > WIDTH
+        {
+            self.out.push_str("(\n");
+            for part in parts {
+                self.pad(indent + STEP);
+                self.out.push_str(&self.part(part));
+                self.out.push_str(",\n");
+            }
+            self.pad(indent);
+            head = ") => ".to_owned();
+        }
         self.out.push_str(&head);
         if let (true, Code::If(condition, then, otherwise)) = (arm.statements.is_empty(), &arm.value) {
             self.out.push_str("{\n");
@@ -294,19 +307,18 @@ impl<'a> Layout<'a> {
         match pattern {
             Pattern::Text(text) => (*text).to_owned(),
             Pattern::Parts(parts) => {
-                let parts: Vec<String> = parts
-                    .iter()
-                    .map(|(variable, some)| {
-                        let name = self.name(*variable);
-                        if *some { format!("Some({name})") } else { name.to_owned() }
-                    })
-                    .collect();
+                let parts: Vec<String> = parts.iter().map(|part| self.part(part)).collect();
                 match parts.as_slice() {
                     [part] => part.clone(),
                     parts => format!("({})", parts.join(", ")),
                 }
             }
         }
+    }
+
+    fn part(&self, (variable, some): &(usize, bool)) -> String {
+        let name = self.name(*variable);
+        if *some { format!("Some({name})") } else { name.to_owned() }
     }
 
     /// Parts of a call or array, each on its own line; short ones of an array fill the lines.

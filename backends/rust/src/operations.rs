@@ -95,7 +95,7 @@ impl Printer<'_> {
         let is_same = pieces.first().map(|piece| &piece.code) == pieces.get(1).map(|piece| &piece.code);
         let ordered = matches!(a, Kind::Bool) || is_same || pieces.iter().any(is_extreme);
         let is_text = matches!(a, Kind::String | Kind::Bytes);
-        let order = if matches!(a, Kind::Float) { "total_cmp" } else { "cmp" };
+        let is_float = matches!(a, Kind::Float);
         self.strict(pieces, "comparison", |pieces| {
             if is_decimal(a) && is_decimal(b) && scale(a) != scale(b) {
                 return Made::plain(decimal_order(pieces, a, b).method(method, []));
@@ -113,7 +113,9 @@ impl Printer<'_> {
             }
             if ordered {
                 let y = if is_text { y } else { y.prefix("&") };
-                return Made::plain(x.method(order, [y]).method(method, []));
+                let order =
+                    if is_float { Code::call("f64::total_cmp", [x.prefix("&"), y]) } else { x.method("cmp", [y]) };
+                return Made::plain(order.method(method, []));
             }
             Made::plain(x.infix(operator, y))
         })
@@ -147,7 +149,12 @@ impl Printer<'_> {
                     (_, Some(false)) => negated(x.code.clone()),
                     _ if is_empty_text(x) => y.code.clone().method("is_empty", []),
                     _ if is_empty_text(y) => x.code.clone().method("is_empty", []),
-                    _ => x.code.clone().infix("==", y.code.clone()),
+                    _ => match (&x.code, &y.code) {
+                        (Code::Prefix("!", part), other) | (other, Code::Prefix("!", part)) => {
+                            (**part).clone().infix("!=", other.clone())
+                        }
+                        (x, y) => x.clone().infix("==", y.clone()),
+                    },
                 }
             };
             return Ok(Piece::plain(code, "equal"));

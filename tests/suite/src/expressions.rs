@@ -97,6 +97,55 @@ pub struct Expressions<'r> {
     bound: Vec<(VarId, Type)>,
 }
 
+/// What random expressions come to seldom, and was printed wrongly or badly once: constants beside constants, what is
+/// always so, and branches that are alike or only look so.
+#[must_use]
+pub fn seldom() -> Vec<Expr> {
+    let bool_ = || Type::required(Kind::Bool);
+    let literal = |literal: Literal, kind: Kind| make(ExprKind::Literal(literal), Type::required(kind));
+    let column = |name: &str| {
+        let found = columns().into_iter().find(|column| *column.name == *name);
+        found.map_or_else(null, |column| make(ExprKind::Column(column.name), column.ty))
+    };
+    let binary = |op, a: Expr, b: Expr, ty: Type| make(ExprKind::Binary(op, boxed(a), boxed(b)), ty);
+    let float = || Type::maybe(Kind::Float);
+    let quotient = |a, b| binary(BinaryOp::Divide, column(a), column(b), float());
+    let sum = |a, b| binary(BinaryOp::Add, quotient(a, b), quotient(b, a), float());
+    let member = |text: Expr| make(ExprKind::Convert(boxed(text)), Type::maybe(Kind::Enum("Mood".into())));
+    let city = make(ExprKind::Param("city".into()), Type::maybe(Kind::String));
+    let choice = |then: Expr, otherwise: Expr| {
+        let ty = then.ty.clone();
+        make(ExprKind::If(boxed(column("type")), boxed(then), boxed(otherwise)), ty)
+    };
+    let not = |part: Expr| make(ExprKind::Unary(UnaryOp::Not, boxed(part)), bool_());
+    let is_absent = |name: &str| make(ExprKind::IsAbsent(boxed(column(name))), bool_());
+    let ints = [12_345, 7].map(|value| literal(Literal::Int(value), Kind::Int)).to_vec();
+    let greatest = make(ExprKind::Call(Function::Greatest, ints), Type::required(Kind::Int));
+    let text = || literal(Literal::String("ü".to_owned()), Kind::String);
+    let half = || literal(Literal::Float(0.5), Kind::Float);
+    vec![
+        make(ExprKind::List(vec![greatest]), Type::required(list(Type::required(Kind::Int)))),
+        binary(BinaryOp::Greater, text(), text(), bool_()),
+        binary(BinaryOp::LessEqual, half(), half(), bool_()),
+        binary(BinaryOp::Less, column("on"), column("on"), bool_()),
+        binary(BinaryOp::Equal, column("type"), not(column("type")), bool_()),
+        not(binary(BinaryOp::Equal, make(ExprKind::IsAbsent(boxed(column("on"))), bool_()), column("type"), bool_())),
+        make(
+            ExprKind::If(boxed(not(not(is_absent("amount?")))), boxed(column("raw?")), boxed(null())),
+            Type::maybe(Kind::Bytes),
+        ),
+        make(
+            ExprKind::If(boxed(not(is_absent("amount?"))), boxed(column("raw?")), boxed(null())),
+            Type::maybe(Kind::Bytes),
+        ),
+        // The same in both branches, with variables of its own; and what differs in the columns alone.
+        choice(sum("on", "on?"), sum("on", "on?")),
+        choice(sum("on", "on?"), sum("on?", "on")),
+        choice(sum("on", "on?"), sum("on", "on")),
+        choice(member(column("date?")), member(city)),
+    ]
+}
+
 fn make(kind: ExprKind, ty: Type) -> Expr {
     Expr { kind, ty, span: Span::default() }
 }

@@ -15,7 +15,7 @@ use fec_model::expr::Expr;
 use fec_rust::types::Modules;
 use fec_rust::{RustFile, Scope};
 use fec_suite::cells;
-use fec_suite::expressions::{Expressions, columns, enums, slots};
+use fec_suite::expressions::{Expressions, columns, enums, seldom, slots};
 use fec_suite::random::Random;
 use flow_core::types::Schema;
 use flow_core::value::Value;
@@ -49,7 +49,7 @@ fn given(seed: u64, count: u64) -> Given {
         let depth = i64::try_from(number % 5).unwrap_or(0);
         Expressions::new(&mut random).any(depth)
     });
-    Given { exprs: exprs.collect(), names, schema, slots: values, data_seed: seed ^ 0x5eed }
+    Given { exprs: seldom().into_iter().chain(exprs).collect(), names, schema, slots: values, data_seed: seed ^ 0x5eed }
 }
 
 /// The crate, as files by path.

@@ -72,6 +72,10 @@ impl Printer<'_> {
     /// The `Result` of an expression, whose fault leaves nothing.
     fn attempted(&mut self, expr: &Expr) -> Result<Code, Error> {
         let (statements, piece) = self.block(|printer| printer.expr(expr))?;
+        if piece.is_none() && !statements.is_empty() {
+            // Only the faults before it tell anything: what is absent may be of any type.
+            return self.within(statements, Code::atom("None::<bool>"));
+        }
         let (form, optional) = (lasting(piece.form), piece.optional);
         self.within(statements, piece.into_form(form, optional).typed())
     }

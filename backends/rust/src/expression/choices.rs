@@ -46,7 +46,8 @@ impl Printer<'_> {
             ));
         }
         let decided = Block::of(decisive);
-        let open = Block::new(statements, right);
+        let mut open = Block::new(statements, right);
+        open.prune();
         let (then, otherwise) = if op == BinaryOp::And { (open, decided) } else { (decided, open) };
         let code = self.chosen(left, then, otherwise);
         Ok(Piece::plain(self.bind(code, if op == BinaryOp::And { "both" } else { "either" }), "both"))
@@ -73,6 +74,12 @@ impl Printer<'_> {
 
     /// An `if`; one whose `else` chooses the same is one with it.
     fn chosen(&mut self, condition: Code, then: Block, otherwise: Block) -> Code {
+        if self.canonical(&then) == self.canonical(&otherwise) {
+            // The condition decides nothing; its fault counts.
+            self.bind(condition, "condition");
+            self.statements.extend(then.statements);
+            return then.value;
+        }
         match otherwise {
             Block { statements, value: Code::If(more, same, otherwise) } if statements.is_empty() && *same == then => {
                 let (condition, more) = (self.line(condition, "||", "first"), *more);
@@ -117,11 +124,6 @@ impl Printer<'_> {
         let name = if then.name == otherwise.name { then.name.clone() } else { "choice".to_owned() };
         let then = self.branch(then_statements, then, form, optional)?;
         let otherwise = self.branch(else_statements, otherwise, form, optional)?;
-        if then == otherwise {
-            self.bind(condition, "condition");
-            self.statements.extend(then.statements);
-            return Ok(Piece::new(then.value, form, &name).optional(optional));
-        }
         let code = self.chosen(condition, then, otherwise);
         Ok(self.held(code, form, optional, &name))
     }
@@ -146,6 +148,30 @@ impl Printer<'_> {
         let mut block = Block::new(statements, value);
         block.prune();
         Ok(block)
+    }
+
+    /// The lines of a block, with its own variables called by the order in which they stand.
+    fn canonical(&self, block: &Block) -> String {
+        // No text in code has this character as it is.
+        const OWN: char = '\u{1}';
+        let inside = block.own();
+        let name = |number| if inside.contains(&number) { format!("{OWN}{number}{OWN}") } else { format!("v{number}") };
+        let names: Vec<String> = (0..self.names.len()).map(name).collect();
+        let mut lines = Layout::new(&names);
+        lines.block(block, 0);
+        let mut own: Vec<&str> = Vec::new();
+        let lines = lines.finish();
+        let parts = lines.split(OWN).enumerate().map(|(part, text)| {
+            match (part % 2, own.iter().position(|one| *one == text)) {
+                (0, _) => text.to_owned(),
+                (_, Some(place)) => format!("{OWN}{place}"),
+                (_, None) => {
+                    own.push(text);
+                    format!("{OWN}{}", own.len() - 1)
+                }
+            }
+        });
+        parts.collect()
     }
 
     /// A choice, which has a variable of its own.
@@ -188,6 +214,11 @@ impl Printer<'_> {
         let found = Piece { code: Code::Local(variable), optional, ..left };
         let otherwise = self.branch(statements, right, form, optional)?;
         let found = Block::of(found.into_form(form, optional));
+        let is_bare = otherwise.statements.is_empty() && is_simple(&otherwise.value);
+        if is_bare && !optional && found.value == Code::Local(variable) {
+            // What the other one needed has turned out to be constant.
+            return Ok(self.held(scrutinee.method("unwrap_or", [otherwise.value]), form, optional, &name));
+        }
         let arms = if optional {
             vec![(Pattern::Text("None"), otherwise), (Pattern::Parts(vec![(variable, false)]), found)]
         } else {
@@ -311,6 +342,7 @@ pub(crate) fn negated(code: Code) -> Code {
         Code::Infix(left, ">=", right) => left.infix("<", *right),
         Code::Prefix("!", inner) => *inner,
         Code::Method(of, name, none) if name == "is_none" && none.is_empty() => of.method("is_some", []),
+        Code::Method(of, name, none) if name == "is_some" && none.is_empty() => of.method("is_none", []),
         Code::Atom(text) if text == "true" => Code::atom("false"),
         Code::Atom(text) if text == "false" => Code::atom("true"),
         other => other.prefix("!"),
