@@ -31,6 +31,11 @@ impl Printer<'_> {
             let right = printer.holds(right);
             Ok(printer.line(right, operator, "second"))
         })?;
+        let mut open = Block::new(statements.clone(), right.clone());
+        open.prune();
+        // What a constant seemed to need is left out.
+        let is_bare = open.statements.is_empty() && is_constant(&open.value);
+        let (statements, right) = if is_bare { (Vec::new(), open.value.clone()) } else { (statements, right) };
         if statements.is_empty() && right == decisive {
             // The left side's fault counts all the same.
             self.bind(left, "first");
@@ -46,8 +51,6 @@ impl Printer<'_> {
             ));
         }
         let decided = Block::of(decisive);
-        let mut open = Block::new(statements, right);
-        open.prune();
         let (then, otherwise) = if op == BinaryOp::And { (open, decided) } else { (decided, open) };
         let code = self.chosen(left, then, otherwise);
         Ok(Piece::plain(self.bind(code, if op == BinaryOp::And { "both" } else { "either" }), "both"))
