@@ -1,6 +1,6 @@
 //! The little of Rust that expressions are printed in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An expression of Rust.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,21 @@ pub(crate) enum Pattern {
     Parts(Vec<(usize, bool)>),
 }
 
+impl Pattern {
+    /// See [`Block::is_like`].
+    fn is_like_in(&self, other: &Self, same: &BTreeMap<usize, usize>) -> bool {
+        match (self, other) {
+            (Self::Parts(own), Self::Parts(other)) => {
+                let is_like = |((own, is_some), (other, other_some)): (&(usize, bool), &(usize, bool))| {
+                    same.get(own).unwrap_or(own) == other && is_some == other_some
+                };
+                own.len() == other.len() && own.iter().zip(other).all(is_like)
+            }
+            (own, other) => own == other,
+        }
+    }
+}
+
 impl Code {
     pub fn atom(text: impl Into<String>) -> Self {
         Self::Atom(text.into())
@@ -109,6 +124,45 @@ impl Code {
             Self::Infix(a, _, b) => a.tries() || b.tries(),
             Self::If(condition, a, b) => condition.tries() || a.tries() || b.tries(),
             Self::Match(value, arms) => value.tries() || arms.iter().any(|(_, arm)| arm.tries()),
+        }
+    }
+
+    /// See [`Block::is_like`].
+    fn is_like_in(&self, other: &Self, same: &mut BTreeMap<usize, usize>) -> bool {
+        let all = |own: &[Self], other: &[Self], same: &mut BTreeMap<usize, usize>| {
+            own.len() == other.len() && own.iter().zip(other).all(|(own, other)| own.is_like_in(other, same))
+        };
+        let is_one = |own: &usize, other: &usize, same: &BTreeMap<usize, usize>| same.get(own).unwrap_or(own) == other;
+        match (self, other) {
+            (Self::Local(own), Self::Local(other)) => is_one(own, other, same),
+            (Self::Call(a, own), Self::Call(b, other)) => a == b && all(own, other, same),
+            (Self::Tuple(own), Self::Tuple(other)) | (Self::Array(own), Self::Array(other)) => all(own, other, same),
+            (Self::Method(own, a, own_rest), Self::Method(other, b, other_rest)) => {
+                a == b && own.is_like_in(other, same) && all(own_rest, other_rest, same)
+            }
+            (Self::Try(own), Self::Try(other)) => own.is_like_in(other, same),
+            (Self::Prefix(a, own), Self::Prefix(b, other)) => a == b && own.is_like_in(other, same),
+            (Self::Infix(own, a, own_right), Self::Infix(other, b, other_right)) => {
+                a == b && own.is_like_in(other, same) && own_right.is_like_in(other_right, same)
+            }
+            (Self::Closure(a, own), Self::Closure(b, other)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_one(a, b, same)) && own.is_like_in(other, same)
+            }
+            (Self::If(own, own_then, own_else), Self::If(other, other_then, other_else)) => {
+                own.is_like_in(other, same)
+                    && own_then.is_like_in(other_then, same)
+                    && own_else.is_like_in(other_else, same)
+            }
+            (Self::Match(own, own_arms), Self::Match(other, other_arms)) => {
+                own_arms.len() == other_arms.len()
+                    && own.is_like_in(other, same)
+                    && own_arms
+                        .iter()
+                        .zip(other_arms)
+                        .all(|((a, own), (b, other))| a.is_like_in(b, same) && own.is_like_in(other, same))
+            }
+            (Self::Within(a, own), Self::Within(b, other)) => a == b && own.is_like_in(other, same),
+            (own, other) => own == other,
         }
     }
 
@@ -234,18 +288,22 @@ impl Block {
         read
     }
 
-    /// The variables that statements in it give their values, which are of nothing else. A pattern or a closure may give
-    /// one that there is outside, too.
-    pub fn own(&self) -> BTreeSet<usize> {
-        let variables = |block: &Block| block.statements.iter().map(|statement| statement.variable).collect::<Vec<_>>();
-        let mut own: BTreeSet<usize> = variables(self).into_iter().collect();
-        self.visit(&mut |code| match code {
-            Code::If(_, a, b) => own.extend(variables(a).into_iter().chain(variables(b))),
-            Code::Within(_, block) => own.extend(variables(block)),
-            Code::Match(_, arms) => own.extend(arms.iter().flat_map(|(_, arm)| variables(arm))),
-            _ => {}
-        });
-        own
+    /// Whether it is the other one up to the variables that statements in them give their values, which are of nothing
+    /// else. A pattern or a closure may give one that there is outside, too, so that theirs stand for each other only then.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.is_like_in(other, &mut BTreeMap::new())
+    }
+
+    /// The same where some variables stand for those of the other one.
+    fn is_like_in(&self, other: &Self, same: &mut BTreeMap<usize, usize>) -> bool {
+        let is_like = |(own, other): (&Statement, &Statement), same: &mut BTreeMap<usize, usize>| {
+            let is_like = own.kind == other.kind && own.value.is_like_in(&other.value, same);
+            same.insert(own.variable, other.variable);
+            is_like
+        };
+        self.statements.len() == other.statements.len()
+            && self.statements.iter().zip(&other.statements).all(|pair| is_like(pair, same))
+            && self.value.is_like_in(&other.value, same)
     }
 
     /// Takes out the variables that nobody reads and that cannot be faulty.

@@ -31,29 +31,26 @@ impl Printer<'_> {
             let right = printer.holds(right);
             Ok(printer.line(right, operator, "second"))
         })?;
-        let mut open = Block::new(statements.clone(), right.clone());
+        let is_open = !statements.is_empty();
+        let mut open = Block::new(statements, right);
         open.prune();
-        // What a constant seemed to need is left out.
-        let is_bare = open.statements.is_empty() && is_constant(&open.value);
-        let (statements, right) = if is_bare { (Vec::new(), open.value.clone()) } else { (statements, right) };
-        if statements.is_empty() && right == decisive {
+        // A constant whose statements are pruned is as bare as what had none.
+        if is_open && (!open.statements.is_empty() || !is_constant(&open.value)) {
+            let decided = Block::of(decisive);
+            let (then, otherwise) = if op == BinaryOp::And { (open, decided) } else { (decided, open) };
+            let code = self.chosen(left, then, otherwise);
+            return Ok(Piece::plain(self.bind(code, if op == BinaryOp::And { "both" } else { "either" }), "both"));
+        }
+        let right = open.value;
+        if right == decisive {
             // The left side's fault counts all the same.
             self.bind(left, "first");
             return Ok(Piece::plain(right, "constant"));
         }
-        if statements.is_empty() && (is_constant(&right) || (right == left && !left.tries())) {
+        if is_constant(&right) || (right == left && !left.tries()) {
             return Ok(Piece::plain(left, "first"));
         }
-        if statements.is_empty() {
-            return Ok(Piece::plain(
-                chained(left, operator, right),
-                if op == BinaryOp::And { "both" } else { "either" },
-            ));
-        }
-        let decided = Block::of(decisive);
-        let (then, otherwise) = if op == BinaryOp::And { (open, decided) } else { (decided, open) };
-        let code = self.chosen(left, then, otherwise);
-        Ok(Piece::plain(self.bind(code, if op == BinaryOp::And { "both" } else { "either" }), "both"))
+        Ok(Piece::plain(chained(left, operator, right), if op == BinaryOp::And { "both" } else { "either" }))
     }
 
     /// An operand of `&&` and `||`: it fits on a line.
@@ -77,7 +74,7 @@ impl Printer<'_> {
 
     /// An `if`; one whose `else` chooses the same is one with it.
     fn chosen(&mut self, condition: Code, then: Block, otherwise: Block) -> Code {
-        if self.canonical(&then) == self.canonical(&otherwise) {
+        if then.is_like(&otherwise) {
             // The condition decides nothing; its fault counts.
             self.bind(condition, "condition");
             self.statements.extend(then.statements);
@@ -151,30 +148,6 @@ impl Printer<'_> {
         let mut block = Block::new(statements, value);
         block.prune();
         Ok(block)
-    }
-
-    /// The lines of a block, with its own variables called by the order in which they stand.
-    fn canonical(&self, block: &Block) -> String {
-        // No text in code has this character as it is.
-        const OWN: char = '\u{1}';
-        let inside = block.own();
-        let name = |number| if inside.contains(&number) { format!("{OWN}{number}{OWN}") } else { format!("v{number}") };
-        let names: Vec<String> = (0..self.names.len()).map(name).collect();
-        let mut lines = Layout::new(&names);
-        lines.block(block, 0);
-        let mut own: Vec<&str> = Vec::new();
-        let lines = lines.finish();
-        let parts = lines.split(OWN).enumerate().map(|(part, text)| {
-            match (part % 2, own.iter().position(|one| *one == text)) {
-                (0, _) => text.to_owned(),
-                (_, Some(place)) => format!("{OWN}{place}"),
-                (_, None) => {
-                    own.push(text);
-                    format!("{OWN}{}", own.len() - 1)
-                }
-            }
-        });
-        parts.collect()
     }
 
     /// A choice, which has a variable of its own.
