@@ -80,33 +80,34 @@ impl<'a> Layout<'a> {
 
     /// The right side of `=`: on the next line where only that holds it.
     fn assigned(&mut self, code: &Code, indent: usize, column: usize) {
-        if let Some(flat) = self.flat(code)
-            && column + width(&flat) + 1 > WIDTH
-            && indent + STEP + width(&flat) < WIDTH
-        {
-            while self.out.ends_with(' ') {
-                self.out.pop();
+        let (flat, below) = (self.flat(code), indent + STEP);
+        if flat.as_ref().is_none_or(|flat| column + width(flat) + 1 > WIDTH) {
+            match (flat, code) {
+                (Some(flat), _) if below + width(&flat) < WIDTH => {
+                    self.line_below(below);
+                    self.out.push_str(&flat);
+                    return;
+                }
+                (_, Code::If(condition, ..)) => {
+                    let head = self.text(condition);
+                    // A condition that is broken here and would not be on the next line.
+                    if is_long_head(column, &head) && !is_long_head(below, &head) {
+                        self.line_below(below);
+                        self.broken(code, below, below);
+                        return;
+                    }
+                }
+                _ => {}
             }
-            self.out.push('\n');
-            self.pad(indent + STEP);
-            self.out.push_str(&flat);
-            return;
-        }
-        // A condition that is broken here and would not be on the next line.
-        if let Code::If(condition, ..) = code
-            && self.flat(code).is_none_or(|flat| column + width(&flat) + 1 > WIDTH)
-            && is_long_head(column, &self.text(condition))
-            && !is_long_head(indent + STEP, &self.text(condition))
-        {
-            while self.out.ends_with(' ') {
-                self.out.pop();
-            }
-            self.out.push('\n');
-            self.pad(indent + STEP);
-            self.broken(code, indent + STEP, indent + STEP);
-            return;
         }
         self.value(code, indent, column, 1);
+    }
+
+    /// Goes on at `indent` of the next line.
+    fn line_below(&mut self, indent: usize) {
+        self.out.truncate(self.out.trim_end_matches(' ').len());
+        self.out.push('\n');
+        self.pad(indent);
     }
 
     fn name(&self, variable: usize) -> &str {
